@@ -1,0 +1,42 @@
+# Two commands on a fresh machine: `make demo` (the main job) and `make test` (everything).
+# Each makes the virtual environment by itself.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export TACTFUL_DATA ?= $(abspath ../shared/data)
+export PYTHONHASHSEED := 0
+
+.PHONY: demo test check format lint types contracts tests bench clean
+
+demo: $(VENV)/ready
+	$(BIN)/tactful demo
+
+test: lint types contracts tests
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[report,dev]'
+	touch $@
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready
+	$(BIN)/mypy
+
+contracts: $(VENV)/ready
+	$(BIN)/lint-imports
+
+tests: $(VENV)/ready
+	$(BIN)/pytest
+
+bench: $(VENV)/ready
+	$(BIN)/tactful bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

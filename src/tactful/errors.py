@@ -1,0 +1,63 @@
+"""The error tree. A message says what was got, what was expected, and what to do."""
+
+
+class TactfulError(Exception):
+    """Raised when Tactful refuses something. Every error of ours derives from it."""
+
+
+class InvalidRecord(TactfulError):
+    """Raised when a record cannot be accepted: a missing field, a wrong type, a naive time, NaN."""
+
+
+class UnknownEventType(TactfulError):
+    """Raised when a candidate names an event type that no file declares."""
+
+
+class UnknownTimeZone(TactfulError):
+    """Raised when a time zone is not in the IANA data base."""
+
+
+class InvalidEventType(TactfulError):
+    """Raised when an event-type file is mistaken: names file, key, what was got and what was expected."""
+
+
+class InvalidSettings(TactfulError):
+    """Raised when the settings file has an unknown key or a value out of range."""
+
+
+class InfeasibleQuota(TactfulError):
+    """Raised when a send plan cannot hold its quota.
+
+    Attributes:
+        rows: indices of the rows that do not fit.
+        shortfall: for each of them, how many sends found no slot.
+    """
+
+    def __init__(self, rows: list[int], shortfall: list[int]) -> None:
+        self.rows = rows
+        self.shortfall = shortfall
+        shown = ", ".join(f"row {r}: {s} too many" for r, s in list(zip(rows, shortfall, strict=True))[:5])
+        super().__init__(
+            f"{len(rows)} row(s) have a quota larger than their allowed slots hold ({shown}); "
+            "lower the quota, allow more slots, shorten the gap or raise max_per_slot"
+        )
+
+
+class InfeasibleBudget(TactfulError):
+    """Raised when a total volume lies below what the lower bounds alone cost."""
+
+
+class UnknownUser(TactfulError):
+    """Raised when a verb names a user whom the store has never seen."""
+
+
+class StoreError(TactfulError):
+    """Raised when a store cannot be opened or holds a schema this version does not read."""
+
+
+class ReplayMismatch(TactfulError):
+    """Raised when a replay of logged scores yields another decision than the one on record."""
+
+
+class UnreadableInput(TactfulError):
+    """Raised when an input file cannot be read at all: missing, empty, of an unknown format, or without mapped columns."""

@@ -1,0 +1,302 @@
+"""The frozen records that move between rooms and rest in stores: what each field means, and nothing else.
+
+Times are aware UTC datetimes; identifiers are opaque strings; every stored record carries `schema_version`.
+`Input` is what the input log accepts; `Decision` and `SlotPlan` are what the engine writes.
+Records are parsed once, at the edge, with `decode_input`.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An aware datetime; a naive one is refused when a record is parsed."""
+
+Channel: TypeAlias = Literal["email", "push", "web_push", "in_app", "webhook"]
+CHANNELS: tuple[Channel, ...] = ("email", "push", "web_push", "in_app", "webhook")
+
+EngagementKind: TypeAlias = Literal[
+    "session",
+    "receipt",
+    "view",
+    "effective_view",
+    "open",
+    "click",
+    "dismiss",
+    "unsubscribe",
+    "disable",
+    "uninstall",
+    "bounce",
+    "complaint",
+    "conversion",
+]
+KINDS: tuple[EngagementKind, ...] = (
+    "session",
+    "receipt",
+    "view",
+    "effective_view",
+    "open",
+    "click",
+    "dismiss",
+    "unsubscribe",
+    "disable",
+    "uninstall",
+    "bounce",
+    "complaint",
+    "conversion",
+)
+ACTIVE_KINDS: frozenset[EngagementKind] = frozenset(
+    {"session", "view", "effective_view", "open", "click", "conversion"}
+)
+"""Kinds that show the person in the app on that day."""
+
+Action: TypeAlias = Literal["send", "hold", "drop"]
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class QuietHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A daily window in the user's own zone in which only critical messages go out; it may cross midnight."""
+
+    start_minute: Annotated[int, msgspec.Meta(ge=0, lt=1440)]
+    end_minute: Annotated[int, msgspec.Meta(ge=0, lt=1440)]
+
+
+class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="record"):
+    """What every stored record has."""
+
+    schema_version: int = SCHEMA_VERSION
+
+
+class User(_Stored, frozen=True, kw_only=True, tag="user"):
+    """A person who can be reached: where, in which zone and language, and what she allowed.
+
+    `opt_in` lists the channels she agreed to; a channel needs both an address and an opt-in.
+    `type_opt_out` lists event types she switched off. `attributes` are for models, never for rights.
+    """
+
+    user_id: Identifier
+    timezone: str = "UTC"
+    locale: str = "en"
+    signup_at: Instant | None = None
+    addresses: dict[Channel, str] = {}
+    opt_in: tuple[Channel, ...] = ()
+    type_opt_out: tuple[str, ...] = ()
+    quiet_hours: QuietHours | None = None
+    attributes: dict[str, float | str] = {}
+
+
+class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One piece of content inside a candidate. `quality` is a prior in 0..1, 0.5 when unknown."""
+
+    item_id: str
+    category: int = -1
+    quality: float = 0.5
+
+
+class Candidate(_Stored, frozen=True, kw_only=True, tag="candidate"):
+    """An event a user could be told about. `candidate_id` is the idempotency key.
+
+    `expires_at` defaults to `created_at` plus the type's lifetime. `group_key` names what it aggregates with
+    (the post whose comments are digested); `cancel_key` lets one cancel withdraw many.
+    """
+
+    candidate_id: Identifier
+    user_id: Identifier
+    type: str
+    created_at: Instant
+    expires_at: Instant | None = None
+    payload: dict[str, Any] = {}
+    items: tuple[Item, ...] = ()
+    group_key: str = ""
+    cancel_key: str = ""
+    source: str = "api"
+
+
+class Engagement(_Stored, frozen=True, kw_only=True, tag="engagement"):
+    """What a person did: in the app, or with a message (then `decision_id` names the decision).
+
+    `value` is seconds watched for views, money for conversions. `category` is -1 when unknown.
+    """
+
+    engagement_id: Identifier
+    user_id: Identifier
+    kind: EngagementKind
+    at: Instant
+    decision_id: str | None = None
+    item: str = ""
+    category: int = -1
+    channel: Channel | None = None
+    value: float = 0.0
+
+
+class Cancel(_Stored, frozen=True, kw_only=True, tag="cancel"):
+    """Withdraws a candidate by id, or all earlier candidates with a cancel key (comment deleted, cart bought)."""
+
+    cancel_id: Identifier
+    user_id: Identifier
+    candidate_id: str = ""
+    cancel_key: str = ""
+    at: Instant
+
+
+class BudgetAssignment(_Stored, frozen=True, kw_only=True, tag="budget"):
+    """A user's weekly budget for a period, and how it came about: allocated by a model, or drawn at random.
+
+    `probability` is the chance of this k under the random draw (1 when allocated).
+    """
+
+    assignment_id: Identifier
+    user_id: Identifier
+    period: int
+    k: Annotated[int, msgspec.Meta(ge=0, le=255)]
+    randomised: bool = False
+    probability: float = 1.0
+    model_version: str = ""
+    at: Instant
+
+
+class Suppression(_Stored, frozen=True, kw_only=True, tag="suppression"):
+    """No message may reach the user on a channel (or on any, when `channel` is None), until it is lifted."""
+
+    suppression_id: Identifier
+    user_id: Identifier
+    channel: Channel | None = None
+    reason: str = ""
+    lifted: bool = False
+    at: Instant
+
+
+class Control(_Stored, frozen=True, kw_only=True, tag="control"):
+    """One version of one control (thresholds, kill switch, channel shares, model) and when it takes effect.
+
+    Written every epoch even if unchanged; a decision names the version it used. User "" : it is global.
+    """
+
+    version: int
+    effective_at: Instant
+    key: str
+    value: Any
+
+
+class Catalogue(_Stored, frozen=True, kw_only=True, tag="catalogue"):
+    """A versioned snapshot of content known before `at`: what the daily generator may draw from.
+
+    `popular` maps a category to its items in falling popularity; `follows` a user to the authors followed.
+    """
+
+    version: Identifier
+    at: Instant
+    popular: dict[int, tuple[Item, ...]] = {}
+    new_items: tuple[Item, ...] = ()
+    follows: dict[str, tuple[str, ...]] = {}
+
+
+UserInput: TypeAlias = User | Candidate | Engagement | Cancel | BudgetAssignment | Suppression
+"""Inputs that belong to one user."""
+Input: TypeAlias = UserInput | Control | Catalogue
+"""Everything the input log accepts."""
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why: a code, the number that was met, and the limit it met (`gap_minutes` 35 against 120)."""
+
+    code: str
+    number: float
+    limit: float
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One feasible (candidate, channel): head scores in the order of `Decision.heads`, utility and threshold."""
+
+    candidate_id: str
+    channel: Channel
+    scores: tuple[float, ...]
+    utility: float
+    threshold: float
+
+
+class Decision(_Stored, frozen=True, kw_only=True, tag="decision"):
+    """What was decided for a user at an instant, why, and with which probability.
+
+    `decision_id` is a hash of (user, at, candidate, channel): also the idempotency key towards providers.
+    `action_probability` is the chance of this action given the exploration bucket; `bucket_probability` that of
+    the bucket. `feasible` are the options that rights, caps, gaps and quiet hours left, with their scores.
+    """
+
+    decision_id: str
+    user_id: str
+    at: Instant
+    action: Action
+    channel: Channel | None = None
+    candidate_id: str | None = None
+    type: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    heads: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    utility: float | None = None
+    threshold: float | None = None
+    feasible: tuple[Option, ...] = ()
+    bucket: str = "production"
+    bucket_probability: float = 1.0
+    action_probability: float = 1.0
+    slot_probability: float = 1.0
+    arm: str = "default"
+    segment: str = ""
+    slot: int = -1
+    budget_left: float = 0.0
+    features: dict[str, float] = {}
+    model_version: str = ""
+    policy_version: str = ""
+    control_version: int = 0
+
+
+class SlotPlan(_Stored, frozen=True, kw_only=True, tag="slot_plan"):
+    """A user's plan for one local day: predicted slots, quota, job slots and planned sends, with probabilities."""
+
+    user_id: str
+    at: Instant
+    day: int
+    quota: int
+    slot_probs: tuple[float, ...]
+    jobs: tuple[int, ...]
+    sends: tuple[int, ...]
+    inclusion: tuple[float, ...]
+    randomised: bool = False
+    segment: str = ""
+    model_version: str = ""
+
+
+Record: TypeAlias = Input | Decision | SlotPlan
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(
+    User
+    | Candidate
+    | Engagement
+    | Cancel
+    | BudgetAssignment
+    | Suppression
+    | Control
+    | Catalogue
+    | Decision
+    | SlotPlan
+)
+
+
+def encode(record: Record) -> bytes:
+    """Returns a record as msgpack, tagged with its kind."""
+    return _ENCODER.encode(record)
+
+
+def decode(data: bytes) -> Record:
+    """Returns the record that `encode` wrote.
+
+    >>> decode(encode(Cancel(cancel_id="x", user_id="u", candidate_id="c",
+    ...     at=datetime.fromisoformat("2026-01-01T00:00:00+00:00")))).user_id
+    'u'
+    """
+    return _DECODER.decode(data)
