@@ -61,3 +61,11 @@ class ReplayMismatch(TactfulError):
 
 class UnreadableInput(TactfulError):
     """Raised when an input file cannot be read at all: missing, empty, of an unknown format, or without mapped columns."""
+
+
+class TruthForbidden(TactfulError):
+    """Raised when an honest arm asks a simulated world for its truth."""
+
+
+class TickOutOfOrder(TactfulError):
+    """Raised when a simulated world is asked for a tick that is not its next one, or given sends from outside it."""
