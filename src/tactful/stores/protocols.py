@@ -1,0 +1,367 @@
+"""What the engine, delivery and explain ask of a store: one small protocol per concern, and `Store`, all of them.
+
+Conventions, the same for every method and every implementation:
+
+- Keys (`*_key`, `*_hash`) are unsigned 64-bit integers, 0 .. 2**64 - 1; instants (`*_us`) are microseconds since
+  1970 UTC; an interval holds `since_us <= t < until_us`.
+- A method that writes is atomic by itself, or part of the open `transaction()`; then later calls on the same
+  store see it at once, other readers after the commit.
+- A row that is already there is left as it is (idempotent), unless the method says who wins.
+- Data, messages and states are opaque bytes: no store parses them.
+- A store is used by one thread; another thread or process opens its own.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+
+class LoggedInput(NamedTuple):
+    """One line of the input log. Offsets rise by one within an `append`; `dedupe_key` 0 is never deduplicated."""
+
+    offset: int
+    log_ts_us: int
+    user_key: int
+    dedupe_key: int
+    content_hash: int
+    kind: int
+    data: bytes
+
+
+class Refused(NamedTuple):
+    """An input that was not appended: its position in the given sequence, and the hash of what is known instead.
+
+    Equal hashes: a repeated delivery. Different hashes: a conflict.
+    """
+
+    position: int
+    known_content_hash: int
+
+
+class DecisionRow(NamedTuple):
+    """One decision as logged. `decision_key` is a hash that covers the user and the instant."""
+
+    decision_key: int
+    user_key: int
+    at_us: int
+    action_code: int
+    data: bytes
+
+
+class PlanRow(NamedTuple):
+    """One slot plan as logged: for a user and a local day, made at `at_us`."""
+
+    user_key: int
+    day: int
+    at_us: int
+    data: bytes
+
+
+class ControlRow(NamedTuple):
+    """One version of one control, and when it takes effect."""
+
+    version: int
+    effective_us: int
+    key: str
+    data: bytes
+
+
+class BudgetRow(NamedTuple):
+    """One assignment of a budget to a user for a period."""
+
+    user_key: int
+    period: int
+    at_us: int
+    data: bytes
+
+
+class OutboxRow(NamedTuple):
+    """One message to be sent, named by its decision; due from `at_us` on."""
+
+    decision_key: int
+    user_key: int
+    at_us: int
+    channel_code: int
+    message: bytes
+
+
+class Attempt(NamedTuple):
+    """One call of a provider, numbered from 1; `outcome` is None while nobody knows how it ended."""
+
+    decision_key: int
+    attempt_no: int
+    begun_us: int
+    outcome: str | None
+    detail: str
+
+
+class OutboxEntry(NamedTuple):
+    """A message with its history. `next_try_us` is None when it is done."""
+
+    row: OutboxRow
+    next_try_us: int | None
+    attempts: tuple[Attempt, ...]
+
+
+class Reject(NamedTuple):
+    """Something that was not accepted, and why; `kind` names what it was (`conflict`, `candidate`, ...)."""
+
+    log_ts_us: int
+    kind: str
+    reason: str
+    data: bytes
+
+
+class Versioned(NamedTuple):
+    """A stored model or catalogue."""
+
+    version: str
+    data: bytes
+
+
+class InputLog(Protocol):
+    """Everything that came in, in the order of acceptance; instants never fall from one offset to the next."""
+
+    def append(self, inputs: Sequence[LoggedInput]) -> list[Refused]:
+        """Appends inputs and returns those refused because their dedupe key is known, rising by position.
+
+        A key is also known from an earlier position of the same sequence. Refused inputs leave gaps in the
+        offsets.
+
+        Raises:
+            StoreError: if the offsets do not rise by one, or an offset is already taken.
+        """
+        ...
+
+    def read(self, after_offset: int, limit: int) -> list[LoggedInput]:
+        """Returns up to `limit` inputs with offsets above `after_offset` (-1: from the start), in order."""
+        ...
+
+    def fetch(self, offsets: Sequence[int]) -> dict[int, bytes]:
+        """Returns the data of the inputs at these offsets; offsets that hold none are missing."""
+        ...
+
+    def last(self) -> tuple[int, int]:
+        """Returns offset and instant of the last input, (-1, 0) for an empty log."""
+        ...
+
+    def inputs_of(self, user_key: int, since_us: int, until_us: int) -> list[LoggedInput]:
+        """Returns one user's inputs with `log_ts_us` in the interval, in order."""
+        ...
+
+
+class StateSnapshots(Protocol):
+    """What the engine keeps in memory, saved so that a restart need not read the whole log."""
+
+    def save_states(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Saves (user id, state) pairs; the newest state of a user wins, her place in the order stays."""
+        ...
+
+    def load_states(self) -> Iterator[tuple[str, bytes]]:
+        """Yields (user id, state) in the order in which users were first saved."""
+        ...
+
+    def save_meta(self, name: str, data: bytes) -> None:
+        """Saves one named piece of engine state (controller, watermark, snapshot offset); the newest wins."""
+        ...
+
+    def load_meta(self, name: str) -> bytes | None:
+        """Returns what was saved under the name, None if nothing was."""
+        ...
+
+
+class DecisionLog(Protocol):
+    """What was decided and planned. Decisions are ordered by (at, user key, decision key), plans likewise."""
+
+    def append_decisions(self, rows: Sequence[DecisionRow]) -> int:
+        """Appends decisions and returns how many were really new; a known decision is left as it is."""
+        ...
+
+    def decision(self, decision_key: int) -> DecisionRow | None:
+        """Returns one decision, None if there is none."""
+        ...
+
+    def decisions_of(self, user_key: int, since_us: int, until_us: int) -> list[DecisionRow]:
+        """Returns one user's decisions in the interval, ordered."""
+        ...
+
+    def decisions_between(self, since_us: int, until_us: int) -> Iterator[DecisionRow]:
+        """Yields all decisions in the interval, ordered."""
+        ...
+
+    def count_decisions(self) -> int:
+        """Returns the number of decisions."""
+        ...
+
+    def append_plans(self, rows: Sequence[PlanRow]) -> int:
+        """Appends plans and returns how many were really new; (user, day, instant) names a plan."""
+        ...
+
+    def plans_of(self, user_key: int, since_us: int, until_us: int) -> list[PlanRow]:
+        """Returns one user's plans made in the interval, ordered by (at, day)."""
+        ...
+
+    def plans_between(self, since_us: int, until_us: int) -> Iterator[PlanRow]:
+        """Yields all plans made in the interval, ordered by (at, user key, day)."""
+        ...
+
+
+class ControlLog(Protocol):
+    """Thresholds, kill switches, shares: every version of them."""
+
+    def append_controls(self, rows: Sequence[ControlRow]) -> None:
+        """Appends controls; (version, key) names one."""
+        ...
+
+    def controls(self) -> list[ControlRow]:
+        """Returns all controls by rising (version, key)."""
+        ...
+
+
+class Rights(Protocol):
+    """What withdraws a message between decision and send. No result depends on the order of the calls."""
+
+    def suppress(self, user_key: int, channel_code: int, log_ts_us: int, lifted: bool) -> None:
+        """Suppresses a channel of a user (-1: every channel), or lifts that suppression.
+
+        The latest `log_ts_us` wins; of two at one instant, the suppression does. Lifting -1 lifts what was
+        suppressed under -1, not what was suppressed for one channel.
+        """
+        ...
+
+    def suppressed(self, user_key: int, channel_code: int) -> bool:
+        """Returns whether no message may reach the user on this channel, critical ones included."""
+        ...
+
+    def cancel(self, user_key: int, candidate_key: int, at_us: int) -> None:
+        """Withdraws one candidate, whether it is logged already or not."""
+        ...
+
+    def cancel_group(self, user_key: int, cancel_key: int, at_us: int) -> None:
+        """Withdraws a user's candidates with this cancel key that were logged at or before `at_us`."""
+        ...
+
+    def cancelled(self, user_key: int, candidate_key: int, cancel_key: int, log_ts_us: int) -> bool:
+        """Returns whether a candidate, logged at `log_ts_us`, is withdrawn; cancel key 0 belongs to no group."""
+        ...
+
+
+class Budgets(Protocol):
+    """Assigned budgets: what allocation and the randomised slice are judged on."""
+
+    def append_budgets(self, rows: Sequence[BudgetRow]) -> None:
+        """Appends assignments; an equal row is kept once."""
+        ...
+
+    def budgets_of(self, user_key: int, period: int) -> list[BudgetRow]:
+        """Returns the assignments of a user for a period by rising (at, data)."""
+        ...
+
+
+class Outbox(Protocol):
+    """Messages to be sent, and every call of a provider.
+
+    An attempt is begun, and that is committed, before the provider is called. An attempt that has no result is in
+    doubt: it is in flight, or its process died; the message is not pending until somebody ends the attempt.
+    """
+
+    def enqueue(self, rows: Sequence[OutboxRow]) -> int:
+        """Adds messages and returns how many were really new."""
+        ...
+
+    def pending(self, limit: int, now_us: int) -> list[OutboxRow]:
+        """Returns messages that may be tried now (not done, not in doubt) by (due instant, decision key)."""
+        ...
+
+    def begin_attempt(self, decision_key: int, at_us: int) -> int | None:
+        """Returns the number of a new attempt, None if there is nothing to try: unknown, done, or in doubt.
+
+        Of two senders that race for a message, one gets a number. Inside a transaction the provider must not be
+        called before the commit.
+        """
+        ...
+
+    def end_attempt(
+        self, decision_key: int, attempt_no: int, outcome: str, detail: str, next_try_us: int | None
+    ) -> None:
+        """Ends an attempt; the message is tried again from `next_try_us` on, never if None.
+
+        Raises:
+            StoreError: if there is no such attempt, or it has ended before.
+        """
+        ...
+
+    def in_doubt(self) -> list[Attempt]:
+        """Returns attempts without a result by rising (begun, decision key)."""
+        ...
+
+    def outbox_of(self, decision_key: int) -> OutboxEntry | None:
+        """Returns the message of a decision with its attempts, None if there is none."""
+        ...
+
+
+class Rejects(Protocol):
+    """What was not accepted, kept for a person to look at."""
+
+    def reject(self, log_ts_us: int, kind: str, reason: str, data: bytes) -> None:
+        """Keeps something refused, with the reason."""
+        ...
+
+    def rejects(self, limit: int) -> list[Reject]:
+        """Returns the latest rejects, newest first."""
+        ...
+
+
+class Artefacts(Protocol):
+    """Versioned models and catalogues. A version never changes; the latest is the one put last."""
+
+    def put_model(self, name: str, version: str, data: bytes) -> None:
+        """Keeps a model.
+
+        Raises:
+            StoreError: if this version holds other data.
+        """
+        ...
+
+    def model(self, name: str, version: str | None = None) -> Versioned | None:
+        """Returns a model, the latest by default; None if there is none."""
+        ...
+
+    def put_catalogue(self, version: str, data: bytes) -> None:
+        """Keeps a catalogue.
+
+        Raises:
+            StoreError: if this version holds other data.
+        """
+        ...
+
+    def catalogue(self, version: str | None = None) -> Versioned | None:
+        """Returns a catalogue, the latest by default; None if there is none."""
+        ...
+
+
+class Store(
+    InputLog,
+    StateSnapshots,
+    DecisionLog,
+    ControlLog,
+    Rights,
+    Budgets,
+    Outbox,
+    Rejects,
+    Artefacts,
+    Protocol,
+):
+    """Where all records rest."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commits all writes inside together when left, or none of them if left by an exception.
+
+        Raises:
+            StoreError: if a transaction is open already.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of the file; what was committed stays."""
+        ...
