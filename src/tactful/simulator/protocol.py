@@ -1,6 +1,6 @@
 """What a simulated app exchanges with whoever drives it: columns in, columns out, the user as row index.
 
-A driver calls, tick by tick (one hour), `candidates(start, end)`, decides, and then `respond(sends, start, end)`.
+Tick by tick (one hour) a driver calls `candidates(start, end)`, decides, then `respond(sends, start, end)`.
 Turning columns into records for the engine is `adapter.py`; how people behave is `world.py`.
 """
 
@@ -17,27 +17,27 @@ TICK_US = HOUR_US
 """One step of a world, microseconds."""
 
 FIRST_CANDIDATE = 1_000_000
-"""Candidate numbers start here. Item numbers below it are the app's catalogue; a candidate's content is the item
-that bears the candidate's own number."""
+"""Candidate numbers start here. Item numbers below it are the app's catalogue; a candidate's content is the
+item that bears the candidate's own number."""
 
 
 @dataclass(frozen=True)
 class UserColumns:
     """Who there is; row i is the user with user_id f"u{i:06d}".
 
-    `zone` indexes `zones` (IANA names); bit i of `reach` says that channel i of `events.records.CHANNELS` may be
-    used at the start (who left since is learned from engagements); `signup_us` is microseconds since 1970;
+    `zone` indexes `zones` (IANA names); bit i of `reach` says that channel i of `events.records.CHANNELS` may
+    be used at the start (who left since is learned from engagements); `signup_us` is microseconds since 1970;
     `quiet_start` and `quiet_end` are local minutes of the day, crossing midnight; `user_key` is
     `draws.key(user_id)`.
     """
 
     zones: tuple[str, ...]
-    zone: Int16[np.ndarray, "n"]
-    reach: UInt8[np.ndarray, "n"]
-    signup_us: Int64[np.ndarray, "n"]
-    quiet_start: Int16[np.ndarray, "n"]
-    quiet_end: Int16[np.ndarray, "n"]
-    user_key: UInt64[np.ndarray, "n"]
+    zone: Int16[np.ndarray, " n"]
+    reach: UInt8[np.ndarray, " n"]
+    signup_us: Int64[np.ndarray, " n"]
+    quiet_start: Int16[np.ndarray, " n"]
+    quiet_end: Int16[np.ndarray, " n"]
+    user_key: UInt64[np.ndarray, " n"]
 
     @property
     def n(self) -> int:
@@ -49,18 +49,18 @@ class UserColumns:
 class CandidateColumns:
     """What people could be told about, ordered by (created_us, user).
 
-    `candidate` is unique in the world and the same in every arm; the id string is f"c{candidate}". `type` indexes
+    `candidate` is unique in the world and the same in every arm; its id is f"c{candidate}". `type` indexes
     `types`. `quality` lies in 0..1.
     """
 
     types: tuple[str, ...]
-    user: Int64[np.ndarray, "m"]
-    candidate: Int64[np.ndarray, "m"]
-    type: Int16[np.ndarray, "m"]
-    created_us: Int64[np.ndarray, "m"]
-    expires_us: Int64[np.ndarray, "m"]
-    category: Int32[np.ndarray, "m"]
-    quality: Float32[np.ndarray, "m"]
+    user: Int64[np.ndarray, " m"]
+    candidate: Int64[np.ndarray, " m"]
+    type: Int16[np.ndarray, " m"]
+    created_us: Int64[np.ndarray, " m"]
+    expires_us: Int64[np.ndarray, " m"]
+    category: Int32[np.ndarray, " m"]
+    quality: Float32[np.ndarray, " m"]
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ class SendColumns:
     `decision` is the caller's own number of the decision, not negative; it comes back in the engagements.
     """
 
-    user: Int64[np.ndarray, "m"]
-    at_us: Int64[np.ndarray, "m"]
-    channel: Int8[np.ndarray, "m"]
-    type: Int16[np.ndarray, "m"]
-    category: Int32[np.ndarray, "m"]
-    quality: Float32[np.ndarray, "m"]
-    candidate: Int64[np.ndarray, "m"]
-    decision: Int64[np.ndarray, "m"]
+    user: Int64[np.ndarray, " m"]
+    at_us: Int64[np.ndarray, " m"]
+    channel: Int8[np.ndarray, " m"]
+    type: Int16[np.ndarray, " m"]
+    category: Int32[np.ndarray, " m"]
+    quality: Float32[np.ndarray, " m"]
+    candidate: Int64[np.ndarray, " m"]
+    decision: Int64[np.ndarray, " m"]
 
     @classmethod
     def none(cls) -> "SendColumns":
@@ -98,30 +98,30 @@ class SendColumns:
 class EngagementColumns:
     """What people did in a tick, ordered by (at_us, user, kind).
 
-    `kind` indexes `events.records.KINDS`; `channel` is -1 where no message is involved, `category` and `item` -1
-    where there is no content, `decision` -1 where it is organic; `value` is seconds watched (views).
+    `kind` indexes `events.records.KINDS`; `channel` is -1 where no message is involved, `category` and `item`
+    -1 where there is no content, `decision` -1 where it is organic; `value` is seconds watched (views).
     """
 
-    user: Int64[np.ndarray, "m"]
-    kind: Int8[np.ndarray, "m"]
-    at_us: Int64[np.ndarray, "m"]
-    channel: Int8[np.ndarray, "m"]
-    category: Int32[np.ndarray, "m"]
-    item: Int64[np.ndarray, "m"]
-    decision: Int64[np.ndarray, "m"]
-    value: Float32[np.ndarray, "m"]
+    user: Int64[np.ndarray, " m"]
+    kind: Int8[np.ndarray, " m"]
+    at_us: Int64[np.ndarray, " m"]
+    channel: Int8[np.ndarray, " m"]
+    category: Int32[np.ndarray, " m"]
+    item: Int64[np.ndarray, " m"]
+    decision: Int64[np.ndarray, " m"]
+    value: Float32[np.ndarray, " m"]
 
 
 class Truth(Protocol):
     """What only an oracle may know, at the instant when it was asked for."""
 
     @property
-    def fatigue(self) -> Float32[np.ndarray, "n"]:
+    def fatigue(self) -> Float32[np.ndarray, " n"]:
         """How many recent messages still weigh on each user (a decayed count)."""
         ...
 
     @property
-    def reachable(self) -> UInt8[np.ndarray, "n"]:
+    def reachable(self) -> UInt8[np.ndarray, " n"]:
         """The channels still open to each user, a bitmask like `UserColumns.reach`."""
         ...
 
@@ -129,20 +129,20 @@ class Truth(Protocol):
         """Returns the chance of a session of her own in each hour from `start_us`, at the present habit."""
         ...
 
-    def click_probability(self, sends: SendColumns) -> Float32[np.ndarray, "m"]:
+    def click_probability(self, sends: SendColumns) -> Float32[np.ndarray, " m"]:
         """Returns the chance that each send, were it the next, is clicked, at the present fatigue."""
         ...
 
-    def leave_probability(self, sends: SendColumns) -> Float32[np.ndarray, "m"]:
+    def leave_probability(self, sends: SendColumns) -> Float32[np.ndarray, " m"]:
         """Returns the chance that each send makes its user close that channel for good."""
         ...
 
-    def active_after_leaving(self) -> Float32[np.ndarray, "n"]:
+    def active_after_leaving(self) -> Float32[np.ndarray, " n"]:
         """Returns the daily chance of activity once every channel is closed and habit has settled."""
         ...
 
-    def remaining_value(self) -> Float64[np.ndarray, "n"]:
-        """Returns discounted active days to come beyond those after leaving: what reach and habit are worth."""
+    def remaining_value(self) -> Float64[np.ndarray, " n"]:
+        """Returns the discounted active days to come that reach and habit are worth."""
         ...
 
 
