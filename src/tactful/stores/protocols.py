@@ -1,9 +1,9 @@
-"""What the engine, delivery and explain ask of a store: one small protocol per concern, and `Store`, all of them.
+"""What the engine, delivery and explain ask of a store: one protocol per concern, and `Store`, all of them.
 
 Conventions, the same for every method and every implementation:
 
-- Keys (`*_key`, `*_hash`) are unsigned 64-bit integers, 0 .. 2**64 - 1; instants (`*_us`) are microseconds since
-  1970 UTC; an interval holds `since_us <= t < until_us`.
+- Keys (`*_key`, `*_hash`) are unsigned 64-bit integers, 0 .. 2**64 - 1; instants (`*_us`) are microseconds
+  since 1970 UTC; an interval holds `since_us <= t < until_us`.
 - A method that writes is atomic by itself, or part of the open `transaction()`; then later calls on the same
   store see it at once, other readers after the commit.
 - A row that is already there is left as it is (idempotent), unless the method says who wins.
@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 
 class LoggedInput(NamedTuple):
-    """One line of the input log. Offsets rise by one within an `append`; `dedupe_key` 0 is never deduplicated."""
+    """One line of the input log. Offsets rise by one within an `append`; dedupe key 0 is never deduplicated."""
 
     offset: int
     log_ts_us: int
@@ -29,7 +29,7 @@ class LoggedInput(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """An input that was not appended: its position in the given sequence, and the hash of what is known instead.
+    """An input that was not appended: its position in the sequence, and the hash of what is known instead.
 
     Equal hashes: a repeated delivery. Different hashes: a conflict.
     """
@@ -120,7 +120,7 @@ class Versioned(NamedTuple):
 
 
 class InputLog(Protocol):
-    """Everything that came in, in the order of acceptance; instants never fall from one offset to the next."""
+    """Everything that came in, in the order of acceptance; instants never fall as offsets rise."""
 
     def append(self, inputs: Sequence[LoggedInput]) -> list[Refused]:
         """Appends inputs and returns those refused because their dedupe key is known, rising by position.
@@ -242,7 +242,7 @@ class Rights(Protocol):
         ...
 
     def cancelled(self, user_key: int, candidate_key: int, cancel_key: int, log_ts_us: int) -> bool:
-        """Returns whether a candidate, logged at `log_ts_us`, is withdrawn; cancel key 0 belongs to no group."""
+        """Returns whether a candidate logged at `log_ts_us` is withdrawn; cancel key 0 is no group."""
         ...
 
 
@@ -261,8 +261,8 @@ class Budgets(Protocol):
 class Outbox(Protocol):
     """Messages to be sent, and every call of a provider.
 
-    An attempt is begun, and that is committed, before the provider is called. An attempt that has no result is in
-    doubt: it is in flight, or its process died; the message is not pending until somebody ends the attempt.
+    An attempt is begun, and that is committed, before the provider is called. An attempt that has no result is
+    in doubt: it is in flight, or its process died; the message is not pending until somebody ends the attempt.
     """
 
     def enqueue(self, rows: Sequence[OutboxRow]) -> int:
@@ -276,8 +276,8 @@ class Outbox(Protocol):
     def begin_attempt(self, decision_key: int, at_us: int) -> int | None:
         """Returns the number of a new attempt, None if there is nothing to try: unknown, done, or in doubt.
 
-        Of two senders that race for a message, one gets a number. Inside a transaction the provider must not be
-        called before the commit.
+        Of two senders that race for a message, one gets a number. Inside a transaction, call the provider only
+        after the commit.
         """
         ...
 
