@@ -69,3 +69,7 @@ class TruthForbidden(TactfulError):
 
 class TickOutOfOrder(TactfulError):
     """Raised when a simulated world is asked for a tick that is not its next one, or given sends from outside it."""
+
+
+class InvalidScores(TactfulError):
+    """Raised when numbers handed to a decision cannot be used: NaN, an unknown head, a path that was impossible."""
