@@ -1,0 +1,13 @@
+"""Predict: every learned function, batch in, calibrated scores out; may import features, events and below.
+
+To add a model, write one file here and one line in `MODELS`; the contract suite finds it by itself.
+"""
+
+MODELS: dict[str, str] = {
+    "global_slots": "tactful.models.slot_histogram:GlobalSlots",
+    "slot_histogram": "tactful.models.slot_histogram:SlotHistogram",
+    "click_rate": "tactful.models.click_rate:ClickRate",
+    "unsubscribe_rate": "tactful.models.unsubscribe_rate:UnsubscribeRate",
+    "simple_curve": "tactful.models.volume_curve:SimpleCurve",
+}
+"""Name of a saved model -> "module:Class"; `served` resolves it, so that importing this loads nothing."""

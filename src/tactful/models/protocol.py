@@ -1,0 +1,116 @@
+"""What the runtime may ask of a model. Dimensions: n users, c candidates, h channels (in the order of
+`records.CHANNELS`), K slots of the local day, b budgets.
+
+Every model is built from its parameters by keyword (`type(model)(**model.parameters())` is an equal model),
+scores each row by itself (one row alone gives the same bits as in any batch), and is finite for an empty
+history.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Float32, Integer
+from numpy.typing import NDArray
+
+Parameters: TypeAlias = Mapping[str, float | NDArray[np.float64]]
+"""The numbers that a model was fitted to, by constructor argument."""
+
+
+class Model(Protocol):
+    """What every model has."""
+
+    @property
+    def version(self) -> str:
+        """The hash of the parameters; a decision names it."""
+        ...
+
+    def parameters(self) -> Parameters:
+        """Returns the constructor's arguments that make this model again."""
+        ...
+
+
+class SlotModel(Model, Protocol):
+    """Says when a person is active."""
+
+    def slots(
+        self, counts: Float[np.ndarray, "n K"], segment: Integer[np.ndarray, " n"] | None = None
+    ) -> Float[np.ndarray, "n K"]:
+        """Returns the distribution of activity over the slots of the local day; each row sums to 1.
+
+        Args:
+            counts: sessions by local slot, >= 0; all zeros for a cold user.
+            segment: index of the user's segment, -1 when unknown.
+        """
+        ...
+
+
+class ClickModel(Model, Protocol):
+    """Says how likely a message is clicked."""
+
+    def click(
+        self,
+        event_type: Integer[np.ndarray, "n c"],
+        match: Integer[np.ndarray, "n c"],
+        recency: Integer[np.ndarray, "n c"],
+        sends: Float[np.ndarray, "n h"],
+        clicks: Float[np.ndarray, "n h"],
+    ) -> Float[np.ndarray, "n c h"]:
+        """Returns the probability that the candidate, sent now on the channel, is clicked within its window.
+
+        Args:
+            event_type: index of the event type; out of range (such as -1) is a type never seen.
+            match: `features.content.match_bucket`, 0..3.
+            recency: `features.content.recency_bucket`, 0..3.
+            sends: messages that the user got so far on each channel.
+            clicks: how many of them she clicked.
+        """
+        ...
+
+
+class UnsubscribeModel(Model, Protocol):
+    """Says how likely a message makes the person leave the channel."""
+
+    def unsubscribe(self, sends_7d: Integer[np.ndarray, "n h"]) -> Float[np.ndarray, "n h"]:
+        """Returns the probability that one more send on the channel makes the person leave it.
+
+        Args:
+            sends_7d: messages that the user got on each channel in the last seven days.
+        """
+        ...
+
+
+class VolumeModel(Model, Protocol):
+    """Says what a weekly budget is worth."""
+
+    def curve(
+        self,
+        p_organic: Float[np.ndarray, " n"],
+        p_click: Float[np.ndarray, " n"],
+        p_unsubscribe: Float[np.ndarray, " n"],
+        k_max: int,
+    ) -> Float32[np.ndarray, "b n"]:
+        """Returns the value of every weekly budget 0..k_max, in active days a day; b = k_max + 1.
+
+        Args:
+            p_organic: chance of a day with activity when nothing is sent.
+            p_click: chance that a message is clicked.
+            p_unsubscribe: chance that a message makes the person leave.
+            k_max: largest weekly budget.
+        """
+        ...
+
+
+def version_of(model: str, parameters: Parameters) -> str:
+    """Returns the version of a model of that class with these parameters: 16 hex digits.
+
+    >>> version_of("M", {"a": 1.0}) == version_of("M", {"a": 1.0}), version_of("M", {"a": 2.0}) == "other"
+    (True, False)
+    """
+    digest = hashlib.blake2b(model.encode(), digest_size=8)
+    for name in sorted(parameters):
+        array = np.ascontiguousarray(parameters[name], dtype="<f8")
+        digest.update(f"|{name}{np.shape(parameters[name])}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
