@@ -1,0 +1,153 @@
+"""Which candidate through which channel: the best option of a job, by one of three modes.
+
+Not here: rights, caps, gaps and quiet hours (they make `feasible` before anything is drawn), and whether the
+best option is sent at all (`Choice.sends`, or an exploration bucket, see `explore.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped, UInt64
+
+from tactful.errors import InvalidScores
+
+ChannelMode: TypeAlias = Literal["best", "separate", "ladder"]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The best option of each job; candidate and channel -1 and surplus -inf where nothing is feasible."""
+
+    candidate: Int[np.ndarray, " n"]
+    channel: Int[np.ndarray, " n"]
+    surplus: Float[np.ndarray, " n"]
+
+    @property
+    def sends(self) -> Bool[np.ndarray, " n"]:
+        """Whether the option's utility exceeds its threshold. Equality is not enough."""
+        return self.surplus > 0
+
+
+def choose(
+    utility: Float[np.ndarray, "n c h"],
+    threshold: Float[np.ndarray, "n h"],
+    feasible: Bool[np.ndarray, "n c h"],
+    order: UInt64[np.ndarray, "n c"],
+    rank: Int[np.ndarray, "n c h"],
+    mode: ChannelMode = "best",
+    tried: Bool[np.ndarray, "n c h"] | None = None,
+) -> Choice:
+    """Returns the best feasible option of each job, whether or not it exceeds its threshold.
+
+    Surplus is utility minus the channel's threshold. Ties have a total order: larger surplus, then smaller
+    `order`, then smaller `rank`; the place of a candidate in the pool never matters.
+
+    - `best`: the largest surplus over all candidates and channels.
+    - `separate`: every channel judges its own best candidate by its own threshold; of the channels that would
+      send, the one of smallest rank. Where none would, the same as `best`.
+    - `ladder`: a candidate stands on one rung, its first feasible channel ranked after every channel in
+      which it was `tried`; then the largest surplus over the candidates. The caller takes a candidate that
+      was seen out of the pool, and marks a channel as tried once the time to see the message there has
+      passed.
+
+    Args:
+        utility: per option; values of infeasible options (padding) are not read.
+        threshold: the price per channel, finite.
+        feasible: what rights, caps, gaps and quiet hours left.
+        order: keys of the candidates (`draws.key` of their ids), distinct within a row.
+        rank: preference of the channel within its candidate's type, 0 first.
+        mode: see above.
+        tried: for `ladder`, the options sent before without being seen; nothing by default.
+
+    Raises:
+        InvalidScores: a feasible option has utility NaN or a threshold is not finite.
+
+    Deviation: NEP decides each channel by itself and may send through several at once; one job yields one
+    decision here, so `separate` sends through the first of them, and the others wait for the next job.
+
+    >>> utility = np.array([[[0.10, 0.30], [0.20, 0.25]]])
+    >>> threshold = np.array([[0.05, 0.20]])
+    >>> everything = np.ones((1, 2, 2), dtype=bool)
+    >>> order, rank = np.array([[1, 2]], dtype=np.uint64), np.tile(np.array([1, 0]), (1, 2, 1))
+    >>> best = choose(utility, threshold, everything, order, rank)
+    >>> int(best.candidate[0]), int(best.channel[0]), round(float(best.surplus[0]), 3)
+    (1, 0, 0.15)
+    >>> separate = choose(utility, threshold, everything, order, rank, "separate")
+    >>> int(separate.candidate[0]), int(separate.channel[0])
+    (0, 1)
+    """
+    n, c, h = utility.shape
+    if c == 0:
+        nobody = np.full(n, -1, dtype=np.int64)
+        return Choice(nobody, nobody, np.full(n, -np.inf))
+    _check(utility, threshold, feasible)
+    surplus = np.where(feasible, utility - threshold[:, None, :], -np.inf)
+    options = feasible if mode != "ladder" else _rung(feasible, rank, tried)
+    if mode == "separate":
+        options = _first_channel_that_sends(surplus, options, rank)
+    left = options.reshape(n, c * h)
+    left = _keep_least(left, -surplus.reshape(n, c * h))
+    left = _keep_least(left, np.repeat(order, h, axis=1))
+    left = _keep_least(left, rank.reshape(n, c * h))
+    option = left.argmax(axis=1)
+    any_left = left.any(axis=1)
+    return Choice(
+        np.where(any_left, option // h, -1),
+        np.where(any_left, option % h, -1),
+        np.where(any_left, surplus.reshape(n, c * h)[np.arange(n), option], -np.inf),
+    )
+
+
+def _check(
+    utility: Float[np.ndarray, "n c h"],
+    threshold: Float[np.ndarray, "n h"],
+    feasible: Bool[np.ndarray, "n c h"],
+) -> None:
+    if not np.isfinite(threshold).all():
+        rows = np.flatnonzero(~np.isfinite(threshold).all(axis=1))
+        raise InvalidScores(
+            f"got a threshold that is not finite in row {rows[0]}, expected a number per channel"
+        )
+    unknown = np.isnan(utility) & feasible
+    if unknown.any():
+        row, candidate, channel = np.argwhere(unknown)[0]
+        raise InvalidScores(
+            f"got utility NaN for the feasible option (row {row}, candidate {candidate}, channel {channel}), "
+            "expected a number; look at the scores of the model that ranked it"
+        )
+
+
+def _rung(
+    feasible: Bool[np.ndarray, "n c h"],
+    rank: Int[np.ndarray, "n c h"],
+    tried: Bool[np.ndarray, "n c h"] | None,
+) -> Bool[np.ndarray, "n c h"]:
+    """The one channel of each candidate that the ladder has reached."""
+    if tried is None:
+        open_rungs = feasible
+    else:
+        last_tried = np.where(tried, rank, -1).max(axis=2, keepdims=True)
+        open_rungs = feasible & (rank > last_tried)
+    n, c, h = feasible.shape
+    return _keep_least(open_rungs.reshape(n * c, h), rank.reshape(n * c, h)).reshape(n, c, h)
+
+
+def _first_channel_that_sends(
+    surplus: Float[np.ndarray, "n c h"],
+    feasible: Bool[np.ndarray, "n c h"],
+    rank: Int[np.ndarray, "n c h"],
+) -> Bool[np.ndarray, "n c h"]:
+    """The best candidates of the first channel in which one exceeds the threshold; else everything."""
+    n, c, h = surplus.shape
+    champion = feasible & (surplus > 0) & (surplus == surplus.max(axis=1, keepdims=True))
+    first = _keep_least(champion.reshape(n, c * h), rank.reshape(n, c * h)).reshape(n, c, h)
+    return np.where(first.any(axis=(1, 2), keepdims=True), first, feasible)
+
+
+def _keep_least(left: Bool[np.ndarray, "m k"], key: Shaped[np.ndarray, "m k"]) -> Bool[np.ndarray, "m k"]:
+    """Those of `left` whose key is the least in their row."""
+    worst = np.inf if key.dtype.kind == "f" else np.iinfo(key.dtype).max
+    least = np.where(left, key, worst).min(axis=1, keepdims=True)
+    kept: Bool[np.ndarray, "m k"] = left & (key == least)
+    return kept
