@@ -1,0 +1,142 @@
+"""Utility: what one message is worth, in clicks that would not have come by themselves.
+
+Two forms: `nep`, the published weighted sum of the heads, and `incremental`, the default. Scores are
+calibrated probabilities [n, c, h, heads] whose last axis is named by a tuple of heads. Not here: the price
+of a send, which is the threshold and is charged once (`threshold.py`, `channel.py`).
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from tactful.errors import InvalidScores, InvalidSettings
+from tactful.features.segments import SEGMENTS
+
+HEADS: tuple[str, ...] = ("click", "unsubscribe")
+"""The heads of today's predictors, in the order of the scores' last axis."""
+
+AlreadyActive: TypeAlias = Literal["hold", "discount", "ignore"]
+
+CLICK_WEIGHT = 1.0
+"""Utility is counted in incremental clicks."""
+
+UNSUBSCRIBE_COST = 5.0
+"""Clicks lost with a subscriber told 5 times a week who clicks 1 in 20, at 0.95 a week: 5·0.05/(1 − 0.95)."""
+
+DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"click": CLICK_WEIGHT, "unsubscribe": -UNSUBSCRIBE_COST}
+)
+
+FURTHER_VISIT = 0.25
+"""Worth of one more visit on a day that is already active: the goal is active days, and it adds none; a
+quarter stays for the depth of the visit, so that the most active people still hear of what is good."""
+
+
+def weight_table(
+    heads: tuple[str, ...],
+    weights: Mapping[str, float] = DEFAULT_WEIGHTS,
+    by_segment: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+) -> Float[np.ndarray, "segments heads"]:
+    """Returns the weight of every head in every segment; heads that a person dislikes are negative.
+
+    Args:
+        heads: names of the scores' columns.
+        weights: weight by head, for all segments.
+        by_segment: what differs in a segment (a name of `SEGMENTS`).
+
+    Raises:
+        InvalidSettings: a head without weight, or an unknown segment or head.
+
+    >>> table = weight_table(HEADS, by_segment={"new/both": {"unsubscribe": -10.0}})
+    >>> table[SEGMENTS.index("new/both")].tolist(), table[0].tolist()
+    ([1.0, -10.0], [1.0, -5.0])
+    """
+    missing = [head for head in heads if head not in weights]
+    if missing:
+        raise InvalidSettings(
+            f"got no weight for the heads {missing}, expected one for each of {list(heads)}"
+        )
+    table = np.tile(np.array([weights[head] for head in heads], dtype=np.float64), (len(SEGMENTS), 1))
+    for segment, changes in by_segment.items():
+        for head, weight in changes.items():
+            if segment not in SEGMENTS or head not in heads:
+                raise InvalidSettings(
+                    f"got a weight for head {head!r} in segment {segment!r}, expected one of {list(heads)} "
+                    f"in one of {list(SEGMENTS)}"
+                )
+            table[SEGMENTS.index(segment), heads.index(head)] = weight
+    return table
+
+
+def nep(
+    scores: Float[np.ndarray, "n c h heads"],
+    weights: Float[np.ndarray, "segments heads"],
+    segment: Int[np.ndarray, " n"],
+) -> Float[np.ndarray, "n c h"]:
+    """Returns the utility of every option: U = Σ_head w[segment, head] · p[head].
+
+    Source: Pinterest Engineering, "Notification Evolution Pinterest (NEP)", 2024: a linear utility whose
+    positive heads are engagements and whose negative heads are unsubscribes and deletions. The weights are
+    not published.
+    """
+    utility: Float[np.ndarray, "n c h"] = np.einsum("nchk,nk->nch", scores, weights[segment])
+    return utility
+
+
+def incremental(
+    scores: Float[np.ndarray, "n c h heads"],
+    heads: tuple[str, ...],
+    weights: Float[np.ndarray, "segments heads"],
+    segment: Int[np.ndarray, " n"],
+    mean_unsubscribe: Float[np.ndarray, " n"],
+    organic: Float[np.ndarray, " n"],
+    active_today: Bool[np.ndarray, " n"],
+    already_active_today: AlreadyActive = "discount",
+    further_visit: float = FURTHER_VISIT,
+) -> Float[np.ndarray, "n c h"]:
+    """Returns the utility of every option, counting only what the message adds.
+
+    U = w_click · (1 − p_organic) · p_click + w_unsubscribe · (p_unsubscribe − mean) + Σ_other w · p, where
+    w_unsubscribe is negative. A click by someone who would have come anyway adds little; the unsubscribe head
+    enters as its deviation from the user's mean, because the mean was paid for when the budget was allocated.
+
+    `already_active_today` says what a click is worth by someone who has been in the app today:
+    `discount` multiplies it by `further_visit`; `ignore` treats her as anyone else; so does `hold`, since
+    there the hold is a matter of the feasible set, before utilities are looked at.
+
+    Args:
+        scores: calibrated probabilities, 0..1.
+        heads: names of the last axis; `click` and `unsubscribe` must be among them.
+        weights: see `weight_table`.
+        segment: of each user, an index into `SEGMENTS`.
+        mean_unsubscribe: the user's mean p_unsubscribe over her messages.
+        organic: probability that she comes by herself in the rest of the day, 0..1.
+        active_today: whether she has been in the app today.
+        already_active_today: see above.
+        further_visit: worth of a further visit on an active day, in first visits.
+
+    Raises:
+        InvalidScores: a needed head is missing.
+
+    Source: Zhao, Narita, Orten and Egan, "Notification volume control and optimization system at Pinterest",
+    KDD 2018: p(a|u) = p(a0|u) + (1 − p(a0|u)) p(an|u), whence the factor (1 − p_organic).
+    Deviation: NEP has no such factor and counts the whole unsubscribe head.
+    """
+    missing = {"click", "unsubscribe"} - set(heads)
+    if missing:
+        raise InvalidScores(
+            f"got the heads {list(heads)} without {sorted(missing)}; the ranker must predict them"
+        )
+    worth = 1.0 - organic
+    if already_active_today == "discount":
+        worth = worth * np.where(active_today, further_visit, 1.0)
+    per_head = weights[segment].copy()
+    expected = per_head[:, heads.index("unsubscribe")] * mean_unsubscribe
+    per_head[:, heads.index("click")] *= worth
+    utility: Float[np.ndarray, "n c h"] = (
+        np.einsum("nchk,nk->nch", scores, per_head) - expected[:, None, None]
+    )
+    return utility
