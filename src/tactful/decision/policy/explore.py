@@ -1,0 +1,283 @@
+"""Exploration: what is randomised, by which hash, and the exact probability of everything that was done.
+
+Every draw is a hash of (seed, user, time, purpose). Probabilities are what later estimates divide by, so
+each is computed from the same arguments as its draw, next to it. Not here: the sampler of slots
+(`timing/send_time.py`), which reports its own inclusion probabilities, and the estimators
+(`experiments/ope.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Float, Int, Int8, Int64, UInt8, UInt64
+
+from tactful import draws
+from tactful.clock import DAY_US
+from tactful.decision.policy.channel import Choice
+from tactful.errors import InvalidScores, InvalidSettings
+
+Bucket: TypeAlias = Literal["production", "random_send", "greedy_send", "greedy_no_send"]
+BUCKETS: tuple[Bucket, ...] = ("production", "random_send", "greedy_send", "greedy_no_send")
+_PRODUCTION, _RANDOM_SEND, _GREEDY_SEND, _GREEDY_NO_SEND = range(4)
+
+
+class Exploration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much is randomised. Shares are 0..1; the buckets' sizes are those that NEP published.
+
+    `jitter` moves the threshold of production jobs by so much in quantile, up or down with equal chance.
+    `slot_epsilon` is the share of user-days whose slots are sampled. `volume_share` of the users get, for
+    `volume_period_weeks` weeks, one of the weekly budgets `volume_choices` with equal chance: eight weeks,
+    because the effect of volume on leaving shows slowly.
+
+    Raises:
+        InvalidSettings: a share outside 0..1, buckets that leave no production, or bad budgets.
+    """
+
+    random_send: float = 0.005
+    greedy_send: float = 0.0025
+    greedy_no_send: float = 0.0025
+    jitter: float = 0.05
+    slot_epsilon: float = 0.05
+    volume_share: float = 0.02
+    volume_period_weeks: int = 8
+    volume_choices: tuple[int, ...] = (0, 1, 2, 3, 5, 7, 10)
+
+    def __post_init__(self) -> None:
+        for name in (
+            "random_send",
+            "greedy_send",
+            "greedy_no_send",
+            "jitter",
+            "slot_epsilon",
+            "volume_share",
+        ):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise InvalidSettings(f"exploration.{name}: got {value}, expected a share in 0..1")
+        if self.shares[_PRODUCTION] <= 0:
+            raise InvalidSettings("exploration: the buckets leave nothing for production; lower their shares")
+        if self.jitter >= 0.5:
+            raise InvalidSettings(
+                f"exploration.jitter: got {self.jitter}, expected less than half a quantile range"
+            )
+        if self.volume_period_weeks < 1:
+            raise InvalidSettings(
+                f"exploration.volume_period_weeks: got {self.volume_period_weeks}, expected 1 or more"
+            )
+        choices = self.volume_choices
+        if not choices or len(set(choices)) < len(choices) or not all(0 <= k <= 255 for k in choices):
+            raise InvalidSettings(
+                f"exploration.volume_choices: got {choices}, expected distinct weekly budgets of 0..255"
+            )
+
+    @property
+    def shares(self) -> tuple[float, float, float, float]:
+        """Probabilities of `BUCKETS`, in their order; they sum to one."""
+        forced = self.random_send + self.greedy_send + self.greedy_no_send
+        return (1 - forced, self.random_send, self.greedy_send, self.greedy_no_send)
+
+
+@dataclass(frozen=True, eq=False)
+class Action:
+    """What is done at each job: an option, or a hold (candidate and channel -1), with its probabilities.
+
+    `high` says which of the two thresholds the job drew. `probability` is the chance of this action given the
+    bucket; `by_bucket` the chance that each of `BUCKETS` would have given it: `path_weight` needs all four.
+    """
+
+    candidate: Int[np.ndarray, " n"]
+    channel: Int[np.ndarray, " n"]
+    high: Bool[np.ndarray, " n"]
+    probability: Float[np.ndarray, " n"]
+    by_bucket: Float[np.ndarray, "n b"]
+
+
+def bucket(
+    seed: int,
+    user_key: UInt64[np.ndarray, " n"],
+    at_us: Int64[np.ndarray, " n"],
+    shares: tuple[float, float, float, float],
+) -> tuple[Int8[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Returns each user's bucket of the UTC day (an index into `BUCKETS`) and its probability.
+
+    One draw per (user, UTC day): all jobs of a day share it, so that a day without sends is a whole day.
+    """
+    u = draws.uniform(seed, user_key, at_us // DAY_US, "bucket")
+    upper = np.cumsum(shares)
+    drawn = np.searchsorted(upper[:-1], u, side="right").astype(np.int8)
+    return drawn, np.asarray(shares)[drawn]
+
+
+def draws_high(
+    seed: int, user_key: UInt64[np.ndarray, " n"], at_us: Int64[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """Returns whether each job takes the higher of its two thresholds: a fair coin per (user, instant)."""
+    return draws.uniform(seed, user_key, at_us, "jitter") >= 0.5
+
+
+def random_option(
+    seed: int,
+    user_key: UInt64[np.ndarray, " n"],
+    at_us: Int64[np.ndarray, " n"],
+    feasible: Bool[np.ndarray, "n c h"],
+    order: UInt64[np.ndarray, "n c"],
+) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Returns a feasible (candidate, channel) of each job, all equally likely; (-1, -1) where there is none.
+
+    The options are counted in the order of `order`, then of the channels: the pool's arrangement never
+    matters.
+    """
+    n, c, h = feasible.shape
+    if c == 0:
+        return np.full(n, -1), np.full(n, -1)
+    by_order = np.argsort(order, axis=1)
+    sorted_feasible = np.take_along_axis(feasible, by_order[:, :, None], axis=1).reshape(n, c * h)
+    size = sorted_feasible.sum(axis=1)
+    u = draws.uniform(seed, user_key, at_us, "random send")
+    place = np.minimum((u * size).astype(np.int64), size - 1)
+    option = (np.cumsum(sorted_feasible, axis=1) > place[:, None]).argmax(axis=1)
+    candidate = by_order[np.arange(n), option // h]
+    return np.where(size > 0, candidate, -1), np.where(size > 0, option % h, -1)
+
+
+def action_probability(
+    candidate: Int[np.ndarray, " n"],
+    channel: Int[np.ndarray, " n"],
+    low: Choice,
+    high: Choice,
+    greedy: Choice,
+    feasible: Bool[np.ndarray, "n c h"],
+) -> Float[np.ndarray, "n 4"]:
+    """Returns the exact probability that each of `BUCKETS` gives an action, one column a bucket.
+
+    - production: half for what the low threshold does, half for what the high one does;
+    - random send: one over the number of feasible options; a hold is certain if there are none, else
+      impossible;
+    - greedy send: certain for the greedy option; a hold is certain where nothing is feasible;
+    - greedy no-send: certain for a hold.
+
+    Args:
+        candidate: of the action; -1 for a hold.
+        channel: of the action; -1 for a hold.
+        low, high: the choices under the lower and the higher threshold (`channel.choose`).
+        greedy: the choice that a forced send takes: the best option under the threshold without jitter.
+        feasible: the options that the draw was made over.
+    """
+    holds = candidate < 0
+    size = feasible.sum(axis=(1, 2))
+    production = 0.5 * _is(candidate, channel, low, low.sends) + 0.5 * _is(
+        candidate, channel, high, high.sends
+    )
+    random_send = np.where(holds, size == 0, 1 / np.maximum(size, 1))
+    greedy_send = _is(candidate, channel, greedy, greedy.candidate >= 0)
+    return np.stack([production, random_send, greedy_send, holds], axis=1, dtype=np.float64)
+
+
+def act(
+    seed: int,
+    user_key: UInt64[np.ndarray, " n"],
+    at_us: Int64[np.ndarray, " n"],
+    buckets: Int8[np.ndarray, " n"],
+    low: Choice,
+    high: Choice,
+    greedy: Choice,
+    feasible: Bool[np.ndarray, "n c h"],
+    order: UInt64[np.ndarray, "n c"],
+) -> Action:
+    """Returns the action of each job, drawn from its distribution, with its probabilities.
+
+    Arguments as in `bucket`, `random_option` and `action_probability`.
+    """
+    draws_up = draws_high(seed, user_key, at_us)
+    random_candidate, random_channel = random_option(seed, user_key, at_us, feasible, order)
+    sends = np.where(draws_up, high.sends, low.sends)
+    hold = np.full(len(buckets), -1)
+    candidates = [
+        np.where(sends, np.where(draws_up, high.candidate, low.candidate), hold),
+        random_candidate,
+        greedy.candidate,
+        hold,
+    ]
+    channels = [
+        np.where(sends, np.where(draws_up, high.channel, low.channel), hold),
+        random_channel,
+        greedy.channel,
+        hold,
+    ]
+    candidate, channel = np.choose(buckets, candidates), np.choose(buckets, channels)
+    by_bucket = action_probability(candidate, channel, low, high, greedy, feasible)
+    probability = by_bucket[np.arange(len(buckets)), buckets]
+    return Action(candidate, channel, draws_up, probability, by_bucket)
+
+
+def slot_slice(
+    seed: int, user_key: UInt64[np.ndarray, " n"], day: Int64[np.ndarray, " n"], epsilon: float
+) -> Bool[np.ndarray, " n"]:
+    """Returns whether the slots of each user's day are sampled rather than chosen, with chance `epsilon`."""
+    return draws.uniform(seed, user_key, day, "slot slice") < epsilon
+
+
+def volume_slice(
+    seed: int,
+    user_key: UInt64[np.ndarray, " n"],
+    period: Int64[np.ndarray, " n"],
+    share: float,
+    choices: tuple[int, ...],
+) -> tuple[Bool[np.ndarray, " n"], UInt8[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Returns who has a random weekly budget in a period, that budget, and its probability among the choices.
+
+    Outside the slice the budget is 0 and means nothing, and the probability is 1 (nothing was drawn).
+
+    Args:
+        seed: the run's seed.
+        user_key: user keys.
+        period: the number of the period: at_us // (volume_period_weeks * WEEK_US).
+        share: chance of being in the slice, 0..1.
+        choices: distinct weekly budgets, equally likely.
+    """
+    inside = draws.uniform(seed, user_key, period, "volume slice") < share
+    u = draws.uniform(seed, user_key, period, "volume budget")
+    budget = np.asarray(choices, dtype=np.uint8)[(u * len(choices)).astype(np.int64)]
+    return inside, np.where(inside, budget, 0).astype(np.uint8), np.where(inside, 1 / len(choices), 1.0)
+
+
+def path_weight(
+    target: Float[np.ndarray, "n t"],
+    by_bucket: Float[np.ndarray, "n t b"],
+    shares: tuple[float, float, float, float],
+) -> Float[np.ndarray, " n"]:
+    """Returns the importance weight of each user-day: π(path) / Σ_b P(b) Π_t π_b(a_t | h_t).
+
+    The bucket holds for the whole day, so the jobs of a day are not independent draws: their probabilities
+    are multiplied within each bucket and then mixed. The mean of the weights over logged days is one for a
+    policy that the log covers.
+
+    Args:
+        target: probability that the judged policy gives each action of the day; pad absent jobs with 1.
+        by_bucket: `Action.by_bucket` of each job; pad absent jobs with 1.
+        shares: probabilities of the buckets on that day.
+
+    Raises:
+        InvalidScores: a path that no bucket could have taken.
+    """
+    logged = by_bucket.prod(axis=1) @ np.asarray(shares)
+    if not (logged > 0).all():
+        raise InvalidScores(
+            f"got a user-day (row {np.flatnonzero(~(logged > 0))[0]}) whose actions have probability 0 in "
+            "every bucket, expected one that was drawn; compare the shares and the logged options of that day"
+        )
+    weight: Float[np.ndarray, " n"] = target.prod(axis=1) / logged
+    return weight
+
+
+def _is(
+    candidate: Int[np.ndarray, " n"],
+    channel: Int[np.ndarray, " n"],
+    choice: Choice,
+    sends: Bool[np.ndarray, " n"],
+) -> Bool[np.ndarray, " n"]:
+    """Whether the action is what a choice does: its option if it sends, a hold if not."""
+    same = (candidate == choice.candidate) & (channel == choice.channel)
+    return np.where(sends, same, candidate < 0)
