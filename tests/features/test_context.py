@@ -62,7 +62,7 @@ def test_local_day_and_minute_are_those_of_zoneinfo(name: str, at: datetime) -> 
 @pytest.mark.parametrize("name", NAMES)
 def test_local_time_is_right_on_both_sides_of_every_change(name: str) -> None:
     changes = Zones.of((name,))._begin_us[1:]
-    for at_us in np.concatenate([changes - 1, changes]):
+    for at_us in np.concatenate([changes - 1, changes]).tolist():
         local = from_us(at_us).astimezone(ZoneInfo(name))
         assert ZONES.local_minute(zone_of(name), np.array([at_us]))[0] == local.hour * 60 + local.minute
         assert ZONES.local_day(zone_of(name), np.array([at_us])) == days(local.date())
