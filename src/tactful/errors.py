@@ -73,3 +73,15 @@ class TickOutOfOrder(TactfulError):
 
 class InvalidScores(TactfulError):
     """Raised when numbers handed to a decision cannot be used: NaN, an unknown head, a path that was impossible."""
+
+
+class InvalidModel(TactfulError):
+    """Raised when a model cannot be made or loaded: unknown name, parameters out of range, changed bytes."""
+
+
+class UnsortedRows(TactfulError):
+    """Raised when columns must be sorted and are not."""
+
+
+class InvalidExperiment(TactfulError):
+    """Raised when an experiment or a statistic cannot be computed: shares above 1, too few units."""
