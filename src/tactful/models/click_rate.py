@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy.typing import NDArray
 
+from tactful.errors import InvalidModel
 from tactful.features.content import MATCH_BUCKETS, RECENCY_BUCKETS
 from tactful.models.protocol import Parameters, version_of
 from tactful.models.shrinkage import prior_strength, scaled, shrunk
@@ -51,7 +52,7 @@ class ClickRate:
         channels = PRIOR_RATE if channel_rate is None else np.array(channel_rate, dtype=np.float64)
         for rates in (cells, channels):
             if not (np.all(rates > 0.0) and np.all(rates < 1.0)):
-                raise ValueError("got a click rate outside (0, 1); expected probabilities strictly between")
+                raise InvalidModel("got a click rate outside (0, 1); expected probabilities strictly between")
         self._cells, self._channels, self._user_weight = cells, channels, float(user_weight)
         self._odds = cells / (1.0 - cells)
         self._per_channel_odds = (1.0 - channels) / channels

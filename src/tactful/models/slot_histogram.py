@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy.typing import ArrayLike, NDArray
 
+from tactful.errors import InvalidModel
+from tactful.features.slots import SLOTS_PER_DAY
 from tactful.kernel import kernel
 from tactful.models.protocol import Parameters, version_of
 
-SLOTS = 24
 _HOURS = 24.0
 
 
@@ -80,7 +81,7 @@ class SlotHistogram:
             segment_profiles: priors by segment, used instead of `prior_profile` where the segment is known.
         """
         if not prior_weight > 0.0 or not bandwidth_hours >= 0.0:
-            raise ValueError(
+            raise InvalidModel(
                 f"got prior_weight {prior_weight} and bandwidth_hours {bandwidth_hours}, "
                 "expected a positive weight and a bandwidth of 0 or more"
             )
@@ -148,7 +149,7 @@ def circular_kernel(n_slots: int, bandwidth_hours: float) -> NDArray[np.float64]
     slots = np.arange(n_slots)
     hours = np.minimum(slots, n_slots - slots) * (_HOURS / n_slots)
     if bandwidth_hours == 0.0:
-        return (slots == 0).astype(np.float64)
+        return np.where(slots == 0, 1.0, 0.0)
     return _normal(np.exp(-0.5 * (hours / bandwidth_hours) ** 2))
 
 
@@ -175,7 +176,7 @@ def _smooth(
 
 def _stack(prior: NDArray[np.float64] | None, segments: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """The prior as row 0 and the segments below it, each summing to 1."""
-    first = np.ones(SLOTS) if prior is None else np.asarray(prior, dtype=np.float64)
+    first = np.ones(SLOTS_PER_DAY) if prior is None else np.asarray(prior, dtype=np.float64)
     rest = np.empty((0, len(first))) if segments is None else np.asarray(segments, dtype=np.float64)
     return np.stack([_normal(row) for row in (first, *rest)])
 
@@ -184,7 +185,7 @@ def _normal(profile: ArrayLike) -> NDArray[np.float64]:
     weights = np.array(profile, dtype=np.float64)
     total = float(weights.sum())
     if not (np.isfinite(total) and total > 0.0 and float(weights.min()) >= 0.0):
-        raise ValueError(f"got the profile {weights.tolist()}, expected weights >= 0 that are not all zero")
+        raise InvalidModel(f"got the profile {weights.tolist()}, expected weights >= 0 that are not all zero")
     if abs(total - 1.0) > 1e-9:  # else unchanged, so that a saved profile loads as the same bits
         weights /= total
     return weights
@@ -195,7 +196,7 @@ def _rows(
 ) -> NDArray[np.int64]:
     """Row of `profiles` for every user: 0 (everyone) for an unknown segment."""
     if counts.shape[1] != profiles.shape[1]:
-        raise ValueError(f"got counts of {counts.shape[1]} slots, expected the model's {profiles.shape[1]}")
+        raise InvalidModel(f"got counts of {counts.shape[1]} slots, expected the model's {profiles.shape[1]}")
     if segment is None:
         return np.zeros(len(counts), dtype=np.int64)
     known = (segment >= 0) & (segment < len(profiles) - 1)

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 from numpy.typing import NDArray
 
+from tactful.errors import InvalidModel
 from tactful.models.protocol import Parameters, version_of
 from tactful.models.shrinkage import prior_strength, scaled, shrunk
 
@@ -28,7 +29,7 @@ class UnsubscribeRate:
         """Takes the fitted table, rates in [0, 1]; without it, the stated prior."""
         self._rate = prior_table() if rate is None else np.array(rate, dtype=np.float64)
         if not (np.all(self._rate >= 0.0) and np.all(self._rate <= 1.0)):
-            raise ValueError("got an unsubscribe rate outside [0, 1]; expected probabilities")
+            raise InvalidModel("got an unsubscribe rate outside [0, 1]; expected probabilities")
         self.version = version_of("UnsubscribeRate", self.parameters())
 
     def parameters(self) -> Parameters:

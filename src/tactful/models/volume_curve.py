@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numpy.typing import NDArray
 
+from tactful.errors import InvalidModel
 from tactful.kernel import kernel
 from tactful.models.protocol import Parameters, version_of
 
@@ -27,7 +28,7 @@ class SimpleCurve:
     def __init__(self, gamma: float = 0.95, after_leaving_share: float = 0.9) -> None:
         """Takes the weekly discount, 0 <= gamma < 1, and the share of organic activity left after leaving."""
         if not (0.0 <= gamma < 1.0 and 0.0 <= after_leaving_share <= 1.0):
-            raise ValueError(
+            raise InvalidModel(
                 f"got gamma {gamma} and after_leaving_share {after_leaving_share}, expected [0, 1) and [0, 1]"
             )
         self._gamma, self._share = float(gamma), float(after_leaving_share)
