@@ -17,7 +17,7 @@ DEFAULT_LOCALE = "en"
 """The locale that every type must have templates in: the last resort of a user whose own is missing."""
 
 COUNT = "count"
-"""The placeholder every template may use: how many candidates the message tells about, 1 unless aggregated."""
+"""The placeholder every template may use: how many candidates the message tells about (mostly 1)."""
 
 TEMPLATE_FIELDS: dict[Channel, tuple[str, ...]] = {
     "email": ("subject", "body"),
@@ -31,11 +31,12 @@ TEMPLATE_FIELDS: dict[Channel, tuple[str, ...]] = {
 ENGAGED_KINDS: tuple[EngagementKind, ...] = tuple(kind for kind in KINDS if kind in ACTIVE_KINDS)
 """The kinds of engagement that may count as one with a type: those that bring the person into the app."""
 
-Locale: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Locale: TypeAlias = str
+"""A language tag such as "en" or "pt-BR"."""
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The texts of a message in one channel and locale; `{name}` stands for the payload's value of that name."""
+    """The texts of a message in one channel and locale; `{name}` stands for that payload value."""
 
     subject: Annotated[str, Meta(description="The subject line; email only.")] = ""
     title: Annotated[str, Meta(description="The headline; every channel except email.")] = ""
@@ -101,8 +102,8 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ranked: Annotated[
         bool,
         Meta(
-            description="`true`: it waits in the user's pool and competes. `false` (transactional): it is sent "
-            'at once if rights allow, and needs `wake = "now"`.'
+            description="`true`: it waits in the user's pool and competes. `false` (transactional): it is "
+            'sent at once if rights allow, and needs `wake = "now"`.'
         ),
     ] = True
     wake: Annotated[
