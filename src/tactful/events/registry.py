@@ -56,7 +56,7 @@ class Registry:
             raise InvalidEventType(f"got two event types named {', '.join(twice)}, expected names to differ")
         if len(self._names) > MAX_TYPES:
             raise InvalidEventType(
-            InvalidEventType: for two types of one name, more than `MAX_TYPES`, or a bad JSON Schema.
+                f"got {len(self._names)} event types, expected at most {MAX_TYPES}; merge those that differ in "
                 "their payload only"
             )
         try:
