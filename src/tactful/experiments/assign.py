@@ -1,0 +1,76 @@
+"""Who is in which arm: a hash of (salt, layer, user), worked out anywhere and never changed."""
+
+import msgspec
+import numpy as np
+from jaxtyping import Int64, Integer, UInt64
+
+from tactful.draws import uniform
+from tactful.errors import InvalidExperiment
+from tactful.experiments.distributions import chi_square_tail
+
+OUTSIDE = -1
+"""The arm of a user who is in none."""
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """One experiment: arms that exclude each other, and the share of users of each.
+
+    Layers of different names are independent: every arm of one meets every arm of the other in proportion.
+    Experiments that must not meet are arms of one layer. Users beyond the sum of the shares are outside.
+    """
+
+    name: str
+    arms: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Checks the arms.
+
+        Raises:
+            InvalidExperiment: for a share below 0, shares above 1 in sum, repeated arms or another number of
+            shares.
+        """
+        fine = len(set(self.arms)) == len(self.arms) == len(self.shares) > 0
+        if not fine or not min(self.shares) >= 0.0 or not sum(self.shares) <= 1.0 + 1e-9:
+            raise InvalidExperiment(
+                f"got arms {self.arms} with shares {self.shares} in layer {self.name!r}, "
+                "expected distinct arms, each with a share of 0 or more, of 1 in sum at most"
+            )
+
+
+def assign(layer: Layer, user: UInt64[np.ndarray, " n"], salt: int) -> Int64[np.ndarray, " n"]:
+    """Returns the index of every user's arm in `layer.arms`, `OUTSIDE` for none.
+
+    Growing the last arm's share moves nobody between the others.
+
+    Args:
+        layer: the experiment.
+        user: `draws.key` of the user ids.
+        salt: the installation's seed; another salt deals anew.
+    """
+    edges = np.cumsum(layer.shares)
+    if edges[-1] > 1.0 - 1e-9:
+        edges[-1] = 1.0  # shares such as ten times 0.1 sum to a hair below 1
+    arm = np.searchsorted(edges, uniform(salt, user, 0, f"layer:{layer.name}"), side="right")
+    return np.where(arm < len(edges), arm, OUTSIDE).astype(np.int64)
+
+
+def sample_ratio_p(counts: Integer[np.ndarray, " arms"], shares: tuple[float, ...]) -> float:
+    """Returns the p-value of the arms' sizes against their shares (chi-square, arms − 1 degrees of freedom).
+
+    Below 0.001, do not read the experiment: something loses or doubles users in one arm.
+
+    Raises:
+        InvalidExperiment: without users, or with an arm that has no share.
+
+    >>> round(sample_ratio_p(np.array([500, 500]), (0.5, 0.5)), 3)
+    1.0
+    """
+    weights = np.asarray(shares, dtype=np.float64)
+    if counts.sum() == 0 or weights.shape != counts.shape or weights.min() <= 0.0 or len(counts) < 2:
+        raise InvalidExperiment(
+            f"got counts {counts.tolist()} and shares {shares}; "
+            "expected users, and two arms or more with shares > 0"
+        )
+    expected = counts.sum() * weights / weights.sum()
+    return chi_square_tail(float(((counts - expected) ** 2 / expected).sum()), len(counts) - 1)

@@ -1,0 +1,175 @@
+"""Differences and ratios with intervals, from one row of sums per user (users are independent, their sends
+are not).
+
+Everything two-sided. An interval is a frequentist confidence interval at `level`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from tactful.errors import InvalidExperiment
+from tactful.experiments.distributions import normal_quantile, student_quantile
+
+_CELLS = 4_000_000
+"""Random numbers drawn at a time by the bootstrap: 32 MB."""
+
+
+class Interval(NamedTuple):
+    """An estimate and the interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+def mean_difference(
+    treated: Float[np.ndarray, " a"], control: Float[np.ndarray, " b"], level: float = 0.95
+) -> Interval:
+    """Returns the difference of two means over independent users, by the normal approximation.
+
+    Raises:
+        InvalidExperiment: for an arm with fewer than two users.
+    """
+    _need_two(treated, control)
+    error = math.sqrt(treated.var(ddof=1) / len(treated) + control.var(ddof=1) / len(control))
+    return _around(float(treated.mean() - control.mean()), error, level)
+
+
+def ratio(
+    numerator: Float[np.ndarray, " n"], denominator: Float[np.ndarray, " n"], level: float = 0.95
+) -> Interval:
+    """Returns `Σ y / Σ x` over users, such as opens a send, with the interval of the delta method.
+
+    `Var(R) ≈ Var(y − R·x) / (n·x̄²)`. It treats the user as the unit: the interval from counting sends is too
+    narrow, since the sends of one user are alike.
+
+    Raises:
+        InvalidExperiment: for fewer than two users or a denominator that sums to 0.
+    """
+    _need_two(numerator)
+    value, error = _ratio_error(numerator, denominator)
+    return _around(value, error, level)
+
+
+def ratio_difference(
+    treated_numerator: Float[np.ndarray, " a"],
+    treated_denominator: Float[np.ndarray, " a"],
+    control_numerator: Float[np.ndarray, " b"],
+    control_denominator: Float[np.ndarray, " b"],
+    level: float = 0.95,
+) -> Interval:
+    """Returns the difference of two arms' ratios over independent users (delta method).
+
+    Raises:
+        InvalidExperiment: as `ratio`.
+    """
+    _need_two(treated_numerator, control_numerator)
+    treated, treated_error = _ratio_error(treated_numerator, treated_denominator)
+    control, control_error = _ratio_error(control_numerator, control_denominator)
+    return _around(treated - control, math.hypot(treated_error, control_error), level)
+
+
+def bootstrap_totals(
+    sums: Float[np.ndarray, "n m"], rng: np.random.Generator, draws: int = 1000
+) -> Float[np.ndarray, "draws m"]:
+    """Returns the column totals of `draws` resamples of n users with replacement.
+
+    Policies that were tried on the same users are paired by being columns of one array. A resample is a
+    multinomial weight per user times the sums, so a user's rows are never touched again; at most 32 MB of
+    random numbers are held, or one resample's if that is more. The totals do not depend on how they are
+    chunked.
+    """
+    n = len(sums)
+    totals = np.empty((draws, sums.shape[1]))
+    per_chunk = max(1, _CELLS // max(n, 1))
+    for start in range(0, draws, per_chunk):
+        size = min(per_chunk, draws - start)
+        picked = rng.integers(0, n, size=(size, n))
+        picked += np.arange(size)[:, None] * n
+        weights = np.bincount(picked.ravel(), minlength=size * n).reshape(size, n)
+        totals[start : start + size] = weights @ sums
+    return totals
+
+
+def bootstrap(
+    sums: Float[np.ndarray, "n m"],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    rng: np.random.Generator,
+    draws: int = 1000,
+    level: float = 0.95,
+) -> Interval:
+    """Returns a function of the users' totals with its percentile interval, resampling users.
+
+    Args:
+        sums: one row a user: what she adds to each of m totals, for all policies compared.
+        statistic: from totals [..., m] to values [...], such as `lambda t: t[..., 0] / t[..., 1]`.
+        rng: two statistics with equally seeded generators see the same resamples.
+        draws: resamples.
+        level: of the interval.
+
+    Raises:
+        InvalidExperiment: for fewer than two users, or a statistic that is not finite on some resample.
+    """
+    _need_two(sums)
+    values = statistic(bootstrap_totals(sums, rng, draws))
+    if not np.all(np.isfinite(values)):
+        raise InvalidExperiment(
+            f"got a statistic that is not finite on {np.sum(~np.isfinite(values))} of {draws} resamples; "
+            "its denominator is 0 for too many users"
+        )
+    low, high = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Interval(float(statistic(sums.sum(axis=0))), float(low), float(high))
+
+
+def fieller(
+    numerator: Float[np.ndarray, " n"], denominator: Float[np.ndarray, " n"], level: float = 0.95
+) -> Interval | None:
+    """Returns the ratio of two means over paired units (seeds), with Fieller's interval.
+
+    The interval holds every r for which the mean of `y − r·x` does not differ from 0 by Student's t: the
+    roots of `(x̄² − t²s_xx)·r² − 2(x̄ȳ − t²s_xy)·r + (ȳ² − t²s_yy) = 0`, with s the (co)variances of the
+    means. Unlike the delta method it stays right when the denominator is noisy. None when the denominator's
+    own interval
+    touches 0: then no finite interval exists, and the ratio should not be quoted.
+
+    Source: Fieller, "Some problems in interval estimation", Journal of the Royal Statistical Society B 16,
+    1954.
+
+    Raises:
+        InvalidExperiment: for fewer than two units.
+    """
+    n = len(numerator)
+    _need_two(numerator)
+    t2 = student_quantile((1.0 + level) / 2.0, n - 1) ** 2
+    y, x = float(numerator.mean()), float(denominator.mean())
+    covariance = np.cov(numerator, denominator) / n
+    a = x * x - t2 * covariance[1, 1]
+    if a <= 0.0:
+        return None
+    b, c = x * y - t2 * covariance[0, 1], y * y - t2 * covariance[0, 0]
+    root = math.sqrt(max(0.0, b * b - a * c))
+    return Interval(y / x, float((b - root) / a), float((b + root) / a))
+
+
+def _ratio_error(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[float, float]:
+    total = float(x.sum())
+    if total == 0.0:
+        raise InvalidExperiment("got a ratio whose denominator sums to 0; there is nothing to divide by")
+    value = float(y.sum()) / total
+    return value, math.sqrt(float((y - value * x).var(ddof=1)) * len(x)) / abs(total)
+
+
+def _around(value: float, error: float, level: float) -> Interval:
+    half = normal_quantile((1.0 + level) / 2.0) * error
+    return Interval(value, value - half, value + half)
+
+
+def _need_two(*arms: NDArray[np.float64]) -> None:
+    fewest = min(len(arm) for arm in arms)
+    if fewest < 2:
+        raise InvalidExperiment(f"got {fewest} unit(s) in an arm, expected at least 2 to know the spread")
