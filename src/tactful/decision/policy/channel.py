@@ -52,7 +52,7 @@ def choose(
       passed.
 
     Args:
-        utility: per option; values of infeasible options (padding) are not read.
+        utility: per option, c at least 1; values of infeasible options (padding) are not read.
         threshold: the price per channel, finite.
         feasible: what rights, caps, gaps and quiet hours left.
         order: keys of the candidates (`draws.key` of their ids), distinct within a row.
@@ -78,9 +78,6 @@ def choose(
     (0, 1)
     """
     n, c, h = utility.shape
-    if c == 0:
-        nobody = np.full(n, -1, dtype=np.int64)
-        return Choice(nobody, nobody, np.full(n, -np.inf))
     _check(utility, threshold, feasible)
     surplus = np.where(feasible, utility - threshold[:, None, :], -np.inf)
     options = feasible if mode != "ladder" else _rung(feasible, rank, tried)

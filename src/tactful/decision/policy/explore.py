@@ -130,8 +130,6 @@ def random_option(
     matters.
     """
     n, c, h = feasible.shape
-    if c == 0:
-        return np.full(n, -1), np.full(n, -1)
     by_order = np.argsort(order, axis=1)
     sorted_feasible = np.take_along_axis(feasible, by_order[:, :, None], axis=1).reshape(n, c * h)
     size = sorted_feasible.sum(axis=1)
@@ -149,13 +147,15 @@ def action_probability(
     high: Choice,
     greedy: Choice,
     feasible: Bool[np.ndarray, "n c h"],
+    spent: Bool[np.ndarray, " n"] | None = None,
 ) -> Float[np.ndarray, "n 4"]:
     """Returns the exact probability that each of `BUCKETS` gives an action, one column a bucket.
 
     - production: half for what the low threshold does, half for what the high one does;
-    - random send: one over the number of feasible options; a hold is certain if there are none, else
-      impossible;
-    - greedy send: certain for the greedy option; a hold is certain where nothing is feasible;
+    - random send: one over the number of feasible options; a hold is certain if there are none or the day's
+      send is spent, else impossible;
+    - greedy send: certain for the greedy option; a hold is certain where there is none or the day's send is
+      spent;
     - greedy no-send: certain for a hold.
 
     Args:
@@ -164,14 +164,17 @@ def action_probability(
         low, high: the choices under the lower and the higher threshold (`channel.choose`).
         greedy: the choice that a forced send takes: the best option under the threshold without jitter.
         feasible: the options that the draw was made over.
+        spent: whether a forced day has had its one send; never by default. It must follow from what was sent
+            today, not from the bucket, since all four columns are chances of one and the same history.
     """
-    holds = candidate < 0
-    size = feasible.sum(axis=(1, 2))
-    production = 0.5 * _is(candidate, channel, low, low.sends) + 0.5 * _is(
-        candidate, channel, high, high.sends
-    )
-    random_send = np.where(holds, size == 0, 1 / np.maximum(size, 1))
-    greedy_send = _is(candidate, channel, greedy, greedy.candidate >= 0)
+    n = len(candidate)
+    holds, closed = candidate < 0, _closed(spent, n)
+    does_low, does_high = _is(candidate, channel, low, low.sends), _is(candidate, channel, high, high.sends)
+    production = 0.5 * does_low + 0.5 * does_high
+    size = np.where(closed, 0, feasible.sum(axis=(1, 2)))
+    drawable = feasible[np.arange(n), candidate, channel] & (size > 0)
+    random_send = np.where(holds, size == 0, drawable / np.maximum(size, 1))
+    greedy_send = _is(candidate, channel, greedy, (greedy.candidate >= 0) & ~closed)
     return np.stack([production, random_send, greedy_send, holds], axis=1, dtype=np.float64)
 
 
@@ -185,31 +188,32 @@ def act(
     greedy: Choice,
     feasible: Bool[np.ndarray, "n c h"],
     order: UInt64[np.ndarray, "n c"],
+    spent: Bool[np.ndarray, " n"] | None = None,
 ) -> Action:
     """Returns the action of each job, drawn from its distribution, with its probabilities.
 
     Arguments as in `bucket`, `random_option` and `action_probability`.
     """
-    draws_up = draws_high(seed, user_key, at_us)
+    rises = draws_high(seed, user_key, at_us)
     random_candidate, random_channel = random_option(seed, user_key, at_us, feasible, order)
-    sends = np.where(draws_up, high.sends, low.sends)
-    hold = np.full(len(buckets), -1)
+    closed, holds = _closed(spent, len(buckets)), np.full(len(buckets), -1)
+    sends = np.where(rises, high.sends, low.sends)
     candidates = [
-        np.where(sends, np.where(draws_up, high.candidate, low.candidate), hold),
-        random_candidate,
-        greedy.candidate,
-        hold,
+        np.where(sends, np.where(rises, high.candidate, low.candidate), -1),
+        np.where(closed, -1, random_candidate),
+        np.where(closed, -1, greedy.candidate),
+        holds,
     ]
     channels = [
-        np.where(sends, np.where(draws_up, high.channel, low.channel), hold),
-        random_channel,
-        greedy.channel,
-        hold,
+        np.where(sends, np.where(rises, high.channel, low.channel), -1),
+        np.where(closed, -1, random_channel),
+        np.where(closed, -1, greedy.channel),
+        holds,
     ]
     candidate, channel = np.choose(buckets, candidates), np.choose(buckets, channels)
-    by_bucket = action_probability(candidate, channel, low, high, greedy, feasible)
+    by_bucket = action_probability(candidate, channel, low, high, greedy, feasible, spent)
     probability = by_bucket[np.arange(len(buckets)), buckets]
-    return Action(candidate, channel, draws_up, probability, by_bucket)
+    return Action(candidate, channel, rises, probability, by_bucket)
 
 
 def slot_slice(
@@ -281,3 +285,7 @@ def _is(
     """Whether the action is what a choice does: its option if it sends, a hold if not."""
     same = (candidate == choice.candidate) & (channel == choice.channel)
     return np.where(sends, same, candidate < 0)
+
+
+def _closed(spent: Bool[np.ndarray, " n"] | None, n: int) -> Bool[np.ndarray, " n"]:
+    return np.zeros(n, dtype=bool) if spent is None else spent
