@@ -1,0 +1,184 @@
+"""What a message must be worth: quantiles of the utilities seen over the last seven days, by histogram.
+
+The controller (`pid.py`) works in quantiles, where its plant is nearly linear; this file turns a quantile
+into a utility. Counts are integers, so neither the order of additions nor how they were batched matters.
+"""
+
+from typing import Self
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Float, Int, Int8, Int64
+
+from tactful.errors import InvalidRecord, InvalidScores
+from tactful.events.records import CHANNELS
+from tactful.features.segments import ACTIVITIES, REACHES, SEGMENTS
+
+DAYS = 7
+BINS = 512
+MIN_JOBS = 200
+"""A 5 % quantile of 200 jobs rests on ten of them; smaller cells use a pooled histogram."""
+
+_SCALE = 0.002
+_TURN = np.arcsinh(1 / _SCALE)
+_EDGES: Float[np.ndarray, " edges"] = _SCALE * np.sinh(np.linspace(-1, 1, BINS + 1) * _TURN)
+_FORMAT = 1
+
+
+def best_per_channel(
+    utility: Float[np.ndarray, "n c h"], feasible: Bool[np.ndarray, "n c h"]
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """Returns (row, channel, best utility) of every channel in which a job has a feasible option.
+
+    >>> utility, feasible = np.array([[[0.1, 0.5], [0.2, 0.6]]]), np.array([[[True, False], [True, False]]])
+    >>> [array.tolist() for array in best_per_channel(utility, feasible)]
+    [[0], [0], [0.2]]
+    """
+    row, channel = np.nonzero(feasible.any(axis=1))
+    best = np.where(feasible, utility, -np.inf).max(axis=1, initial=-np.inf)
+    return row, channel, best[row, channel]
+
+
+class UtilityHistogram:
+    """Counts of the best utility per feasible job, per (arm, segment, channel), over the last 7 UTC days.
+
+    A ring of days: a count of day d clears what is older than d − 6, and a count older than the newest day −
+    6 is ignored. The 512 bins are even in asinh(u / 0.002), which runs from -1 to 1: about 0.00007 wide near
+    0 and 2.7 % of the utility above 0.005. A utility outside -1..1 counts in the outermost bin.
+    """
+
+    def __init__(self, n_arms: int) -> None:
+        self._newest = -1
+        self._counts: Int64[np.ndarray, "days arms segments channels bins"] = np.zeros(
+            (DAYS, n_arms, len(SEGMENTS), len(CHANNELS), BINS), dtype=np.int64
+        )
+
+    def add(
+        self,
+        day: int,
+        arm: Int[np.ndarray, " m"],
+        segment: Int[np.ndarray, " m"],
+        channel: Int[np.ndarray, " m"],
+        utility: Float[np.ndarray, " m"],
+    ) -> None:
+        """Counts the best utilities of one UTC day's jobs, one row for each (job, channel).
+
+        Args:
+            day: at_us // DAY_US of the jobs, 0 or more.
+            arm: index of the arm.
+            segment: index into `SEGMENTS`.
+            channel: index into `CHANNELS`.
+            utility: of the best feasible option of the job in that channel (`best_per_channel`).
+
+        Raises:
+            InvalidScores: a utility is NaN, or the day lies before 1970.
+        """
+        if np.isnan(utility).any():
+            raise InvalidScores(f"got utility NaN in row {np.isnan(utility).argmax()}, expected a number")
+        if day < 0:
+            raise InvalidScores(f"got day {day}, expected the UTC day number since 1970")
+        self._advance(day)
+        if day <= self._newest - DAYS:
+            return
+        bin_of = np.clip(np.searchsorted(_EDGES, utility, side="right") - 1, 0, BINS - 1)
+        cell = np.ravel_multi_index((arm, segment, channel, bin_of), self._counts.shape[1:])
+        np.add.at(self._counts[day % DAYS].reshape(-1), cell, 1)
+
+    def _advance(self, day: int) -> None:
+        """Clears the days that a new newest day pushes out of the ring."""
+        for passed in range(max(self._newest + 1, day - DAYS + 1), day + 1):
+            self._counts[passed % DAYS] = 0
+        self._newest = max(self._newest, day)
+
+    def jobs(self) -> Int64[np.ndarray, "arms segments channels"]:
+        """Returns the number of feasible jobs in each cell over the ring."""
+        jobs: Int64[np.ndarray, "arms segments channels"] = self._counts.sum(axis=(0, 4))
+        return jobs
+
+    def quantile(
+        self, q: Float[np.ndarray, "arms segments channels"], min_jobs: int = MIN_JOBS
+    ) -> tuple[Float[np.ndarray, "arms segments channels"], Int8[np.ndarray, "arms segments channels"]]:
+        """Returns each cell's quantile of utility, and the pool it was read from.
+
+        The pools, the first with `min_jobs` jobs: 0 the cell itself; 1 its activity state over all reaches;
+        2 its channel over all segments of the arm; 3 everything. Pool 3 is used however small it is; if it
+        is empty the quantile is 0: nothing is known, so whatever has a positive utility may go out, within
+        budgets and caps.
+
+        Inside a bin the quantile is interpolated linearly between the bin's edges.
+
+        Args:
+            q: quantiles, 0..1; q = 0 is the lower edge of the lowest bin in use, 1 the upper edge of the
+            highest. min_jobs: size below which a cell is too small.
+        """
+        own = self._counts.sum(axis=0)
+        arms, segments, channels, bins = own.shape
+        by_state = own.reshape(arms, len(ACTIVITIES), len(REACHES), channels, bins).sum(axis=2)
+        state = np.repeat(by_state, len(REACHES), axis=1)
+        channel = np.broadcast_to(own.sum(axis=1, keepdims=True), own.shape)
+        everything = np.broadcast_to(own.sum(axis=(0, 1, 2)), own.shape)
+        large = np.stack([pool.sum(axis=-1) >= min_jobs for pool in (own, state, channel)])
+        pool = np.where(large.any(axis=0), large.argmax(axis=0), 3).astype(np.int8)
+        counts = np.choose(pool[..., None], [own, state, channel, everything])
+        utility = _read(counts.reshape(-1, bins), q.reshape(-1).astype(np.float64))
+        return utility.reshape(arms, segments, channels), pool
+
+    def to_bytes(self) -> bytes:
+        """Returns the histogram as msgpack: only bins in use, exactly."""
+        used = np.flatnonzero(self._counts)
+        return msgspec.msgpack.encode(
+            _Stored(
+                format=_FORMAT,
+                n_arms=self._counts.shape[1],
+                newest=self._newest,
+                used=used.astype("<i8").tobytes(),
+                counts=self._counts.reshape(-1)[used].astype("<i8").tobytes(),
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Returns the histogram that `to_bytes` wrote.
+
+        Raises:
+            InvalidRecord: the bytes are damaged or of another format.
+        """
+        try:
+            stored = msgspec.msgpack.decode(data, type=_Stored)
+            if stored.format != _FORMAT:
+                raise InvalidRecord(
+                    f"got histogram format {stored.format}, expected {_FORMAT}; start a new one"
+                )
+            histogram = cls(stored.n_arms)
+            used, counts = (np.frombuffer(part, dtype="<i8") for part in (stored.used, stored.counts))
+            histogram._counts.reshape(-1)[used] = counts
+        except (msgspec.DecodeError, ValueError, IndexError) as error:
+            raise InvalidRecord(
+                f"got bytes that are no utility histogram ({error}); start a new one"
+            ) from error
+        histogram._newest = stored.newest
+        return histogram
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    format: int
+    n_arms: int
+    newest: int
+    used: bytes
+    counts: bytes
+
+
+def _read(
+    counts: Int64[np.ndarray, "cells bins"], q: Float[np.ndarray, " cells"]
+) -> Float[np.ndarray, " cells"]:
+    """The utility below which a share q of the counts lies; 0 for an empty cell."""
+    below = np.cumsum(counts, axis=1)
+    total = below[:, -1]
+    place = q * total
+    reached = (below >= place[:, None]) & (counts > 0)
+    found = reached.argmax(axis=1)
+    cell = np.arange(len(counts))
+    inside = counts[cell, found]
+    part = (place - (below[cell, found] - inside)) / np.maximum(inside, 1)
+    utility = _EDGES[found] + np.clip(part, 0, 1) * (_EDGES[found + 1] - _EDGES[found])
+    return np.where(total > 0, utility, 0.0)
