@@ -21,8 +21,10 @@ PRIOR_MATCH = np.array([0.7, 1.0, 1.3, 1.7])
 """A guess, until there is data: factor on the rate for 0, 1, 2-3, 4+ recent engagements with the category."""
 PRIOR_RECENCY = np.array([1.2, 1.1, 1.0, 0.9])
 """A guess, until there is data: factor when the last of them is < 1 day, < 3 days, < 7 days old, or older."""
-PRIOR_WEIGHT = 20.0
-"""Sends that an expectation counts for where the data cannot say."""
+CELL_WEIGHT = 200.0
+"""Sends that the level above counts for in a cell or channel, where the data cannot say."""
+USER_WEIGHT = 20.0
+"""Sends that the channel's rate counts for in a user's own, where the data cannot say."""
 
 
 class ClickRate:
@@ -39,7 +41,7 @@ class ClickRate:
         self,
         cell_rate: Float[np.ndarray, "t m r h"] | None = None,
         channel_rate: Float[np.ndarray, " h"] | None = None,
-        user_weight: float = PRIOR_WEIGHT,
+        user_weight: float = USER_WEIGHT,
     ) -> None:
         """Takes the fitted table; without arguments it is the stated prior, for any type.
 
@@ -116,14 +118,14 @@ class ClickRate:
         shape = (n_types, *prior_cells(0).shape[1:])
         cell = np.ravel_multi_index((event_type, match, recency, channel), shape)
         trials = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
-        hits = np.bincount(cell, clicked, minlength=trials.size).reshape(shape)
+        hits = np.bincount(cell, clicked, minlength=trials.size).reshape(shape).astype(np.float64)
 
         pooled = scaled(prior_cells(0)[0], hits.sum(axis=0), trials.sum(axis=0))
         pooled = _toward(hits.sum(axis=0), trials.sum(axis=0), pooled)
         typed = _toward(hits, trials, np.broadcast_to(pooled, shape).copy())
         per_channel = trials.sum(axis=(0, 1, 2))
         expected = (trials * typed).sum(axis=(0, 1, 2))
-        channel_rate = shrunk(expected, per_channel, pooled.mean(axis=(0, 1)), PRIOR_WEIGHT)
+        channel_rate = shrunk(expected, per_channel, pooled.mean(axis=(0, 1)), CELL_WEIGHT)
         weight = _user_weight(user, channel, clicked.astype(np.float64), typed.reshape(-1)[cell])
         return cls(np.concatenate([typed, pooled[None]]), channel_rate, weight)
 
@@ -137,7 +139,7 @@ def prior_cells(n_types: int) -> NDArray[np.float64]:
 def _toward(
     hits: NDArray[np.float64], trials: NDArray[np.float64], mean: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    weight = prior_strength(hits.ravel(), trials.ravel(), mean.ravel(), default=PRIOR_WEIGHT)
+    weight = prior_strength(hits.ravel(), trials.ravel(), mean.ravel(), default=CELL_WEIGHT)
     return shrunk(hits, trials, mean, weight)
 
 
@@ -149,8 +151,8 @@ def _user_weight(
 ) -> float:
     """Moments over (user, channel), against the mean of what her messages were expected to get."""
     if len(user) == 0:
-        return PRIOR_WEIGHT
+        return USER_WEIGHT
     group = user.astype(np.int64) * len(PRIOR_RATE) + channel
     n = np.bincount(group).astype(np.float64)
     mean = np.bincount(group, expected) / np.maximum(n, 1.0)
-    return prior_strength(np.bincount(group, clicked), n, mean, default=PRIOR_WEIGHT)
+    return prior_strength(np.bincount(group, clicked), n, mean, default=USER_WEIGHT)

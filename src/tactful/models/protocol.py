@@ -8,7 +8,7 @@ history.
 
 import hashlib
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Integer
@@ -18,6 +18,7 @@ Parameters: TypeAlias = Mapping[str, float | NDArray[np.float64]]
 """The numbers that a model was fitted to, by constructor argument."""
 
 
+@runtime_checkable
 class Model(Protocol):
     """What every model has."""
 
@@ -31,6 +32,7 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
 class SlotModel(Model, Protocol):
     """Says when a person is active."""
 
@@ -46,6 +48,7 @@ class SlotModel(Model, Protocol):
         ...
 
 
+@runtime_checkable
 class ClickModel(Model, Protocol):
     """Says how likely a message is clicked."""
 
@@ -69,6 +72,7 @@ class ClickModel(Model, Protocol):
         ...
 
 
+@runtime_checkable
 class UnsubscribeModel(Model, Protocol):
     """Says how likely a message makes the person leave the channel."""
 
@@ -81,6 +85,7 @@ class UnsubscribeModel(Model, Protocol):
         ...
 
 
+@runtime_checkable
 class VolumeModel(Model, Protocol):
     """Says what a weekly budget is worth."""
 

@@ -72,9 +72,7 @@ def load(data: bytes) -> Any:
         parameters = {key: _value(array) for key, array in saved.parameters.items()}
         model = resolve(saved.name)(**parameters)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        raise InvalidModel(
-            f"got {len(data)} bytes that hold no saved model: {error}; save again"
-        ) from error
+        raise InvalidModel(f"got {len(data)} bytes that hold no saved model: {error}; save again") from error
     if model.version != saved.version:
         raise InvalidModel(
             f"got a {saved.name} whose parameters give version {model.version}, expected {saved.version}; "

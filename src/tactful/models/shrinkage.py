@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 MAX_RATE = 0.95
 """No expectation is above this, whatever a factor says."""
+_ENOUGH_SUCCESSES = 30.0
 
 
 def shrunk(
@@ -31,7 +32,7 @@ def scaled(
     prior: Float[np.ndarray, "*d h"],
     successes: Float[np.ndarray, "*d h"],
     trials: Float[np.ndarray, "*d h"],
-    weight: float = 10.0,
+    weight: float = 30.0,
 ) -> Float[np.ndarray, "*d h"]:
     """Returns prior rates times observed over expected successes, over everything and then by channel.
 
@@ -64,12 +65,13 @@ def prior_strength(
     Args:
         successes, trials, mean: per group; the mean is taken as known, so it is best not fitted group by
         group.
-        default: returned when no group has two trials.
+        default: returned when under 30 successes are expected, or no group has two trials: too little to
+        tell.
         bounds: w is clipped to these; groups that differ less than chance does give the upper one.
     """
     variance = trials * mean * (1.0 - mean)
     pairs = float(np.sum(variance * np.maximum(trials - 1.0, 0.0)))
-    if pairs <= 0.0:
+    if pairs <= 0.0 or float(np.sum(trials * mean)) < _ENOUGH_SUCCESSES:
         return default
     excess = float(np.sum((successes - trials * mean) ** 2 - variance))
     low, high = bounds

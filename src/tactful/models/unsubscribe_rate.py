@@ -61,7 +61,7 @@ class UnsubscribeRate:
         prior = prior_table()
         cell = np.ravel_multi_index((sends_bucket(sends_7d), channel), prior.shape)
         trials = np.bincount(cell, minlength=prior.size).reshape(prior.shape).astype(np.float64)
-        hits = np.bincount(cell, unsubscribed, minlength=prior.size).reshape(prior.shape)
+        hits = np.bincount(cell, unsubscribed, minlength=prior.size).reshape(prior.shape).astype(np.float64)
         mean = scaled(prior, hits, trials)
         weight = prior_strength(
             hits.ravel(), trials.ravel(), mean.ravel(), default=PRIOR_WEIGHT, bounds=(200.0, 1e6)

@@ -1,0 +1,142 @@
+"""What every model of `MODELS` keeps, whatever it predicts: found by name, so that no new one escapes."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tactful.models
+from tactful.errors import InvalidModel
+from tactful.models import MODELS, served
+from tactful.models.click_rate import ClickRate
+from tactful.models.slot_histogram import GlobalSlots, SlotHistogram
+from tactful.models.unsubscribe_rate import UnsubscribeRate
+from tactful.models.volume_curve import SimpleCurve
+
+N, C, H, K, TYPES = 193, 3, 5, 24, 4
+
+
+def _history(n: int, empty: bool, seed: int = 3) -> dict[str, Any]:
+    """Inputs of all kinds of models for n users."""
+    rng = np.random.default_rng(seed)
+    some = 0 if empty else 1
+    sends = some * rng.poisson(4.0, (n, H)).astype(float)
+    return {
+        "counts": some * rng.poisson(rng.gamma(0.5, 1.0, (n, K))).astype(float),
+        "segment": rng.integers(-1, 3, n),
+        "event_type": rng.integers(-1, TYPES + 2, (n, C)),
+        "match": some * rng.integers(0, 4, (n, C)),
+        "recency": np.full((n, C), 3) if empty else rng.integers(0, 4, (n, C)),
+        "sends": sends,
+        "clicks": some * rng.binomial(sends.astype(int), 0.3).astype(float),
+        "sends_7d": some * rng.poisson(4.0, (n, H)),
+        "p_organic": np.zeros(n) if empty else rng.random(n),
+        "p_click": np.zeros(n) if empty else rng.random(n),
+        "p_unsubscribe": np.zeros(n) if empty else rng.random(n) * 0.01,
+    }
+
+
+# How each kind of model is asked, rows first, and the shape of one row's answer.
+ASK: dict[str, tuple[Callable[[Any, dict[str, Any]], np.ndarray], tuple[int, ...]]] = {
+    "slots": (lambda m, x: m.slots(x["counts"], x["segment"]), (K,)),
+    "click": (
+        lambda m, x: m.click(x["event_type"], x["match"], x["recency"], x["sends"], x["clicks"]),
+        (C, H),
+    ),
+    "unsubscribe": (lambda m, x: m.unsubscribe(x["sends_7d"]), (H,)),
+    "curve": (lambda m, x: m.curve(x["p_organic"], x["p_click"], x["p_unsubscribe"], 14).T, (15,)),
+}
+
+
+def _fitted() -> dict[str, Any]:
+    x, later = _history(400, empty=False, seed=5), _history(400, empty=False, seed=6)
+    segment = x["segment"]
+    row = np.arange(400)
+    bought = (row % 7 == 0).astype(int)
+    return {
+        "global_slots": GlobalSlots.fit(x["counts"], segment, 3),
+        "slot_histogram": SlotHistogram.fit(x["counts"], later["counts"], segment, 3, (4.0,), (1.0,)),
+        "click_rate": ClickRate.fit(row % 50, row % TYPES, row % 4, row % 3, row % H, bought, TYPES),
+        "unsubscribe_rate": UnsubscribeRate.fit(row % 9, row % H, bought),
+        "simple_curve": SimpleCurve(gamma=0.8, after_leaving_share=0.5),
+    }
+
+
+FITTED = _fitted()
+INSTANCES = [pytest.param(served.resolve(name)(), id=f"{name}-prior") for name in MODELS] + [
+    pytest.param(model, id=f"{name}-fitted") for name, model in FITTED.items()
+]
+
+
+def _ask(model: Any, inputs: dict[str, Any]) -> np.ndarray:
+    (method,) = [name for name in ASK if hasattr(model, name)]
+    return ASK[method][0](model, inputs)
+
+
+def _rows(inputs: dict[str, Any], rows: Any) -> dict[str, Any]:
+    return {name: values[rows] for name, values in inputs.items()}
+
+
+def test_every_model_has_a_name_and_a_fitted_example() -> None:
+    found = {
+        f"{module.__name__}:{name}"
+        for info in pkgutil.iter_modules(tactful.models.__path__, "tactful.models.")
+        for module in [importlib.import_module(info.name)]
+        for name, cls in inspect.getmembers(module, inspect.isclass)
+        if cls.__module__ == module.__name__ and inspect.isfunction(getattr(cls, "parameters", None))
+    }
+    protocols = {path for path in found if path.startswith("tactful.models.protocol:")}
+    assert found - protocols == set(MODELS.values())
+    assert set(FITTED) == set(MODELS)
+
+
+@pytest.mark.parametrize("model", INSTANCES)
+def test_one_row_alone_scores_the_same_bits_as_in_any_batch(model: Any) -> None:
+    inputs = _history(N, empty=False)
+    whole = _ask(model, inputs)
+    alone = np.concatenate([_ask(model, _rows(inputs, slice(i, i + 1))) for i in range(N)])
+    assert whole.tobytes() == alone.tobytes()
+    backwards = _ask(model, _rows(inputs, slice(None, None, -1)))
+    assert np.ascontiguousarray(backwards[::-1]).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("model", INSTANCES)
+@pytest.mark.parametrize("n", [0, 1, 7])
+@pytest.mark.parametrize("empty", [True, False])
+def test_scores_are_finite_probabilities_of_the_stated_shape(model: Any, n: int, empty: bool) -> None:
+    (method,) = [name for name in ASK if hasattr(model, name)]
+    scores = _ask(model, _history(n, empty))
+    assert scores.shape == (n, *ASK[method][1])
+    assert np.all(np.isfinite(scores))
+    assert np.all((scores >= 0.0) & (scores <= 1.0))
+
+
+@pytest.mark.parametrize("model", INSTANCES)
+def test_a_loaded_model_equals_the_saved_one_bit_for_bit(model: Any) -> None:
+    loaded = served.load(served.save(model))
+    inputs = _history(N, empty=False)
+    assert type(loaded) is type(model)
+    assert loaded.version == model.version
+    assert _ask(loaded, inputs).tobytes() == _ask(model, inputs).tobytes()
+    assert served.save(loaded) == served.save(model)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_version_tells_parameters_apart(name: str) -> None:
+    assert served.resolve(name)().version != FITTED[name].version
+    assert served.resolve(name)().version == served.resolve(name)().version
+
+
+def test_unknown_names_and_changed_bytes_are_refused() -> None:
+    with pytest.raises(InvalidModel, match="expected one of"):
+        served.resolve("oracle")
+    with pytest.raises(InvalidModel, match="no saved model"):
+        served.load(b"not a model")
+    data = served.save(SimpleCurve(gamma=0.5))
+    at = data.index(np.float64(0.5).tobytes())
+    with pytest.raises(InvalidModel, match="changed after saving"):
+        served.load(data[:at] + np.float64(0.25).tobytes() + data[at + 8 :])
