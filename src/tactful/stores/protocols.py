@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 
 class LoggedInput(NamedTuple):
-    """One line of the input log. Offsets rise by one within an `append`; dedupe key 0 is never deduplicated."""
+    """One line of the input log. Offsets rise by one within an `append`; dedupe key 0 is never looked up."""
 
     offset: int
     log_ts_us: int
@@ -129,7 +129,7 @@ class InputLog(Protocol):
         offsets.
 
         Raises:
-            StoreError: if the offsets do not rise by one, or an offset is already taken.
+            StoreError: if the offsets do not rise by one from above the last, or an instant falls.
         """
         ...
 
@@ -261,8 +261,8 @@ class Budgets(Protocol):
 class Outbox(Protocol):
     """Messages to be sent, and every call of a provider.
 
-    An attempt is begun, and that is committed, before the provider is called. An attempt that has no result is
-    in doubt: it is in flight, or its process died; the message is not pending until somebody ends the attempt.
+    An attempt is begun, and that is committed, before the provider is called. Without a result it is in doubt
+    (in flight, or its process died); the message is not pending until somebody ends the attempt.
     """
 
     def enqueue(self, rows: Sequence[OutboxRow]) -> int:
@@ -274,9 +274,9 @@ class Outbox(Protocol):
         ...
 
     def begin_attempt(self, decision_key: int, at_us: int) -> int | None:
-        """Returns the number of a new attempt, None if there is nothing to try: unknown, done, or in doubt.
+        """Returns the number of a new attempt, None if there is nothing to try now (as in `pending`).
 
-        Of two senders that race for a message, one gets a number. Inside a transaction, call the provider only
+        Of two senders that race for a message, one gets a number. Inside a transaction, call the provider
         after the commit.
         """
         ...

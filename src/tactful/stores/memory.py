@@ -1,0 +1,277 @@
+"""All records in memory, for tests and simulation: what the SQLite store does, without a file.
+
+The methods do what `protocols` says. Every change notes how to undo it, so that a transaction left by an
+exception leaves nothing behind.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from tactful.stores.protocols import (
+    Attempt,
+    BudgetRow,
+    ControlRow,
+    DecisionRow,
+    LoggedInput,
+    OutboxEntry,
+    OutboxRow,
+    PlanRow,
+    Refused,
+    Reject,
+    Versioned,
+)
+from tactful.stores.refusals import check_order, nested_transaction, no_open_attempt, version_differs
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class MemoryStore:
+    """A store without a file."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], object]] | None = None
+        self._inputs: list[LoggedInput] = []
+        self._inputs_by_user: dict[int, list[LoggedInput]] = {}
+        self._hash_of_key: dict[int, int] = {}
+        self._states: dict[str, bytes] = {}
+        self._meta: dict[str, bytes] = {}
+        self._decisions: dict[int, DecisionRow] = {}
+        self._plans: dict[tuple[int, int, int], PlanRow] = {}
+        self._controls: dict[tuple[int, str], ControlRow] = {}
+        self._suppressions: dict[tuple[int, int], tuple[int, bool]] = {}
+        self._cancels: dict[tuple[int, int], int] = {}
+        self._group_cancels: dict[tuple[int, int], int] = {}
+        self._budgets: dict[BudgetRow, None] = {}
+        self._outbox: dict[int, OutboxEntry] = {}
+        self._rejects: dict[int, Reject] = {}
+        self._artefacts: dict[tuple[str, str, str], Versioned] = {}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._undo is not None:
+            raise nested_transaction()
+        self._undo = []
+        try:
+            yield
+        except BaseException:
+            for undo in reversed(self._undo):
+                undo()
+            raise
+        finally:
+            self._undo = None
+
+    def close(self) -> None:
+        pass
+
+    def _set(self, table: dict[K, V], key: K, value: V) -> None:
+        if self._undo is not None:
+            if key in table:
+                old = table[key]
+                self._undo.append(lambda: table.__setitem__(key, old))
+            else:
+                self._undo.append(lambda: table.pop(key))
+        table[key] = value
+
+    def _set_new(self, table: dict[K, V], rows: Iterable[tuple[K, V]]) -> int:
+        """Adds rows whose key is not there yet; returns how many."""
+        before = len(table)
+        for key, row in rows:
+            if key not in table:
+                self._set(table, key, row)
+        return len(table) - before
+
+    # Input log
+
+    def append(self, inputs: Sequence[LoggedInput]) -> list[Refused]:
+        if not inputs:
+            return []
+        check_order(inputs, self.last())
+        refused = []
+        for position, logged in enumerate(inputs):
+            if logged.dedupe_key != 0:
+                known = self._hash_of_key.get(logged.dedupe_key)
+                if known is not None:
+                    refused.append(Refused(position, known))
+                    continue
+                self._set(self._hash_of_key, logged.dedupe_key, logged.content_hash)
+            for log in (self._inputs, self._inputs_by_user.setdefault(logged.user_key, [])):
+                log.append(logged)
+                if self._undo is not None:
+                    self._undo.append(log.pop)
+        return refused
+
+    def read(self, after_offset: int, limit: int) -> list[LoggedInput]:
+        start = bisect_right(self._inputs, after_offset, key=lambda i: i.offset)
+        return self._inputs[start : start + limit]
+
+    def fetch(self, offsets: Sequence[int]) -> dict[int, bytes]:
+        found = (self.read(offset - 1, 1) for offset in offsets)
+        return {
+            rows[0].offset: rows[0].data
+            for rows, offset in zip(found, offsets, strict=True)
+            if rows and rows[0].offset == offset
+        }
+
+    def last(self) -> tuple[int, int]:
+        return (self._inputs[-1].offset, self._inputs[-1].log_ts_us) if self._inputs else (-1, 0)
+
+    def inputs_of(self, user_key: int, since_us: int, until_us: int) -> list[LoggedInput]:
+        return [i for i in self._inputs_by_user.get(user_key, []) if since_us <= i.log_ts_us < until_us]
+
+    # State snapshots
+
+    def save_states(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        for user_id, data in list(rows):  # so that rows that fail halfway leave nothing
+            self._set(self._states, user_id, data)
+
+    def load_states(self) -> Iterator[tuple[str, bytes]]:
+        yield from self._states.items()
+
+    def save_meta(self, name: str, data: bytes) -> None:
+        self._set(self._meta, name, data)
+
+    def load_meta(self, name: str) -> bytes | None:
+        return self._meta.get(name)
+
+    # Decision log
+
+    def append_decisions(self, rows: Sequence[DecisionRow]) -> int:
+        return self._set_new(self._decisions, ((row.decision_key, row) for row in rows))
+
+    def decision(self, decision_key: int) -> DecisionRow | None:
+        return self._decisions.get(decision_key)
+
+    def decisions_of(self, user_key: int, since_us: int, until_us: int) -> list[DecisionRow]:
+        return [row for row in self.decisions_between(since_us, until_us) if row.user_key == user_key]
+
+    def decisions_between(self, since_us: int, until_us: int) -> Iterator[DecisionRow]:
+        found = (row for row in self._decisions.values() if since_us <= row.at_us < until_us)
+        yield from sorted(found, key=lambda row: (row.at_us, row.user_key, row.decision_key))
+
+    def count_decisions(self) -> int:
+        return len(self._decisions)
+
+    def append_plans(self, rows: Sequence[PlanRow]) -> int:
+        return self._set_new(self._plans, (((row.at_us, row.user_key, row.day), row) for row in rows))
+
+    def plans_of(self, user_key: int, since_us: int, until_us: int) -> list[PlanRow]:
+        return [row for row in self.plans_between(since_us, until_us) if row.user_key == user_key]
+
+    def plans_between(self, since_us: int, until_us: int) -> Iterator[PlanRow]:
+        yield from (row for key, row in sorted(self._plans.items()) if since_us <= key[0] < until_us)
+
+    # Control log
+
+    def append_controls(self, rows: Sequence[ControlRow]) -> None:
+        self._set_new(self._controls, (((row.version, row.key), row) for row in rows))
+
+    def controls(self) -> list[ControlRow]:
+        return [row for _, row in sorted(self._controls.items())]
+
+    # Rights
+
+    def suppress(self, user_key: int, channel_code: int, log_ts_us: int, lifted: bool) -> None:
+        known_us, known_lifted = self._suppressions.get((user_key, channel_code), (log_ts_us, True))
+        if (log_ts_us, not lifted) >= (known_us, not known_lifted):
+            self._set(self._suppressions, (user_key, channel_code), (log_ts_us, lifted))
+
+    def suppressed(self, user_key: int, channel_code: int) -> bool:
+        found = (self._suppressions.get((user_key, channel)) for channel in (-1, channel_code))
+        return any(entry is not None and not entry[1] for entry in found)
+
+    def cancel(self, user_key: int, candidate_key: int, at_us: int) -> None:
+        self._set_new(self._cancels, [((user_key, candidate_key), at_us)])
+
+    def cancel_group(self, user_key: int, cancel_key: int, at_us: int) -> None:
+        known_us = self._group_cancels.get((user_key, cancel_key), at_us)
+        self._set(self._group_cancels, (user_key, cancel_key), max(known_us, at_us))
+
+    def cancelled(self, user_key: int, candidate_key: int, cancel_key: int, log_ts_us: int) -> bool:
+        group_us = self._group_cancels.get((user_key, cancel_key)) if cancel_key != 0 else None
+        return (user_key, candidate_key) in self._cancels or (group_us is not None and log_ts_us <= group_us)
+
+    # Budgets
+
+    def append_budgets(self, rows: Sequence[BudgetRow]) -> None:
+        self._set_new(self._budgets, ((row, None) for row in rows))
+
+    def budgets_of(self, user_key: int, period: int) -> list[BudgetRow]:
+        return sorted(row for row in self._budgets if (row.user_key, row.period) == (user_key, period))
+
+    # Outbox
+
+    def enqueue(self, rows: Sequence[OutboxRow]) -> int:
+        return self._set_new(self._outbox, ((row.decision_key, OutboxEntry(row, row.at_us, ())) for row in rows))
+
+    def pending(self, limit: int, now_us: int) -> list[OutboxRow]:
+        due = [
+            (entry.next_try_us, key)
+            for key, entry in self._outbox.items()
+            if entry.next_try_us is not None and entry.next_try_us <= now_us and not _doubtful(entry)
+        ]
+        return [self._outbox[key].row for _, key in sorted(due)[:limit]]
+
+    def begin_attempt(self, decision_key: int, at_us: int) -> int | None:
+        entry = self._outbox.get(decision_key)
+        if entry is None or entry.next_try_us is None or entry.next_try_us > at_us or _doubtful(entry):
+            return None
+        attempt = Attempt(decision_key, len(entry.attempts) + 1, at_us, None, "")
+        self._set(self._outbox, decision_key, entry._replace(attempts=(*entry.attempts, attempt)))
+        return attempt.attempt_no
+
+    def end_attempt(
+        self, decision_key: int, attempt_no: int, outcome: str, detail: str, next_try_us: int | None
+    ) -> None:
+        entry = self._outbox.get(decision_key)
+        if entry is None or not _doubtful(entry) or entry.attempts[-1].attempt_no != attempt_no:
+            raise no_open_attempt(decision_key, attempt_no)
+        ended = entry.attempts[-1]._replace(outcome=outcome, detail=detail)
+        self._set(self._outbox, decision_key, OutboxEntry(entry.row, next_try_us, (*entry.attempts[:-1], ended)))
+
+    def in_doubt(self) -> list[Attempt]:
+        found = (entry.attempts[-1] for entry in self._outbox.values() if _doubtful(entry))
+        return sorted(found, key=lambda attempt: (attempt.begun_us, attempt.decision_key))
+
+    def outbox_of(self, decision_key: int) -> OutboxEntry | None:
+        return self._outbox.get(decision_key)
+
+    # Rejects
+
+    def reject(self, log_ts_us: int, kind: str, reason: str, data: bytes) -> None:
+        self._set(self._rejects, len(self._rejects), Reject(log_ts_us, kind, reason, data))
+
+    def rejects(self, limit: int) -> list[Reject]:
+        return list(reversed(self._rejects.values()))[:limit]
+
+    # Artefacts
+
+    def put_model(self, name: str, version: str, data: bytes) -> None:
+        self._put("model", name, version, data)
+
+    def model(self, name: str, version: str | None = None) -> Versioned | None:
+        return self._artefact("model", name, version)
+
+    def put_catalogue(self, version: str, data: bytes) -> None:
+        self._put("catalogue", "catalogue", version, data)
+
+    def catalogue(self, version: str | None = None) -> Versioned | None:
+        return self._artefact("catalogue", "catalogue", version)
+
+    def _put(self, family: str, name: str, version: str, data: bytes) -> None:
+        known = self._artefacts.get((family, name, version))
+        if known is not None and known.data != data:
+            raise version_differs(name, version)
+        self._set_new(self._artefacts, [((family, name, version), Versioned(version, data))])
+
+    def _artefact(self, family: str, name: str, version: str | None) -> Versioned | None:
+        if version is not None:
+            return self._artefacts.get((family, name, version))
+        found = (kept for key, kept in reversed(self._artefacts.items()) if key[:2] == (family, name))
+        return next(found, None)
+
+
+def _doubtful(entry: OutboxEntry) -> bool:
+    return bool(entry.attempts) and entry.attempts[-1].outcome is None

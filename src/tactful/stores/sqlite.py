@@ -1,0 +1,363 @@
+"""All records in one SQLite file: write-ahead log, one writer at a time, any number of readers.
+
+The methods do what `protocols` says. Larger concerns rest in files of their own: the tables in `schema`, the
+input log in `sqlite_inputs`, the outbox in `sqlite_outbox`.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Literal
+
+from tactful.errors import StoreError
+from tactful.stores import sqlite_outbox as outbox
+from tactful.stores.order_preserving import signed, unsigned
+from tactful.stores.protocols import (
+    Attempt,
+    BudgetRow,
+    ControlRow,
+    DecisionRow,
+    LoggedInput,
+    OutboxEntry,
+    OutboxRow,
+    PlanRow,
+    Refused,
+    Reject,
+    Versioned,
+)
+from tactful.stores.refusals import nested_transaction, version_differs
+from tactful.stores.schema import SCHEMA_VERSION, upgrade, version_of
+from tactful.stores.sqlite_inputs import SqliteInputLog
+
+_CACHE_KIB = 64 * 1024
+_CHECKPOINT_PAGES = 4096
+_BUSY_SECONDS = 30.0
+
+_DECISION = "decision_key, user_key, at_us, action_code, data"
+_PLAN = "user_key, day, at_us, data"
+
+
+class SqliteStore:
+    """A store in one file.
+
+    Args:
+        path: the file; made if missing, brought to the present schema if older.
+        synchronous: "full" outlives a power cut; "normal" outlives a killed process, and may lose the last
+            commits in a power cut.
+        read_only: opens an existing file without ever writing to it.
+
+    Raises:
+        StoreError: if the file cannot be opened, is another program's, or of a newer schema.
+    """
+
+    def __init__(self, path: Path, synchronous: Literal["full", "normal"] = "full", read_only: bool = False) -> None:
+        try:
+            self._db = _connect(path, synchronous, read_only)
+        except (sqlite3.Error, StoreError) as error:
+            raise StoreError(f"{path}: {error}") from error
+        self._inputs = SqliteInputLog(self._db)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self._db.in_transaction:
+            raise nested_transaction()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"{error}: got no write access within {_BUSY_SECONDS:.0f} s; "
+                "end the other writer's transaction, or open the store without read_only"
+            ) from error
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._inputs.forget_index()
+            raise
+
+    def _writing(self) -> AbstractContextManager[None]:
+        """The open transaction, or one for this call alone."""
+        return nullcontext() if self._db.in_transaction else self.transaction()
+
+    def close(self) -> None:
+        self._db.close()
+
+    # Input log
+
+    def append(self, inputs: Sequence[LoggedInput]) -> list[Refused]:
+        with self._writing():
+            return self._inputs.append(inputs)
+
+    def read(self, after_offset: int, limit: int) -> list[LoggedInput]:
+        return self._inputs.read(after_offset, limit)
+
+    def fetch(self, offsets: Sequence[int]) -> dict[int, bytes]:
+        return self._inputs.fetch(offsets)
+
+    def last(self) -> tuple[int, int]:
+        return self._inputs.last()
+
+    def inputs_of(self, user_key: int, since_us: int, until_us: int) -> list[LoggedInput]:
+        return self._inputs.inputs_of(user_key, since_us, until_us)
+
+    # State snapshots
+
+    def save_states(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        with self._writing():
+            self._db.executemany(
+                "INSERT INTO states (user_id, data) VALUES (?, ?) "
+                "ON CONFLICT (user_id) DO UPDATE SET data = excluded.data",
+                rows,
+            )
+
+    def load_states(self) -> Iterator[tuple[str, bytes]]:
+        yield from self._db.execute("SELECT user_id, data FROM states ORDER BY ordinal")
+
+    def save_meta(self, name: str, data: bytes) -> None:
+        with self._writing():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, data))
+
+    def load_meta(self, name: str) -> bytes | None:
+        row = self._db.execute("SELECT data FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    # Decision log
+
+    def append_decisions(self, rows: Sequence[DecisionRow]) -> int:
+        with self._writing():
+            return self._db.executemany(
+                f"INSERT OR IGNORE INTO decisions ({_DECISION}) VALUES (?, ?, ?, ?, ?)",
+                [(signed(key), signed(user), at, action, data) for key, user, at, action, data in rows],
+            ).rowcount
+
+    def decision(self, decision_key: int) -> DecisionRow | None:
+        # No index over keys (see schema): this reads the time index, some ten million entries a second.
+        rows = self._db.execute(
+            f"SELECT {_DECISION} FROM decisions WHERE seq = "
+            "(SELECT seq FROM decisions INDEXED BY decisions_by_time WHERE decision_key = ?)",
+            (signed(decision_key),),
+        )
+        return next(_decisions(rows), None)
+
+    def decisions_of(self, user_key: int, since_us: int, until_us: int) -> list[DecisionRow]:
+        rows = self._db.execute(
+            f"SELECT {_DECISION} FROM decisions INDEXED BY decisions_by_time "
+            "WHERE at_us >= ? AND at_us < ? AND user_key = ? ORDER BY at_us, user_key, decision_key",
+            (since_us, until_us, signed(user_key)),
+        )
+        return list(_decisions(rows))
+
+    def decisions_between(self, since_us: int, until_us: int) -> Iterator[DecisionRow]:
+        return _decisions(
+            self._db.execute(
+                f"SELECT {_DECISION} FROM decisions WHERE at_us >= ? AND at_us < ? "
+                "ORDER BY at_us, user_key, decision_key",
+                (since_us, until_us),
+            )
+        )
+
+    def count_decisions(self) -> int:
+        (count,) = self._db.execute("SELECT count(*) FROM decisions").fetchone()
+        return int(count)
+
+    def append_plans(self, rows: Sequence[PlanRow]) -> int:
+        with self._writing():
+            return self._db.executemany(
+                f"INSERT OR IGNORE INTO plans ({_PLAN}) VALUES (?, ?, ?, ?)",
+                [(signed(user), day, at, data) for user, day, at, data in rows],
+            ).rowcount
+
+    def plans_of(self, user_key: int, since_us: int, until_us: int) -> list[PlanRow]:
+        rows = self._db.execute(
+            f"SELECT {_PLAN} FROM plans INDEXED BY plans_by_time "
+            "WHERE at_us >= ? AND at_us < ? AND user_key = ? ORDER BY at_us, user_key, day",
+            (since_us, until_us, signed(user_key)),
+        )
+        return list(_plans(rows))
+
+    def plans_between(self, since_us: int, until_us: int) -> Iterator[PlanRow]:
+        return _plans(
+            self._db.execute(
+                f"SELECT {_PLAN} FROM plans WHERE at_us >= ? AND at_us < ? ORDER BY at_us, user_key, day",
+                (since_us, until_us),
+            )
+        )
+
+    # Control log
+
+    def append_controls(self, rows: Sequence[ControlRow]) -> None:
+        with self._writing():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO controls (version, effective_us, key, data) VALUES (?, ?, ?, ?)", rows
+            )
+
+    def controls(self) -> list[ControlRow]:
+        rows = self._db.execute("SELECT version, effective_us, key, data FROM controls ORDER BY version, key")
+        return [ControlRow(*row) for row in rows]
+
+    # Rights
+
+    def suppress(self, user_key: int, channel_code: int, log_ts_us: int, lifted: bool) -> None:
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO suppressions VALUES (?, ?, ?, ?) ON CONFLICT (user_key, channel_code) DO UPDATE "
+                "SET log_ts_us = excluded.log_ts_us, lifted = excluded.lifted "
+                "WHERE (excluded.log_ts_us, -excluded.lifted) > (log_ts_us, -lifted)",
+                (signed(user_key), channel_code, log_ts_us, int(lifted)),
+            )
+
+    def suppressed(self, user_key: int, channel_code: int) -> bool:
+        return self._holds(
+            "SELECT 1 FROM suppressions WHERE user_key = ? AND channel_code IN (-1, ?) AND lifted = 0",
+            (signed(user_key), channel_code),
+        )
+
+    def cancel(self, user_key: int, candidate_key: int, at_us: int) -> None:
+        with self._writing():
+            self._db.execute(
+                "INSERT OR IGNORE INTO cancels VALUES (?, ?, ?)",
+                (signed(user_key), signed(candidate_key), at_us),
+            )
+
+    def cancel_group(self, user_key: int, cancel_key: int, at_us: int) -> None:
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO group_cancels VALUES (?, ?, ?) ON CONFLICT (user_key, cancel_key) DO UPDATE "
+                "SET at_us = max(at_us, excluded.at_us)",
+                (signed(user_key), signed(cancel_key), at_us),
+            )
+
+    def cancelled(self, user_key: int, candidate_key: int, cancel_key: int, log_ts_us: int) -> bool:
+        user = signed(user_key)
+        return self._holds(
+            "SELECT 1 FROM cancels WHERE user_key = ? AND candidate_key = ?", (user, signed(candidate_key))
+        ) or (
+            cancel_key != 0
+            and self._holds(
+                "SELECT 1 FROM group_cancels WHERE user_key = ? AND cancel_key = ? AND at_us >= ?",
+                (user, signed(cancel_key), log_ts_us),
+            )
+        )
+
+    def _holds(self, query: str, arguments: tuple[int, ...]) -> bool:
+        return self._db.execute(query, arguments).fetchone() is not None
+
+    # Budgets
+
+    def append_budgets(self, rows: Sequence[BudgetRow]) -> None:
+        with self._writing():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO budgets (user_key, period, at_us, data) VALUES (?, ?, ?, ?)",
+                [(signed(user), period, at, data) for user, period, at, data in rows],
+            )
+
+    def budgets_of(self, user_key: int, period: int) -> list[BudgetRow]:
+        rows = self._db.execute(
+            "SELECT at_us, data FROM budgets WHERE user_key = ? AND period = ? ORDER BY at_us, data",
+            (signed(user_key), period),
+        )
+        return [BudgetRow(user_key, period, at, data) for at, data in rows]
+
+    # Outbox
+
+    def enqueue(self, rows: Sequence[OutboxRow]) -> int:
+        with self._writing():
+            return outbox.enqueue(self._db, rows)
+
+    def pending(self, limit: int, now_us: int) -> list[OutboxRow]:
+        return outbox.pending(self._db, limit, now_us)
+
+    def begin_attempt(self, decision_key: int, at_us: int) -> int | None:
+        with self._writing():
+            return outbox.begin_attempt(self._db, decision_key, at_us)
+
+    def end_attempt(
+        self, decision_key: int, attempt_no: int, outcome: str, detail: str, next_try_us: int | None
+    ) -> None:
+        with self._writing():
+            outbox.end_attempt(self._db, decision_key, attempt_no, outcome, detail, next_try_us)
+
+    def in_doubt(self) -> list[Attempt]:
+        return outbox.in_doubt(self._db)
+
+    def outbox_of(self, decision_key: int) -> OutboxEntry | None:
+        return outbox.outbox_of(self._db, decision_key)
+
+    # Rejects
+
+    def reject(self, log_ts_us: int, kind: str, reason: str, data: bytes) -> None:
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO rejects (log_ts_us, kind, reason, data) VALUES (?, ?, ?, ?)",
+                (log_ts_us, kind, reason, data),
+            )
+
+    def rejects(self, limit: int) -> list[Reject]:
+        rows = self._db.execute("SELECT log_ts_us, kind, reason, data FROM rejects ORDER BY seq DESC LIMIT ?", (limit,))
+        return [Reject(*row) for row in rows]
+
+    # Artefacts
+
+    def put_model(self, name: str, version: str, data: bytes) -> None:
+        self._put("model", name, version, data)
+
+    def model(self, name: str, version: str | None = None) -> Versioned | None:
+        return self._artefact("model", name, version)
+
+    def put_catalogue(self, version: str, data: bytes) -> None:
+        self._put("catalogue", "catalogue", version, data)
+
+    def catalogue(self, version: str | None = None) -> Versioned | None:
+        return self._artefact("catalogue", "catalogue", version)
+
+    def _put(self, family: str, name: str, version: str, data: bytes) -> None:
+        with self._writing():
+            known = self._artefact(family, name, version)
+            if known is not None and known.data != data:
+                raise version_differs(name, version)
+            self._db.execute(
+                "INSERT OR IGNORE INTO artefacts (family, name, version, data) VALUES (?, ?, ?, ?)",
+                (family, name, version, data),
+            )
+
+    def _artefact(self, family: str, name: str, version: str | None) -> Versioned | None:
+        row = self._db.execute(
+            "SELECT version, data FROM artefacts "
+            "WHERE family = ? AND name = ? AND version = coalesce(?, version) ORDER BY seq DESC LIMIT 1",
+            (family, name, version),
+        ).fetchone()
+        return None if row is None else Versioned(*row)
+
+
+def _connect(path: Path, synchronous: str, read_only: bool) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=_BUSY_SECONDS
+    )
+    try:
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        version = version_of(connection)
+        if read_only and version < SCHEMA_VERSION:
+            raise StoreError(f"got schema {version}, expected {SCHEMA_VERSION}; open it for writing once")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            upgrade(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _decisions(rows: sqlite3.Cursor) -> Iterator[DecisionRow]:
+    for key, user, at, action, data in rows:
+        yield DecisionRow(unsigned(key), unsigned(user), at, action, data)
+
+
+def _plans(rows: sqlite3.Cursor) -> Iterator[PlanRow]:
+    for user, day, at, data in rows:
+        yield PlanRow(unsigned(user), day, at, data)

@@ -1,0 +1,91 @@
+"""The outbox and its attempts in SQLite: which message may be tried, and what is known of every try.
+
+A message is *pending* while `next_try_us` is set and no attempt is in doubt; it is done once `next_try_us` is
+NULL. The functions expect an open write transaction where they write.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from tactful.stores.order_preserving import signed, unsigned
+from tactful.stores.protocols import Attempt, OutboxEntry, OutboxRow
+from tactful.stores.refusals import no_open_attempt
+
+_ROW = "decision_key, user_key, at_us, channel_code, message"
+_ATTEMPT = "decision_key, attempt_no, begun_us, outcome, detail"
+
+
+def enqueue(db: sqlite3.Connection, rows: Sequence[OutboxRow]) -> int:
+    """Adds messages; see `Outbox.enqueue`."""
+    return db.executemany(
+        f"INSERT OR IGNORE INTO outbox ({_ROW}, next_try_us, in_doubt) VALUES (?, ?, ?, ?, ?, ?, 0)",
+        [(signed(r.decision_key), signed(r.user_key), r.at_us, r.channel_code, r.message, r.at_us) for r in rows],
+    ).rowcount
+
+
+def pending(db: sqlite3.Connection, limit: int, now_us: int) -> list[OutboxRow]:
+    """Returns messages that may be tried now."""
+    rows = db.execute(
+        f"SELECT {_ROW} FROM outbox WHERE next_try_us <= ? AND next_try_us IS NOT NULL AND in_doubt = 0 "
+        "ORDER BY next_try_us, decision_key LIMIT ?",
+        (now_us, limit),
+    )
+    return [_row(row) for row in rows]
+
+
+def begin_attempt(db: sqlite3.Connection, decision_key: int, at_us: int) -> int | None:
+    """Returns the number of a new attempt, None if there is nothing to try now."""
+    key = signed(decision_key)
+    taken = db.execute(
+        "UPDATE outbox SET in_doubt = 1 WHERE decision_key = ? AND next_try_us <= ? AND in_doubt = 0",
+        (key, at_us),
+    )
+    if taken.rowcount == 0:
+        return None
+    (before,) = db.execute("SELECT count(*) FROM attempts WHERE decision_key = ?", (key,)).fetchone()
+    db.execute(f"INSERT INTO attempts ({_ATTEMPT}) VALUES (?, ?, ?, NULL, '')", (key, before + 1, at_us))
+    return int(before) + 1
+
+
+def end_attempt(
+    db: sqlite3.Connection,
+    decision_key: int,
+    attempt_no: int,
+    outcome: str,
+    detail: str,
+    next_try_us: int | None,
+) -> None:
+    """Ends an attempt; see `Outbox.end_attempt`."""
+    key = signed(decision_key)
+    ended = db.execute(
+        "UPDATE attempts SET outcome = ?, detail = ? WHERE decision_key = ? AND attempt_no = ? AND outcome IS NULL",
+        (outcome, detail, key, attempt_no),
+    )
+    if ended.rowcount == 0:
+        raise no_open_attempt(decision_key, attempt_no)
+    db.execute("UPDATE outbox SET in_doubt = 0, next_try_us = ? WHERE decision_key = ?", (next_try_us, key))
+
+
+def in_doubt(db: sqlite3.Connection) -> list[Attempt]:
+    """Returns attempts without a result."""
+    rows = db.execute(f"SELECT {_ATTEMPT} FROM attempts WHERE outcome IS NULL ORDER BY begun_us, decision_key")
+    return [_attempt(row) for row in rows]
+
+
+def outbox_of(db: sqlite3.Connection, decision_key: int) -> OutboxEntry | None:
+    """Returns a message with its attempts."""
+    key = signed(decision_key)
+    found = db.execute(f"SELECT {_ROW}, next_try_us FROM outbox WHERE decision_key = ?", (key,)).fetchone()
+    if found is None:
+        return None
+    attempts = db.execute(f"SELECT {_ATTEMPT} FROM attempts WHERE decision_key = ? ORDER BY attempt_no", (key,))
+    return OutboxEntry(_row(found[:-1]), found[-1], tuple(_attempt(row) for row in attempts))
+
+
+def _row(row: tuple[int, int, int, int, bytes]) -> OutboxRow:
+    decision_key, user_key, at_us, channel_code, message = row
+    return OutboxRow(unsigned(decision_key), unsigned(user_key), at_us, channel_code, message)
+
+
+def _attempt(row: tuple[int, int, int, str | None, str]) -> Attempt:
+    return Attempt(unsigned(row[0]), *row[1:])

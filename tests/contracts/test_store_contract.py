@@ -1,0 +1,446 @@
+"""What every store promises. A class in `tactful.stores` that satisfies `Store` must be in `STORES`."""
+
+import importlib
+import inspect
+import pkgutil
+import runpy
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import tactful.stores
+from tactful.errors import StoreError
+from tactful.stores.memory import MemoryStore
+from tactful.stores.protocols import (
+    BudgetRow,
+    ControlRow,
+    DecisionRow,
+    LoggedInput,
+    OutboxRow,
+    PlanRow,
+    Refused,
+    Store,
+    Versioned,
+)
+from tactful.stores.sqlite import SqliteStore
+
+U64_MAX = 2**64 - 1
+STORES = (MemoryStore, SqliteStore)
+
+_STORY = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "make_store_schema_1.py"))
+fill, everything = _STORY["fill"], _STORY["everything"]
+
+
+class Stopped(Exception):
+    """What ends a transaction in these tests."""
+
+
+def abandon(store: Store, *writes: Callable[[], object]) -> None:
+    """Writes in a transaction that is left by an exception."""
+    with store.transaction():
+        for write in writes:
+            write()
+        raise Stopped
+
+
+class _Row(NamedTuple):
+    """What an input needs to say in a test; the rest is filled in."""
+
+    key: int = 0
+    content: int = 0
+    user: int = 1
+    at_us: int = 100
+
+
+def logged(rows: Sequence[_Row], first: int = 0) -> list[LoggedInput]:
+    return [
+        LoggedInput(first + i, row.at_us, row.user, row.key, row.content, 1, b"data %d" % (first + i))
+        for i, row in enumerate(rows)
+    ]
+
+
+@pytest.fixture(params=STORES, ids=lambda c: c.__name__)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    made = MemoryStore() if request.param is MemoryStore else request.param(tmp_path / "store.sqlite")
+    yield made
+    made.close()
+
+
+def test_every_store_of_the_package_is_in_this_suite() -> None:
+    promised = {name for name in dir(Store) if not name.startswith("_")}
+    modules = [
+        importlib.import_module(m.name) for m in pkgutil.walk_packages(tactful.stores.__path__, "tactful.stores.")
+    ]
+    found = {
+        thing
+        for module in modules
+        for _, thing in inspect.getmembers(module, inspect.isclass)
+        if promised <= set(dir(thing)) and not getattr(thing, "_is_protocol", False)
+    }
+    assert found == set(STORES)
+
+
+def test_every_method_takes_what_its_protocol_says() -> None:
+    for made in STORES:
+        for name in (n for n in dir(Store) if not n.startswith("_")):
+            ours = inspect.signature(getattr(made, name)).parameters
+            assert list(ours) == list(inspect.signature(getattr(Store, name)).parameters), name
+
+
+def test_all_stores_tell_the_same_story(tmp_path: Path) -> None:
+    memory, sqlite = MemoryStore(), SqliteStore(tmp_path / "store.sqlite")
+    fill(memory)
+    fill(sqlite)
+    assert everything(memory) == everything(sqlite)
+    sqlite.close()
+
+
+def test_a_transaction_left_by_an_exception_leaves_nothing(store: Store) -> None:
+    empty = everything(store)
+    with pytest.raises(Stopped):
+        abandon(store, lambda: fill(store))
+    assert everything(store) == empty
+    fill(store)
+    assert everything(store) != empty
+
+
+def test_a_transaction_left_by_an_exception_restores_what_it_changed(store: Store) -> None:
+    store.save_states([("ann", b"1")])
+    store.enqueue([OutboxRow(5, 1, 10, 0, b"m")])
+    store.begin_attempt(5, 10)
+    with pytest.raises(Stopped):
+        abandon(
+            store,
+            lambda: store.save_states([("ann", b"2"), ("bob", b"1")]),
+            lambda: store.end_attempt(5, 1, "sent", "", None),
+        )
+    assert list(store.load_states()) == [("ann", b"1")]
+    assert [a.attempt_no for a in store.in_doubt()] == [1]
+
+
+def test_a_transaction_keeps_all_when_left_normally(store: Store) -> None:
+    with store.transaction():
+        fill(store)
+        inside = everything(store)
+    assert everything(store) == inside
+
+
+def test_a_transaction_inside_a_transaction_is_an_error(store: Store) -> None:
+    with store.transaction(), pytest.raises(StoreError, match="one at a time"), store.transaction():
+        pass
+
+
+def test_a_store_takes_a_transaction_after_one_failed(store: Store) -> None:
+    with pytest.raises(Stopped):
+        abandon(store)
+    with store.transaction():
+        store.save_meta("m", b"1")
+    assert store.load_meta("m") == b"1"
+
+
+# Input log
+
+
+def test_inputs_come_back_in_order_and_page_by_page(store: Store) -> None:
+    rows = logged([_Row(key=i + 1, user=U64_MAX - i) for i in range(10)])
+    assert store.append(rows) == []
+    assert store.read(-1, 4) == rows[:4]
+    assert store.read(3, 100) == rows[4:]
+    assert store.read(9, 100) == []
+
+
+def test_an_empty_log_has_no_last_input(store: Store) -> None:
+    assert store.last() == (-1, 0)
+    assert store.append([]) == []
+    assert store.inputs_of(1, 0, 100) == []
+
+
+def test_a_known_key_is_refused_with_the_hash_of_what_is_known(store: Store) -> None:
+    store.append(logged([_Row(key=7, content=U64_MAX), _Row(key=8, content=1)]))
+    refused = store.append(logged([_Row(key=9), _Row(key=7, content=2), _Row(key=8, content=1)], first=2))
+    assert refused == [Refused(1, U64_MAX), Refused(2, 1)]
+    assert [i.offset for i in store.read(-1, 10)] == [0, 1, 2]
+
+
+def test_a_key_twice_in_one_sequence_is_refused_the_second_time(store: Store) -> None:
+    assert store.append(logged([_Row(key=7, content=3), _Row(key=7, content=4)])) == [Refused(1, 3)]
+
+
+def test_a_refused_key_is_refused_again(store: Store) -> None:
+    store.append(logged([_Row(key=7, content=3)]))
+    for first in (1, 2, 2):
+        assert store.append(logged([_Row(key=7, content=4)], first=first)) == [Refused(0, 3)]
+
+
+def test_offsets_of_refused_inputs_may_be_used_again(store: Store) -> None:
+    store.append(logged([_Row(key=7), _Row(key=7), _Row(key=7)]))
+    assert store.append(logged([_Row(key=8, user=5), _Row(key=9, user=5)], first=1)) == []
+    assert [i.offset for i in store.inputs_of(5, 0, 1_000)] == [1, 2]
+
+
+def test_key_zero_is_never_deduplicated(store: Store) -> None:
+    assert store.append(logged([_Row(key=0), _Row(key=0), _Row(key=1)])) == []
+    assert store.append(logged([_Row(key=0), _Row(key=1)], first=3)) == [Refused(1, 0)]
+    assert store.last() == (3, 100)
+
+
+def test_a_key_appended_in_a_failed_transaction_is_new_afterwards(store: Store) -> None:
+    store.append(logged([_Row(key=1)]))
+    with pytest.raises(Stopped):
+        abandon(store, lambda: store.append(logged([_Row(key=2)], first=1)))
+    assert store.append(logged([_Row(key=2), _Row(key=1)], first=1)) == [Refused(1, 0)]
+
+
+@pytest.mark.parametrize("offsets", [(0, 1), (1, 2), (2, 4), (3, 2), (2, 2)])
+def test_offsets_that_do_not_rise_by_one_are_an_error(store: Store, offsets: tuple[int, int]) -> None:
+    store.append(logged([_Row(), _Row()]))
+    rows = [row._replace(offset=o) for row, o in zip(logged([_Row(), _Row()]), offsets, strict=True)]
+    with pytest.raises(StoreError, match="consecutive"):
+        store.append(rows)
+    assert store.last()[0] == 1
+
+
+def test_an_instant_that_falls_is_an_error(store: Store) -> None:
+    store.append(logged([_Row(at_us=100)]))
+    with pytest.raises(StoreError, match="none to fall"):
+        store.append(logged([_Row(at_us=99)], first=1))
+    with pytest.raises(StoreError, match="none to fall"):
+        store.append(logged([_Row(at_us=200), _Row(at_us=199)], first=1))
+
+
+def test_fetch_gives_the_data_of_known_offsets_only(store: Store) -> None:
+    store.append(logged([_Row(), _Row(), _Row()], first=5))
+    assert store.fetch([7, 5, 99, 0]) == {5: b"data 5", 7: b"data 7"}
+
+
+def test_the_inputs_of_a_user_are_hers_alone_within_the_interval(store: Store) -> None:
+    # Users 3 and 3 + 2**16 share the lowest bits, on which a store may sort them out first.
+    users = (3, 3 + 2**16, U64_MAX)
+    for batch in range(20):
+        store.append(logged([_Row(user=users[i % 3], at_us=10 * batch + i) for i in range(7)], first=7 * batch))
+    for user in users:
+        expected = [i for i in store.read(-1, 1_000) if i.user_key == user and 33 <= i.log_ts_us < 111]
+        assert store.inputs_of(user, 33, 111) == expected
+        assert len(expected) > 10
+
+
+# State, decisions, plans, controls, budgets
+
+
+def test_states_keep_the_order_in_which_users_were_first_saved(store: Store) -> None:
+    store.save_states([("zoe", b"1"), ("ann", b"1")])
+    store.save_states(iter([("bob", b"2"), ("zoe", b"2")]))
+    assert list(store.load_states()) == [("zoe", b"2"), ("ann", b"1"), ("bob", b"2")]
+
+
+def test_states_that_fail_halfway_are_not_saved(store: Store) -> None:
+    def rows() -> Iterator[tuple[str, bytes]]:
+        yield ("ann", b"1")
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        store.save_states(rows())
+    assert list(store.load_states()) == []
+
+
+def test_meta_that_nobody_saved_is_none(store: Store) -> None:
+    assert store.load_meta("snapshot") is None
+
+
+def test_a_decision_is_kept_once(store: Store) -> None:
+    rows = [DecisionRow(key, 1, 50, 0, b"first") for key in (1, 2)]
+    assert store.append_decisions(rows) == 2
+    assert store.append_decisions([rows[1]._replace(data=b"second"), DecisionRow(3, 1, 50, 0, b"x")]) == 1
+    assert store.count_decisions() == 3
+    assert store.decision(2) == rows[1]
+    assert store.decision(99) is None
+
+
+def test_decisions_are_ordered_by_instant_user_and_key(store: Store) -> None:
+    rows = [
+        DecisionRow(key, user, at, 2, b"")
+        for at, user, key in [(50, 1, U64_MAX), (50, 1, 0), (50, 2**63, 5), (50, U64_MAX, 6), (40, 9, 7), (60, 0, 8)]
+    ]
+    store.append_decisions(rows)
+    expected = sorted(rows, key=lambda r: (r.at_us, r.user_key, r.decision_key))
+    assert list(store.decisions_between(0, 100)) == expected
+    assert list(store.decisions_between(50, 60)) == expected[1:5]
+    assert [r.decision_key for r in store.decisions_of(1, 0, 100)] == [0, U64_MAX]
+    assert store.decisions_of(1, 51, 100) == []
+
+
+def test_a_plan_is_kept_once_and_a_new_plan_for_the_day_beside_it(store: Store) -> None:
+    first, later = PlanRow(U64_MAX, 7, 50, b"a"), PlanRow(U64_MAX, 7, 51, b"b")
+    assert store.append_plans([first, later, PlanRow(1, 7, 51, b"c")]) == 3
+    assert store.append_plans([first]) == 0
+    assert store.plans_of(U64_MAX, 0, 100) == [first, later]
+    assert list(store.plans_between(51, 52)) == [PlanRow(1, 7, 51, b"c"), later]
+
+
+def test_controls_come_back_in_version_order_and_are_kept_once(store: Store) -> None:
+    rows = [ControlRow(2, 20, "c", b"2"), ControlRow(1, 10, "c", b"1"), ControlRow(1, 10, "b", b"1")]
+    store.append_controls(rows)
+    store.append_controls([ControlRow(2, 99, "c", b"other")])
+    assert store.controls() == rows[::-1]
+
+
+def test_equal_budgets_are_kept_once_in_order_of_assignment(store: Store) -> None:
+    first, second = BudgetRow(U64_MAX, 3, 10, b"k=2"), BudgetRow(U64_MAX, 3, 20, b"k=4")
+    store.append_budgets([second, first, first, BudgetRow(1, 3, 10, b"k=1")])
+    store.append_budgets([second])
+    assert store.budgets_of(U64_MAX, 3) == [first, second]
+    assert store.budgets_of(U64_MAX, 4) == []
+
+
+# Rights
+
+
+def test_a_suppression_counts_at_once_for_its_channel_alone(store: Store) -> None:
+    with store.transaction():
+        store.suppress(U64_MAX, 1, 100, False)
+        assert store.suppressed(U64_MAX, 1)
+    assert not store.suppressed(U64_MAX, 0)
+    assert not store.suppressed(1, 1)
+
+
+def test_a_suppression_of_all_channels_outlives_a_lift_of_one(store: Store) -> None:
+    store.suppress(1, -1, 100, False)
+    store.suppress(1, 2, 200, True)
+    assert store.suppressed(1, 2)
+    store.suppress(1, -1, 300, True)
+    assert not store.suppressed(1, 2)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+def test_the_latest_suppression_wins_in_any_order_and_a_tie_suppresses(store: Store, order: tuple[int, ...]) -> None:
+    calls = [(100, False), (200, True), (200, False)]
+    for i in order:
+        store.suppress(1, 0, *calls[i])
+    assert store.suppressed(1, 0)
+    for at_us, lifted in ((400, True), (300, False)):
+        store.suppress(1, 0, at_us, lifted)
+    assert not store.suppressed(1, 0)
+
+
+def test_a_cancelled_candidate_is_withdrawn_whenever_it_was_logged(store: Store) -> None:
+    with store.transaction():
+        store.cancel(1, U64_MAX, 100)
+        assert store.cancelled(1, U64_MAX, 0, 500)
+    assert not store.cancelled(2, U64_MAX, 0, 50)
+    assert not store.cancelled(1, 5, 0, 50)
+
+
+@pytest.mark.parametrize("instants", [(100, 200), (200, 100)])
+def test_a_group_cancel_withdraws_what_was_logged_before_it(store: Store, instants: tuple[int, int]) -> None:
+    for at_us in instants:
+        store.cancel_group(1, U64_MAX, at_us)
+    assert store.cancelled(1, 5, U64_MAX, 200)
+    assert not store.cancelled(1, 5, U64_MAX, 201)
+    assert not store.cancelled(1, 5, 0, 100)
+    assert not store.cancelled(2, 5, U64_MAX, 100)
+
+
+# Outbox
+
+
+def test_a_message_is_pending_once_it_is_due_and_enqueued_once(store: Store) -> None:
+    late, soon = OutboxRow(1, 9, 200, 0, b"late"), OutboxRow(U64_MAX, 9, 100, 0, b"soon")
+    tied = OutboxRow(0, 9, 100, 0, b"tied")
+    assert store.enqueue([late, soon, tied]) == 3
+    assert store.enqueue([soon._replace(message=b"other")]) == 0
+    assert store.pending(10, 99) == []
+    assert store.pending(10, 100) == [tied, soon]
+    assert store.pending(2, 900) == [tied, soon]
+    assert store.pending(10, 900) == [tied, soon, late]
+
+
+def test_a_message_in_doubt_is_not_tried_again(store: Store) -> None:
+    store.enqueue([OutboxRow(5, 1, 100, 0, b"m")])
+    assert store.begin_attempt(5, 100) == 1
+    assert store.begin_attempt(5, 100) is None
+    assert store.pending(10, 900) == []
+    assert [(a.decision_key, a.attempt_no, a.begun_us) for a in store.in_doubt()] == [(5, 1, 100)]
+
+
+def test_a_message_is_tried_again_when_its_time_comes(store: Store) -> None:
+    store.enqueue([OutboxRow(5, 1, 100, 0, b"m")])
+    store.begin_attempt(5, 100)
+    store.end_attempt(5, 1, "retry", "503", 400)
+    assert store.pending(10, 399) == []
+    assert store.begin_attempt(5, 399) is None
+    assert store.begin_attempt(5, 400) == 2
+
+
+def test_a_message_that_is_done_is_never_tried_again_and_tells_its_attempts(store: Store) -> None:
+    row = OutboxRow(5, 1, 100, 0, b"m")
+    store.enqueue([row])
+    store.begin_attempt(5, 100)
+    store.end_attempt(5, 1, "retry", "503", 400)
+    store.begin_attempt(5, 400)
+    store.end_attempt(5, 2, "sent", "id 7", None)
+    assert store.begin_attempt(5, 900) is None
+    assert store.pending(10, 900) == []
+    assert store.in_doubt() == []
+    entry = store.outbox_of(5)
+    assert entry is not None
+    assert (entry.row, entry.next_try_us) == (row, None)
+    assert [(a.begun_us, a.outcome, a.detail) for a in entry.attempts] == [
+        (100, "retry", "503"),
+        (400, "sent", "id 7"),
+    ]
+
+
+def test_an_unknown_message_has_no_attempt(store: Store) -> None:
+    assert store.begin_attempt(5, 100) is None
+    assert store.outbox_of(5) is None
+
+
+def test_a_result_without_an_open_attempt_is_an_error(store: Store) -> None:
+    store.enqueue([OutboxRow(5, 1, 100, 0, b"m")])
+    with pytest.raises(StoreError, match="attempt 1 of decision 5"):
+        store.end_attempt(5, 1, "sent", "", None)
+    store.begin_attempt(5, 100)
+    store.end_attempt(5, 1, "retry", "", 100)
+    with pytest.raises(StoreError, match="no result"):
+        store.end_attempt(5, 1, "sent", "", None)
+    assert store.pending(1, 100) != []
+
+
+# Rejects, models, catalogues
+
+
+def test_the_newest_rejects_come_first(store: Store) -> None:
+    for i in range(3):
+        store.reject(i, "conflict", f"reason {i}", b"data")
+    assert [r.reason for r in store.rejects(2)] == ["reason 2", "reason 1"]
+
+
+def test_the_latest_model_is_the_one_put_last(store: Store) -> None:
+    assert store.model("slots") is None
+    store.put_model("slots", "b", b"1")
+    store.put_model("slots", "a", b"2")
+    store.put_model("ranker", "c", b"3")
+    store.put_model("slots", "b", b"1")
+    assert store.model("slots") == Versioned("a", b"2")
+    assert store.model("slots", "b") == Versioned("b", b"1")
+    assert store.model("slots", "z") is None
+
+
+def test_a_version_never_changes(store: Store) -> None:
+    store.put_model("slots", "1", b"1")
+    store.put_catalogue("1", b"1")
+    with pytest.raises(StoreError, match="slots 1"):
+        store.put_model("slots", "1", b"2")
+    with pytest.raises(StoreError, match="catalogue 1"):
+        store.put_catalogue("1", b"2")
+    assert store.catalogue() == Versioned("1", b"1")
+
+
+def test_catalogues_are_found_by_version(store: Store) -> None:
+    assert store.catalogue() is None
+    store.put_catalogue("1", b"one")
+    store.put_catalogue("2", b"two")
+    assert store.catalogue("1") == Versioned("1", b"one")
+    assert store.catalogue() == Versioned("2", b"two")
