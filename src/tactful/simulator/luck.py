@@ -1,0 +1,36 @@
+"""The hash draws of `tactful.draws` inside compiled loops: the same luck, one user at a time.
+
+Every arm of an experiment meets the same (seed, user, hour, purpose) and so the same luck.
+"""
+
+import numpy as np
+
+from tactful import draws
+from tactful.kernel import kernel
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_M1 = np.uint64(0xBF58476D1CE4E5B9)
+_M2 = np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_UNIT = 2.0**-53
+
+
+@kernel
+def mix(x: np.uint64) -> np.uint64:
+    """The finaliser of SplitMix64 on one word, as in `draws`."""
+    x = x + _GOLDEN
+    x = (x ^ (x >> _S30)) * _M1
+    x = (x ^ (x >> _S27)) * _M2
+    return x ^ (x >> _S31)
+
+
+@kernel
+def uniform_of(root: np.uint64, user_key: np.uint64, time: np.int64) -> float:
+    """One draw in [0, 1): `draws.uniform(seed, user_key, time, purpose)`, given root(seed, purpose)."""
+    h = mix(mix(root ^ user_key) ^ np.uint64(time))
+    return np.float64(h >> _S11) * _UNIT
+
+
+def root(seed: int, purpose: str) -> np.uint64:
+    """Returns the word from which all draws of a (seed, purpose) descend."""
+    return np.uint64(mix(np.uint64((seed & 0xFFFFFFFFFFFFFFFF) ^ draws.key("purpose:" + purpose))))

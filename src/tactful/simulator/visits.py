@@ -1,0 +1,141 @@
+"""What is seen of a tick: sessions with the content viewed in them, and answers to messages."""
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int8, Int64, UInt64
+
+from tactful import draws
+from tactful.clock import HOUR_US, MINUTE_US, SECOND_US
+from tactful.events.records import KINDS
+from tactful.simulator.activity import CLICKED, State
+from tactful.simulator.answers import EMAIL, Answers
+from tactful.simulator.columns import joined, pick
+from tactful.simulator.constants import ITEMS_PER_CATEGORY, N_FAVOURITES
+from tactful.simulator.content import popular_category
+from tactful.simulator.protocol import EngagementColumns
+
+SESSION, VIEW, OPEN, CLICK = (KINDS.index(k) for k in ("session", "view", "open", "click"))
+UNSUBSCRIBE, DISABLE = KINDS.index("unsubscribe"), KINDS.index("disable")
+_MOST_VIEWS = 4
+_LONGEST_VIEW_SECONDS = 60.0
+_SHARE_FAVOURITE, _SHARE_RECENT = 0.55, 0.25
+
+
+def answer_rows(due: Answers) -> list[EngagementColumns]:
+    """Returns the answers as engagements: opens (of e-mail; a push shows only its click), clicks, leaves."""
+    leaves = np.where(due.channel == EMAIL, UNSUBSCRIBE, DISABLE)
+    seen = (
+        (due.opened & (due.channel == EMAIL), np.full(len(due.user), OPEN), 0),
+        (due.clicked, np.full(len(due.user), CLICK), 5 * SECOND_US),
+        (due.left, leaves, 10 * SECOND_US),
+    )
+    return [
+        _rows(
+            due.user[here],
+            kind[here],
+            due.at_us[here] + later,
+            channel=due.channel[here],
+            category=due.category[here],
+            item=due.candidate[here],
+            decision=due.decision[here],
+        )
+        for here, kind, later in seen
+    ]
+
+
+def session_rows(
+    sessions: Int8[np.ndarray, " n"],
+    due: Answers,
+    state: State,
+    favourites: Int8[np.ndarray, "n 3"],
+    user_key: UInt64[np.ndarray, " n"],
+    seed: int,
+    hour: int,
+) -> list[EngagementColumns]:
+    """Returns sessions and views of the hour, and makes the last category viewed the recent interest.
+
+    A session after a click begins with the message's own content and carries its decision.
+    """
+    who = np.flatnonzero(sessions)
+    cause = np.full(len(sessions), -1, dtype=np.int64)
+    clicks = np.flatnonzero(due.clicked)
+    cause[due.user[clicks[::-1]]] = clicks[::-1]  # the first click of the hour
+    cause = cause[who]
+    after_click = sessions[who] == CLICKED
+    keys = user_key[who]
+    starts = hour * HOUR_US + (draws.uniform(seed, keys, hour, "visit time") * 0.9 * HOUR_US).astype(np.int64)
+    decision = np.full(len(who), -1, dtype=np.int64)
+    starts[after_click] = due.at_us[cause[after_click]] + 6 * SECOND_US
+    decision[after_click] = due.decision[cause[after_click]]
+    rows = [_rows(who, np.full(len(who), SESSION), starts, decision=decision)]
+    n_views = 1 + (draws.uniform(seed, keys, hour, "views") * _MOST_VIEWS).astype(np.int64)
+    for j in range(_MOST_VIEWS):
+        here = np.flatnonzero(n_views > j)
+        category, item, seconds = _content(who[here], keys[here], state, favourites, seed, hour, j)
+        if j == 0:
+            led = after_click[here]
+            led[led] = due.category[cause[here[led]]] >= 0
+            category[led] = due.category[cause[here[led]]]
+            item[led] = due.candidate[cause[here[led]]]
+        state.recent[who[here]] = 1.0
+        state.recent_category[who[here]] = category.astype(np.int8)
+        at = starts[here] + SECOND_US + j * MINUTE_US
+        at = np.minimum(at, (hour + 1) * HOUR_US - 1)
+        views = np.full(len(here), VIEW)
+        rows.append(_rows(who[here], views, at, category=category, item=item, decision=decision[here], value=seconds))
+    return rows
+
+
+def _content(
+    who: Int64[np.ndarray, " m"],
+    keys: UInt64[np.ndarray, " m"],
+    state: State,
+    favourites: Int8[np.ndarray, "n 3"],
+    seed: int,
+    hour: int,
+    place: int,
+) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"], Float32[np.ndarray, " m"]]:
+    """Category, item and seconds of one view: a favourite, what was viewed last, or what is popular."""
+    source, pick, which, seconds = (
+        draws.uniform(seed, keys, hour, f"view {what} {place}") for what in ("source", "pick", "item", "time")
+    )
+    liked = favourites[who, (pick * N_FAVOURITES).astype(np.int64)]
+    recently = state.recent_category[who]
+    follows = (source < _SHARE_FAVOURITE + _SHARE_RECENT * state.recent[who]) & (recently >= 0)
+    category = np.where(follows, recently, popular_category(pick))
+    category = np.where(source < _SHARE_FAVOURITE, liked, category).astype(np.int64)
+    item = category * ITEMS_PER_CATEGORY + _popular_item(which)
+    return category, item, (_LONGEST_VIEW_SECONDS * seconds).astype(np.float32)
+
+
+def _popular_item(luck: Float64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
+    """Items of a category in falling popularity: the first tenth gets about a third of the views."""
+    return (luck**2 * ITEMS_PER_CATEGORY).astype(np.int64)
+
+
+def _rows(
+    user: Int64[np.ndarray, " m"],
+    kind: Int64[np.ndarray, " m"],
+    at_us: Int64[np.ndarray, " m"],
+    channel: Int8[np.ndarray, " m"] | None = None,
+    category: Int64[np.ndarray, " m"] | None = None,
+    item: Int64[np.ndarray, " m"] | None = None,
+    decision: Int64[np.ndarray, " m"] | None = None,
+    value: Float32[np.ndarray, " m"] | None = None,
+) -> EngagementColumns:
+    m = len(user)
+    return EngagementColumns(
+        user=user,
+        kind=kind.astype(np.int8),
+        at_us=at_us,
+        channel=np.full(m, -1, np.int8) if channel is None else channel,
+        category=np.full(m, -1, np.int32) if category is None else category.astype(np.int32),
+        item=np.full(m, -1, np.int64) if item is None else item,
+        decision=np.full(m, -1, np.int64) if decision is None else decision,
+        value=np.zeros(m, np.float32) if value is None else value,
+    )
+
+
+def in_order(parts: list[EngagementColumns]) -> EngagementColumns:
+    """Returns all rows as one, ordered by (at_us, user, kind)."""
+    rows = joined(parts)
+    return pick(rows, np.lexsort((rows.kind, rows.user, rows.at_us)))
