@@ -24,9 +24,7 @@ def first_invalid(p: NDArray[np.floating]) -> int:
 
 
 @kernel
-def _weigh(
-    p: NDArray[np.floating], beta: float, allowed: NDArray[np.bool_], weight: NDArray[np.float64]
-) -> float:
+def _weigh(p: NDArray[np.floating], beta: float, allowed: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
     """Fills `weight` with p^beta over the allowed slots (1 each if all are zero), and returns their sum."""
     top, total = 0.0, 0.0
     for k in range(p.size):
