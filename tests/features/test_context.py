@@ -117,9 +117,7 @@ def test_day_without_midnight_starts_at_one() -> None:
 )
 @pytest.mark.parametrize("slots", [24, 48])
 def test_slots_start_at_their_first_instant_or_do_not_exist(name: str, day: date, slots: int) -> None:
-    starts, exists = ZONES.slot_start_us(
-        zone_of(name)[:, None], days(day)[:, None], np.arange(slots)[None], slots
-    )
+    starts, exists = ZONES.slot_start_us(zone_of(name)[:, None], days(day)[:, None], np.arange(slots)[None], slots)
     width = timedelta(days=1) / slots
     midnight = datetime(day.year, day.month, day.day)
     for slot in range(0, slots, 1 if slots == 24 else 5):

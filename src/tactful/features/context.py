@@ -83,30 +83,22 @@ class Zones:
             raise UnknownTimeZone(f"got zone {name!r}, which was not added; call with_zone first")
         return self.names.index(name)
 
-    def local_us(
-        self, zone: Int[np.ndarray, "*#n"], at_us: Int64[np.ndarray, "*#n"]
-    ) -> Int64[np.ndarray, "*n"]:
+    def local_us(self, zone: Int[np.ndarray, "*#n"], at_us: Int64[np.ndarray, "*#n"]) -> Int64[np.ndarray, "*n"]:
         """Returns what the wall clock shows, as microseconds since 1970-01-01 00:00 local."""
         within = np.clip(at_us - _ORIGIN_US, DAY_US, _SPAN_US - 1)
         spell = np.searchsorted(self._begin_key, _keys(zone) + within, side="right") - 1
         local: Int64[np.ndarray, "*n"] = at_us + self._offset_us[spell]
         return local
 
-    def local_day(
-        self, zone: Int[np.ndarray, "*#n"], at_us: Int64[np.ndarray, "*#n"]
-    ) -> Int64[np.ndarray, "*n"]:
+    def local_day(self, zone: Int[np.ndarray, "*#n"], at_us: Int64[np.ndarray, "*#n"]) -> Int64[np.ndarray, "*n"]:
         """Returns the local date as days since 1970-01-01."""
         return self.local_us(zone, at_us) // DAY_US
 
-    def local_minute(
-        self, zone: Int[np.ndarray, "*#n"], at_us: Int64[np.ndarray, "*#n"]
-    ) -> Int64[np.ndarray, "*n"]:
+    def local_minute(self, zone: Int[np.ndarray, "*#n"], at_us: Int64[np.ndarray, "*#n"]) -> Int64[np.ndarray, "*n"]:
         """Returns the minute that the wall clock shows, 0..1439."""
         return self.local_us(zone, at_us) % DAY_US // MINUTE_US
 
-    def day_start_us(
-        self, zone: Int[np.ndarray, "*#n"], day: Int[np.ndarray, "*#n"]
-    ) -> Int64[np.ndarray, "*n"]:
+    def day_start_us(self, zone: Int[np.ndarray, "*#n"], day: Int[np.ndarray, "*#n"]) -> Int64[np.ndarray, "*n"]:
         """Returns the first instant of a local day.
 
         Where midnight does not exist (Sao Paulo, 2017-10-15) that is 01:00; a day that was skipped (Apia,
