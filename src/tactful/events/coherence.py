@@ -56,7 +56,7 @@ def _aggregation(values: Values) -> Findings:
         yield (
             "aggregation.window",
             f"got {_hours(aggregation.window)}, expected at most the lifetime of {_hours(lifetime)}: "
-            "the first candidates would expire before the last is created",
+            "its candidates would expire while they wait",
         )
 
 

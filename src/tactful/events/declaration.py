@@ -39,15 +39,11 @@ def declare(path: Path) -> EventType:
     """
     mistakes: Mistakes = {}
     if not _NAME.fullmatch(path.stem):
-        mistakes["(file name)"] = _got(
-            path.stem, "lower-case letters, digits and underscores, a letter first"
-        )
+        mistakes["(file name)"] = _got(path.stem, "lower-case letters, digits and underscores, a letter first")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InvalidEventType(
-            f"{path}: (file): got text that is not TOML ({error}), expected TOML"
-        ) from None
+        raise InvalidEventType(f"{path}: (file): got text that is not TOML ({error}), expected TOML") from None
     root = inspect.type_info(EventType)
     assert isinstance(root, inspect.StructType)
     keys = [field for field in root.fields if field.name != "name"]
@@ -71,7 +67,7 @@ def expectation(kind: inspect.Type) -> str:
         case inspect.LiteralType(values=values):
             return "one of " + ", ".join(f'"{value}"' for value in values)
         case inspect.VarTupleType(item_type=item):
-            return "a list of " + expectation(item)
+            return f"a list of one or more, each {expectation(item)}"
         case inspect.TimeDeltaType():
             return 'a duration such as "90m", "24h" or "7d", at most 366 days'
         case inspect.DictType() | inspect.StructType():
@@ -110,9 +106,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"one of {', '.join(known)}{hint}"
 
 
-def _read_fields(
-    table: dict[str, Any], fields: Iterable[inspect.Field], at: str, mistakes: Mistakes
-) -> dict[str, Any]:
+def _read_fields(table: dict[str, Any], fields: Iterable[inspect.Field], at: str, mistakes: Mistakes) -> dict[str, Any]:
     """Returns the values that could be read, with the defaults of what is not there."""
     known = {field.name: field for field in fields}
     for key in table:

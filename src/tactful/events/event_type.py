@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from tactful.events.records import ACTIVE_KINDS, KINDS, Channel, EngagementKind
+from tactful.events.records import Channel
 
 DEFAULT_LOCALE = "en"
 """The locale that every type must have templates in: the last resort of a user whose own is missing."""
@@ -28,8 +28,8 @@ TEMPLATE_FIELDS: dict[Channel, tuple[str, ...]] = {
 }
 """The texts that a message of each channel consists of: all of them, and no others."""
 
-ENGAGED_KINDS: tuple[EngagementKind, ...] = tuple(kind for kind in KINDS if kind in ACTIVE_KINDS)
-"""The kinds of engagement that may count as one with a type: those that bring the person into the app."""
+EngagedKind: TypeAlias = Literal["session", "view", "effective_view", "open", "click", "conversion"]
+"""What a person may do that makes a message a success: `records.ACTIVE_KINDS`, spelled out as a type."""
 
 Locale: TypeAlias = str
 """A language tag such as "en" or "pt-BR"."""
@@ -40,17 +40,18 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     subject: Annotated[str, Meta(description="The subject line; email only.")] = ""
     title: Annotated[str, Meta(description="The headline; every channel except email.")] = ""
-    body: Annotated[str, Meta(description="The text.")] = ""
+    body: Annotated[str, Meta(description="The text; HTML in email, plain elsewhere.")] = ""
 
 
 class Aggregation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How candidates of one user, type and `Candidate.group_key` become one message."""
 
     window: Annotated[
-        timedelta, Meta(description="Candidates created within this span of each other are told together.")
+        timedelta,
+        Meta(description="How long after its first candidate a group waits for `min_count` before fewer will do."),
     ]
     min_count: Annotated[
-        int, Meta(ge=2, le=10_000, description="Fewer candidates than this are not told about at all.")
+        int, Meta(ge=2, le=10_000, description="So many candidates of a group are told about without further waiting.")
     ]
 
 
@@ -58,7 +59,7 @@ class EngagementRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What counts as an engagement with a message of the type."""
 
     kinds: Annotated[
-        tuple[EngagementKind, ...],
+        tuple[EngagedKind, ...],
         Meta(min_length=1, description="The kinds of engagement that count as a success of the message."),
     ] = ("click",)
     within: Annotated[
@@ -87,9 +88,7 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ]
     lifetime: Annotated[
         timedelta,
-        Meta(
-            description="How long after its creation it is worth telling, unless a candidate says otherwise."
-        ),
+        Meta(description="How long after its creation it is worth telling, unless a candidate says otherwise."),
     ]
     payload: Annotated[
         dict[str, Any],
@@ -116,18 +115,22 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = None
     priority: Annotated[
         float,
-        Meta(ge=0, le=1, description="Which of two candidates of equal utility goes first: the larger."),
+        Meta(
+            ge=0,
+            le=1,
+            description="The larger stands first in the pool: first at equal utility, last to be dropped.",
+        ),
     ] = 0.5
     critical: Annotated[
         bool, Meta(description="`true`: passes caps, budgets and quiet hours. For safety and security only.")
     ] = False
     aggregation: Annotated[
         Aggregation | None,
-        Meta(description="Tells about candidates with one `group_key` together. Unset: each by itself."),
+        Meta(description="Makes one message of a `group_key`'s candidates. Unset: the newest stands for them."),
     ] = None
-    engagement: Annotated[
-        EngagementRule, Meta(description="What counts as an engagement with its message.")
-    ] = EngagementRule()
+    engagement: Annotated[EngagementRule, Meta(description="What counts as an engagement with its message.")] = (
+        EngagementRule()
+    )
     caps: Annotated[Caps, Meta(description="This type's own caps, beside the user's budget.")] = Caps()
 
     @property

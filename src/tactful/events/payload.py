@@ -9,6 +9,9 @@ import msgspec
 MAX_PAYLOAD_BYTES = 64 * 1024
 """The largest payload accepted, as stored (msgpack): it is kept in the user's state until it expires."""
 
+MAX_DEPTH = 32
+"""How deeply containers may be nested: what was stored must be readable from any depth of the stack."""
+
 _SHOWN_ERRORS = 5
 _SHOWN_CHARACTERS = 200
 
@@ -44,7 +47,7 @@ def payload_fault(payload: dict[str, Any], schema: jsonschema_rs.Draft202012Vali
             f"payload: got {size:,} bytes, expected at most {MAX_PAYLOAD_BYTES:,}; "
             "send a reference (an id, a URL) in place of the content"
         )
-    if fault := _non_finite(payload):
+    if fault := _depth_or_number_fault(payload):
         return fault
     try:
         return "" if schema.is_valid(payload) else _schema_faults(payload, schema)
@@ -52,11 +55,13 @@ def payload_fault(payload: dict[str, Any], schema: jsonschema_rs.Draft202012Vali
         return f"payload: got a value that is not JSON ({error}), expected JSON"
 
 
-def _non_finite(payload: dict[str, Any]) -> str:
-    """Returns where NaN or an infinity stands, or "". It is a loop, for a payload may be nested deeply."""
-    unread: list[tuple[str, Any]] = [("payload", payload)]
+def _depth_or_number_fault(payload: dict[str, Any]) -> str:
+    """Returns where NaN or an infinity stands, or that it is nested too deeply, or ""."""
+    unread: list[tuple[str, Any, int]] = [("payload", payload, 1)]
     while unread:
-        at, container = unread.pop()
+        at, container, depth = unread.pop()
+        if depth > MAX_DEPTH:
+            return f"payload: got more than {MAX_DEPTH} levels of nesting, expected at most {MAX_DEPTH}"
         for key, value in container.items() if isinstance(container, dict) else enumerate(container):
             if isinstance(value, str):
                 continue
@@ -64,7 +69,7 @@ def _non_finite(payload: dict[str, Any]) -> str:
                 if not isfinite(value):
                     return f"{at}.{key}: got {value}, expected a finite number"
             elif isinstance(value, dict | list | tuple):
-                unread.append((f"{at}.{key}", value))
+                unread.append((f"{at}.{key}", value, depth + 1))
     return ""
 
 

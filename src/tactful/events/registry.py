@@ -35,6 +35,8 @@ MAX_TYPES = 64
 class Registry:
     """The event types of an app, ordered by name; a type's index is its row in every array. Immutable.
 
+    An index is good for this registry only: what is stored names the type, for a new file may shift the rows.
+
     >>> registry = Registry.shipped()
     >>> registry.types[registry.index("security_alert")].critical
     True
@@ -56,8 +58,8 @@ class Registry:
             raise InvalidEventType(f"got two event types named {', '.join(twice)}, expected names to differ")
         if len(self._names) > MAX_TYPES:
             raise InvalidEventType(
-                f"got {len(self._names)} event types, expected at most {MAX_TYPES}; merge those that differ in "
-                "their payload only"
+                f"got {len(self._names)} event types, expected at most {MAX_TYPES}; merge those that differ "
+                "in their payload only"
             )
         try:
             self._schemas = tuple(compile_schema(each.payload) for each in self._types)

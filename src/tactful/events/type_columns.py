@@ -28,8 +28,8 @@ class TypeColumns:
         lifetime_us: microseconds from creation to expiry, unless the candidate says otherwise.
         priority: 0..1, the larger goes first among equals.
         critical: passes caps, budgets and quiet hours.
-        aggregate_window_us: microseconds; 0: no aggregation.
-        aggregate_min: candidates needed for a message; 1 without aggregation.
+        aggregate_window_us: how long a group waits for `aggregate_min`, microseconds; 0: no aggregation.
+        aggregate_min: candidates needed within the window; 1 without aggregation.
         daily_cap: messages of the type a user and day; 0: no cap.
         weekly_cap: messages of the type a user and week; 0: no cap.
     """
