@@ -85,3 +85,7 @@ class UnsortedRows(TactfulError):
 
 class InvalidExperiment(TactfulError):
     """Raised when an experiment or a statistic cannot be computed: shares above 1, too few units."""
+
+
+class InvalidMapping(TactfulError):
+    """Raised when an import mapping has an unknown key, an unknown kind or channel, or contradicts itself."""
