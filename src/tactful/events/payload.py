@@ -1,5 +1,6 @@
 """What a payload may be: finite numbers only, of limited size, and as its type's JSON Schema says."""
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -12,6 +13,7 @@ MAX_PAYLOAD_BYTES = 64 * 1024
 MAX_DEPTH = 32
 """How deeply containers may be nested: what was stored must be readable from any depth of the stack."""
 
+_CONTAINERS = (dict, list, tuple)
 _SHOWN_ERRORS = 5
 _SHOWN_CHARACTERS = 200
 
@@ -56,21 +58,35 @@ def payload_fault(payload: dict[str, Any], schema: jsonschema_rs.Draft202012Vali
 
 
 def _depth_or_number_fault(payload: dict[str, Any]) -> str:
-    """Returns where NaN or an infinity stands, or that it is nested too deeply, or ""."""
-    unread: list[tuple[str, Any, int]] = [("payload", payload, 1)]
-    while unread:
-        at, container, depth = unread.pop()
-        if depth > MAX_DEPTH:
-            return f"payload: got more than {MAX_DEPTH} levels of nesting, expected at most {MAX_DEPTH}"
-        for key, value in container.items() if isinstance(container, dict) else enumerate(container):
-            if isinstance(value, str):
-                continue
-            if isinstance(value, float):
-                if not isfinite(value):
-                    return f"{at}.{key}: got {value}, expected a finite number"
-            elif isinstance(value, dict | list | tuple):
-                unread.append((f"{at}.{key}", value, depth + 1))
-    return ""
+    """Returns where NaN or an infinity stands, or that it is nested too deeply, or ""; goes level by level."""
+    level: list[Iterable[Any]] = [payload.values()]
+    for _ in range(MAX_DEPTH):
+        below: list[Iterable[Any]] = []
+        for values in level:
+            for value in values:
+                if isinstance(value, str):
+                    continue
+                if isinstance(value, float):
+                    if not isfinite(value):
+                        return f"{_place(payload, value)}: got {value}, expected a finite number"
+                elif isinstance(value, _CONTAINERS):
+                    below.append(value.values() if isinstance(value, dict) else value)
+        if not below:
+            return ""
+        level = below
+    return f"payload: got more than {MAX_DEPTH} levels of nesting, expected at most {MAX_DEPTH}"
+
+
+def _place(payload: dict[str, Any], sought: float) -> str:
+    """Returns the path to a value that stands somewhere in the payload; searched for only to complain about it."""
+    unread: list[tuple[str, Any]] = [("payload", payload)]
+    for at, value in unread:
+        if value is sought:
+            return at
+        if isinstance(value, _CONTAINERS):
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            unread.extend((f"{at}.{key}", each) for key, each in inner)
+    return "payload"
 
 
 def _schema_faults(payload: dict[str, Any], schema: jsonschema_rs.Draft202012Validator) -> str:
