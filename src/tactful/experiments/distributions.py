@@ -1,7 +1,9 @@
 """The three distribution functions that the statistics need, so that scipy stays out of the core."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import count, islice
 from statistics import NormalDist
 
 _TINY = 1e-300
@@ -37,9 +39,10 @@ def chi_square_tail(x: float, degrees: int) -> float:
             term *= z / n
             total += term
         return max(0.0, 1.0 - scale * total)
-    return scale / _fraction(lambda i: (-i * (i - a), z - a + 1.0 + 2.0 * i), z - a + 1.0)
+    return scale / _fraction(z - a + 1.0, _gamma_terms(z, a))
 
 
+@lru_cache(maxsize=64)
 def student_quantile(p: float, degrees: int) -> float:
     """Returns Student's t quantile, by bisection on the distribution function.
 
@@ -73,23 +76,27 @@ def _incomplete_beta(x: float, a: float, b: float) -> float:
         return float(x >= 1.0)
     if x > (a + 1.0) / (a + b + 2.0):
         return 1.0 - _incomplete_beta(1.0 - x, b, a)
-
-    def step(i: int) -> tuple[float, float]:
-        m = i // 2
-        if i % 2 == 0:
-            return m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m)), 1.0
-        return -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0)), 1.0
-
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    return math.exp(log_front) / (a * _fraction(step, 1.0))
+    return math.exp(log_front) / (a * _fraction(1.0, _beta_terms(x, a, b)))
 
 
-def _fraction(step: Callable[[int], tuple[float, float]], first: float) -> float:
-    """`first + a_1/(b_1 + a_2/(b_2 + ...))` with `(a_i, b_i) = step(i)`, by the modified Lentz method."""
+def _gamma_terms(z: float, a: float) -> Iterator[tuple[float, float]]:
+    for i in count(1):
+        yield -i * (i - a), z - a + 1.0 + 2.0 * i
+
+
+def _beta_terms(x: float, a: float, b: float) -> Iterator[tuple[float, float]]:
+    for m in count():
+        if m > 0:
+            yield m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m)), 1.0
+        yield -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0)), 1.0
+
+
+def _fraction(first: float, terms: Iterator[tuple[float, float]]) -> float:
+    """`first + a_1/(b_1 + a_2/(b_2 + ...))` with terms (a_i, b_i), by the modified Lentz method."""
     value = first or _TINY
     c, d = value, 0.0
-    for i in range(1, 10_000):
-        a, b = step(i)
+    for a, b in islice(terms, 10_000):
         d = 1.0 / ((b + a * d) or _TINY)
         c = (b + a / c) or _TINY
         value *= c * d
