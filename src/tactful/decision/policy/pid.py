@@ -5,7 +5,7 @@ sent, and the plans themselves.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import final
 
 import msgspec
 import numpy as np
@@ -31,6 +31,7 @@ _SATURATED_Z = float(np.log((1 - REACHABLE_SHARE) / REACHABLE_SHARE))
 _LIMIT_Z = float(np.log(0.99 / 0.01))
 
 
+@final
 @dataclass(frozen=True, eq=False)
 class VolumeController:
     """The state of the controller: per (arm, segment, channel) a quantile σ(z), whose utility is the
@@ -46,10 +47,10 @@ class VolumeController:
     bound: float = BOUND
 
     @classmethod
-    def start(cls, n_arms: int, z: float = START_Z, lr: float = LR, bound: float = BOUND) -> Self:
+    def start(cls, n_arms: int, z: float = START_Z, lr: float = LR, bound: float = BOUND) -> "VolumeController":
         """Returns a controller that has seen nothing, with every threshold at the quantile σ(z)."""
         shape = (n_arms, len(SEGMENTS), len(CHANNELS))
-        return cls(np.full(shape, z), np.zeros(shape), lr=lr, bound=bound)
+        return VolumeController(np.full(shape, z), np.zeros(shape), lr=lr, bound=bound)
 
     def step(
         self,
@@ -59,7 +60,7 @@ class VolumeController:
         target_day: Float[np.ndarray, "arms segments channels"],
         histogram: UtilityHistogram,
         saturated: Bool[np.ndarray, "arms segments channels"],
-    ) -> tuple[Self, Float[np.ndarray, "arms segments channels"]]:
+    ) -> tuple["VolumeController", Float[np.ndarray, "arms segments channels"]]:
         """Returns the controller after one look at the counts, and the thresholds it now asks for.
 
         e = (P − F) / F_day, over the part of the UTC day whose counts are complete; z moves by lr times the
@@ -92,16 +93,15 @@ class VolumeController:
         neither.
         """
         if day < self.day:
-            raise InvalidScores(
-                f"got counts of day {day} after those of day {self.day}, expected days in order"
-            )
+            raise InvalidScores(f"got counts of day {day} after those of day {self.day}, expected days in order")
         known = (histogram.jobs() > 0) & (target_day > 0) & np.isfinite(actual - target_so_far)
-        gap = np.where(known, actual - target_so_far, 0.0) / np.where(known, target_day, 1.0)
+        of_day = np.where(known, target_day, 1.0)
+        gap = np.where(known, actual - target_so_far, 0.0)
         before = self.error if day == self.day else np.zeros_like(self.error)
-        error = np.where(known, np.clip(gap, -self.bound, self.bound), before)
+        error = np.where(known, np.clip(gap, -self.bound * of_day, self.bound * of_day) / of_day, before)
         floor = np.where(saturated, np.minimum(self.z, _SATURATED_Z), -_LIMIT_Z)
         z = np.clip(self.z + self.lr * (error - before), floor, _LIMIT_Z)
-        after = type(self)(z, error, day, self.lr, self.bound)
+        after = VolumeController(z, error, day, self.lr, self.bound)
         return after, after.thresholds(histogram)
 
     def thresholds(
@@ -113,12 +113,10 @@ class VolumeController:
 
     def to_bytes(self) -> bytes:
         """Returns the controller as msgpack, exactly."""
-        return msgspec.msgpack.encode(
-            _Stored(self.z.tolist(), self.error.tolist(), self.day, self.lr, self.bound)
-        )
+        return msgspec.msgpack.encode(_Stored(self.z.tolist(), self.error.tolist(), self.day, self.lr, self.bound))
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> "VolumeController":
         """Returns the controller that `to_bytes` wrote.
 
         Raises:
@@ -127,10 +125,8 @@ class VolumeController:
         try:
             stored = msgspec.msgpack.decode(data, type=_Stored)
         except msgspec.DecodeError as error:
-            raise InvalidRecord(
-                f"got bytes that are no volume controller ({error}); start a new one"
-            ) from error
-        return cls(np.array(stored.z), np.array(stored.error), stored.day, stored.lr, stored.bound)
+            raise InvalidRecord(f"got bytes that are no volume controller ({error}); start a new one") from error
+        return VolumeController(np.array(stored.z), np.array(stored.error), stored.day, stored.lr, stored.bound)
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):

@@ -4,8 +4,6 @@ The controller (`pid.py`) works in quantiles, where its plant is nearly linear; 
 into a utility. Counts are integers, so neither the order of additions nor how they were batched matters.
 """
 
-from typing import Self
-
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int8, Int64
@@ -137,7 +135,7 @@ class UtilityHistogram:
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> "UtilityHistogram":
         """Returns the histogram that `to_bytes` wrote.
 
         Raises:
@@ -146,16 +144,12 @@ class UtilityHistogram:
         try:
             stored = msgspec.msgpack.decode(data, type=_Stored)
             if stored.format != _FORMAT:
-                raise InvalidRecord(
-                    f"got histogram format {stored.format}, expected {_FORMAT}; start a new one"
-                )
-            histogram = cls(stored.n_arms)
+                raise InvalidRecord(f"got histogram format {stored.format}, expected {_FORMAT}; start a new one")
+            histogram = UtilityHistogram(stored.n_arms)
             used, counts = (np.frombuffer(part, dtype="<i8") for part in (stored.used, stored.counts))
             histogram._counts.reshape(-1)[used] = counts
         except (msgspec.DecodeError, ValueError, IndexError) as error:
-            raise InvalidRecord(
-                f"got bytes that are no utility histogram ({error}); start a new one"
-            ) from error
+            raise InvalidRecord(f"got bytes that are no utility histogram ({error}); start a new one") from error
         histogram._newest = stored.newest
         return histogram
 
@@ -168,9 +162,7 @@ class _Stored(msgspec.Struct, frozen=True):
     counts: bytes
 
 
-def _read(
-    counts: Int64[np.ndarray, "cells bins"], q: Float[np.ndarray, " cells"]
-) -> Float[np.ndarray, " cells"]:
+def _read(counts: Int64[np.ndarray, "cells bins"], q: Float[np.ndarray, " cells"]) -> Float[np.ndarray, " cells"]:
     """The utility below which a share q of the counts lies; 0 for an empty cell."""
     below = np.cumsum(counts, axis=1)
     total = below[:, -1]
