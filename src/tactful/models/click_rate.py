@@ -136,9 +136,7 @@ def prior_cells(n_types: int) -> NDArray[np.float64]:
     return np.repeat((lift[:, :, None] * PRIOR_RATE)[None], n_types + 1, axis=0)
 
 
-def _toward(
-    hits: NDArray[np.float64], trials: NDArray[np.float64], mean: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _toward(hits: NDArray[np.float64], trials: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     weight = prior_strength(hits.ravel(), trials.ravel(), mean.ravel(), default=CELL_WEIGHT)
     return shrunk(hits, trials, mean, weight)
 

@@ -163,15 +163,18 @@ def _smooth(
     out: NDArray[np.float64],
 ) -> None:
     n, n_slots = counts.shape
+    around = np.concatenate((taps, taps))
     for i in range(n):
         total = weight
         for k in range(n_slots):
-            total += counts[i, k]
+            out[i, k] = weight * profiles[rows[i], k]
+        for j in range(n_slots):
+            if counts[i, j] != 0.0:
+                total += counts[i, j]
+                for k in range(n_slots):
+                    out[i, k] += counts[i, j] * around[n_slots + k - j]
         for k in range(n_slots):
-            mass = weight * profiles[rows[i], k]
-            for j in range(n_slots):
-                mass += taps[(j - k) % n_slots] * counts[i, j]
-            out[i, k] = mass / total
+            out[i, k] /= total
 
 
 def _stack(prior: NDArray[np.float64] | None, segments: NDArray[np.float64] | None) -> NDArray[np.float64]:
