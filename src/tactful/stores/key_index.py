@@ -3,7 +3,8 @@
 The log itself keeps every key durably, so the table `keys` is only an index of it and may lag behind. Written
 at once, each key would dirty a page of its own (keys are hashes). Instead two generations stay in memory:
 the *young* one is a hash table that fills; the *old* one is sorted and moves into the table bit by bit, each
-lump a run of neighbouring keys that share pages. Every append moves as many keys as it brings: no long pause.
+lump a run of neighbouring keys that share pages. Every append moves its share, so that the old generation is
+in the table when the young one is full, without a long pause.
 
 After a restart, or a rollback, the generations are read back from the log: two of them at most.
 """
@@ -15,7 +16,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from tactful.kernel import kernel
+from tactful.stores.order_preserving import signed
 
+NO_KEY = signed(0)
+"""Belongs to an input that is never looked up, or was refused."""
 GENERATION = 1 << 19
 """Keys in a generation; two take 24 MB at most."""
 LUMP = 512
@@ -69,14 +73,23 @@ class KeyIndex:
         """Takes in the keys of inputs up to `last_offset` that were appended earlier, or by others."""
         if self._through == last_offset:
             return
-        rows = self._db.execute(
-            "SELECT dedupe_key, offset FROM inputs WHERE offset > ? AND dedupe_key != ? ORDER BY offset",
-            (self._through, -(1 << 63)),
+        pages = self._db.execute(
+            "SELECT first_offset, keys FROM input_pages WHERE first_offset >= "
+            "coalesce((SELECT max(first_offset) FROM input_pages WHERE first_offset <= ?), 0) "
+            "ORDER BY first_offset",
+            (self._through + 1,),
         )
-        while chunk := rows.fetchmany(self._generation):
-            keys, offsets = np.array(chunk, dtype=np.int64).T.copy()
-            self._remember(keys, offsets, np.full(len(keys), -1, dtype=np.int64))
+        for first_offset, blob in pages:
+            stored = np.frombuffer(blob, dtype=np.int64)
+            offsets = np.arange(first_offset, first_offset + len(stored))
+            wanted = (stored != NO_KEY) & (offsets > self._through)
+            self._remember_all(stored[wanted], offsets[wanted])
         self._through = last_offset
+
+    def _remember_all(self, keys: Int64[np.ndarray, " n"], offsets: Int64[np.ndarray, " n"]) -> None:
+        for start in range(0, len(keys), self._generation):
+            part = slice(start, start + self._generation)
+            self._remember(keys[part], offsets[part], np.full(len(keys[part]), -1, dtype=np.int64))
 
     def find_or_add(self, keys: Int64[np.ndarray, " n"], offsets: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """Returns for each key the offset of the input that holds it already, -1 if none; those are added.
@@ -89,6 +102,7 @@ class KeyIndex:
             self._find_old(keys[part], known[part])
             self._find_stored(keys[part], known[part])
             self._remember(keys[part], offsets[part], known[part])
+            self._move_share(len(known[part]))
         return known
 
     def _find_old(self, keys: Int64[np.ndarray, " n"], known: Int64[np.ndarray, " n"]) -> None:
@@ -119,9 +133,6 @@ class KeyIndex:
             self._rotate()
         self._young += _find_or_add(self._slot_keys, self._slot_offsets, keys, offsets, known)
         self._through = max(self._through, int(offsets[known < 0].max(initial=-1)))
-        self._due += len(keys)
-        if self._due >= LUMP:
-            self._move(self._due)
 
     def _rotate(self) -> None:
         self._move(len(self._old_keys))
@@ -137,6 +148,13 @@ class KeyIndex:
         self._young = 0
         self._slot_keys = np.zeros(2 * self._generation, dtype=np.int64)
         self._slot_offsets = np.full(2 * self._generation, -1, dtype=np.int64)
+
+    def _move_share(self, added: int) -> None:
+        """Moves what is due after `added` keys: the old generation is done when the young one is full."""
+        left, room = len(self._old_keys) - self._moved, self._generation - self._young
+        self._due += -(-left * added // max(room, 1))
+        if self._due >= LUMP:
+            self._move(self._due)
 
     def _move(self, count: int) -> None:
         """Moves the next `count` keys of the old generation into the table."""

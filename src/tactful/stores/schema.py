@@ -3,7 +3,7 @@
 All keys are stored as `order_preserving.signed`. Nothing that grows with the inputs has an index in random
 order: with eight million keys in it, such an index cost nine times as much as writing the inputs themselves.
 So logs are clustered by offset or by instant, `keys` is filled lazily (see `key_index`), and `input_pages`
-finds a user's inputs (see `sqlite_inputs`).
+hold in columns what a search or a restart must run through (see `sqlite_inputs`).
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ APPLICATION_ID = 0x54414354
 _SCHEMA_1 = """
 CREATE TABLE inputs (offset INTEGER PRIMARY KEY, log_ts_us INTEGER NOT NULL, user_key INTEGER NOT NULL,
     dedupe_key INTEGER NOT NULL, content_hash INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE input_pages (first_offset INTEGER PRIMARY KEY, prints BLOB NOT NULL);
+CREATE TABLE input_pages (first_offset INTEGER PRIMARY KEY, prints BLOB NOT NULL, keys BLOB NOT NULL);
 CREATE TABLE keys (dedupe_key INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
 CREATE TABLE keys_through (id INTEGER PRIMARY KEY CHECK (id = 0), offset INTEGER NOT NULL);
 INSERT INTO keys_through VALUES (0, -1);

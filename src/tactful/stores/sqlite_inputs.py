@@ -1,9 +1,9 @@
 """The input log in SQLite: append at the speed of the disk, read in order, find one user's inputs.
 
 A user's inputs are found without an index over users, which would dirty one page per input. Each append also
-writes one *page* of 16-bit fingerprints of its user keys, two bytes per input in offset order. `inputs_of`
-narrows the interval to offsets (instants rise with offsets), compares a few megabytes of fingerprints per
-million inputs, and fetches the hits, of which one in 65,536 other users' inputs is a false one.
+writes one row of `input_pages`, in offset order: 16-bit fingerprints of its user keys, and its dedupe keys (for
+a restart, see `key_index`). `inputs_of` narrows the interval to offsets (instants rise with offsets), compares
+two bytes of fingerprint per input, and fetches the hits; one in 65,536 inputs of others is a false hit.
 """
 
 import json
@@ -13,13 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int64
 
-from tactful.stores.key_index import KeyIndex
+from tactful.stores.key_index import NO_KEY, KeyIndex
 from tactful.stores.order_preserving import signed, signed_column, unsigned
 from tactful.stores.protocols import LoggedInput, Refused
 from tactful.stores.refusals import check_order
 
 _COLUMNS = "offset, log_ts_us, user_key, dedupe_key, content_hash, kind, data"
-_NO_KEY = signed(0)
 
 
 class SqliteInputLog:
@@ -55,8 +54,8 @@ class SqliteInputLog:
         fresh = rows if (known < 0).all() else [row for row, k in zip(rows, known, strict=True) if k < 0]
         self._db.executemany(f"INSERT INTO inputs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", fresh)
         self._db.execute(
-            "INSERT OR REPLACE INTO input_pages VALUES (?, ?)",
-            (offsets[0], users.astype(np.uint16).tobytes()),
+            "INSERT OR REPLACE INTO input_pages VALUES (?, ?, ?)",
+            (offsets[0], users.astype(np.uint16).tobytes(), np.where(known < 0, keys, NO_KEY).tobytes()),
         )
         return self._refused(known)
 
@@ -67,7 +66,7 @@ class SqliteInputLog:
         if self._index is None:
             self._index = KeyIndex(self._db)
         self._index.catch_up(last_offset)
-        keyed = keys != _NO_KEY
+        keyed = keys != NO_KEY
         if keyed.all():
             return self._index.find_or_add(keys, offsets)
         known = np.full(len(keys), -1, dtype=np.int64)
