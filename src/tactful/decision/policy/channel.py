@@ -103,9 +103,7 @@ def _check(
 ) -> None:
     if not np.isfinite(threshold).all():
         rows = np.flatnonzero(~np.isfinite(threshold).all(axis=1))
-        raise InvalidScores(
-            f"got a threshold that is not finite in row {rows[0]}, expected a number per channel"
-        )
+        raise InvalidScores(f"got a threshold that is not finite in row {rows[0]}, expected a number per channel")
     unknown = np.isnan(utility) & feasible
     if unknown.any():
         row, candidate, channel = np.argwhere(unknown)[0]

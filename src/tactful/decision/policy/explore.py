@@ -59,9 +59,7 @@ class Exploration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.shares[_PRODUCTION] <= 0:
             raise InvalidSettings("exploration: the buckets leave nothing for production; lower their shares")
         if self.jitter >= 0.5:
-            raise InvalidSettings(
-                f"exploration.jitter: got {self.jitter}, expected less than half a quantile range"
-            )
+            raise InvalidSettings(f"exploration.jitter: got {self.jitter}, expected less than half a quantile range")
         if self.volume_period_weeks < 1:
             raise InvalidSettings(
                 f"exploration.volume_period_weeks: got {self.volume_period_weeks}, expected 1 or more"
@@ -110,9 +108,7 @@ def bucket(
     return drawn, np.asarray(shares)[drawn]
 
 
-def draws_high(
-    seed: int, user_key: UInt64[np.ndarray, " n"], at_us: Int64[np.ndarray, " n"]
-) -> Bool[np.ndarray, " n"]:
+def draws_high(seed: int, user_key: UInt64[np.ndarray, " n"], at_us: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     """Returns whether each job takes the higher of its two thresholds: a fair coin per (user, instant)."""
     return draws.uniform(seed, user_key, at_us, "jitter") >= 0.5
 

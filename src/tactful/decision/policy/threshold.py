@@ -40,9 +40,12 @@ def best_per_channel(
 class UtilityHistogram:
     """Counts of the best utility per feasible job, per (arm, segment, channel), over the last 7 UTC days.
 
-    A ring of days: a count of day d clears what is older than d − 6, and a count older than the newest day −
-    6 is ignored. The 512 bins are even in asinh(u / 0.002), which runs from -1 to 1: about 0.00007 wide near
-    0 and 2.7 % of the utility above 0.005. A utility outside -1..1 counts in the outermost bin.
+    A ring of days: a count of day d clears what is older than d − 6, and a count older than the newest day − 6 is
+    ignored. The 512 bins are even in asinh(u / 0.002), which runs from -1 to 1: about 0.00005 wide near 0 and 3 % of
+    the utility above 0.005. A utility outside -1..1 counts in the outermost bin.
+
+    Utilities that take few values make volume jump when the price crosses one of them: in the tests' plant with 3 to
+    8 values the day's volume kept swinging by about 10 % of its target.
     """
 
     def __init__(self, n_arms: int) -> None:

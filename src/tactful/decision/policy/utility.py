@@ -26,9 +26,7 @@ CLICK_WEIGHT = 1.0
 UNSUBSCRIBE_COST = 5.0
 """Clicks lost with a subscriber told 5 times a week who clicks 1 in 20, at 0.95 a week: 5·0.05/(1 − 0.95)."""
 
-DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"click": CLICK_WEIGHT, "unsubscribe": -UNSUBSCRIBE_COST}
-)
+DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType({"click": CLICK_WEIGHT, "unsubscribe": -UNSUBSCRIBE_COST})
 
 FURTHER_VISIT = 0.25
 """Worth of one more visit on a day that is already active: the goal is active days, and it adds none; a
@@ -56,9 +54,7 @@ def weight_table(
     """
     missing = [head for head in heads if head not in weights]
     if missing:
-        raise InvalidSettings(
-            f"got no weight for the heads {missing}, expected one for each of {list(heads)}"
-        )
+        raise InvalidSettings(f"got no weight for the heads {missing}, expected one for each of {list(heads)}")
     table = np.tile(np.array([weights[head] for head in heads], dtype=np.float64), (len(SEGMENTS), 1))
     for segment, changes in by_segment.items():
         for head, weight in changes.items():
@@ -127,16 +123,12 @@ def incremental(
     """
     missing = {"click", "unsubscribe"} - set(heads)
     if missing:
-        raise InvalidScores(
-            f"got the heads {list(heads)} without {sorted(missing)}; the ranker must predict them"
-        )
+        raise InvalidScores(f"got the heads {list(heads)} without {sorted(missing)}; the ranker must predict them")
     worth = 1.0 - organic
     if already_active_today == "discount":
         worth = worth * np.where(active_today, further_visit, 1.0)
     per_head = weights[segment].copy()
     expected = per_head[:, heads.index("unsubscribe")] * mean_unsubscribe
     per_head[:, heads.index("click")] *= worth
-    utility: Float[np.ndarray, "n c h"] = (
-        np.einsum("nchk,nk->nch", scores, per_head) - expected[:, None, None]
-    )
+    utility: Float[np.ndarray, "n c h"] = np.einsum("nchk,nk->nch", scores, per_head) - expected[:, None, None]
     return utility
