@@ -1,4 +1,4 @@
-"""Assignment: the same everywhere, in the stated shares, independent between layers; and the sample-ratio check."""
+"""Assignment: the same everywhere, in the stated shares, independent between layers; sample-ratio check."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,13 @@ def test_sample_ratio_check_alarms_as_often_as_it_says() -> None:
 
 @pytest.mark.parametrize(
     ("arms", "shares"),
-    [(("a", "b"), (0.6, 0.6)), (("a", "a"), (0.5, 0.5)), (("a",), (0.5, 0.5)), (("a", "b"), (-0.1, 0.5)), ((), ())],
+    [
+        (("a", "b"), (0.6, 0.6)),
+        (("a", "a"), (0.5, 0.5)),
+        (("a",), (0.5, 0.5)),
+        (("a", "b"), (-0.1, 0.5)),
+        ((), ()),
+    ],
 )
 def test_impossible_layers_are_refused(arms: tuple[str, ...], shares: tuple[float, ...]) -> None:
     with pytest.raises(InvalidExperiment, match="expected distinct arms"):

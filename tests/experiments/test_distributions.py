@@ -9,7 +9,13 @@ from tactful.experiments.distributions import chi_square_tail, normal_quantile, 
 
 @pytest.mark.parametrize(
     ("x", "degrees", "tail"),
-    [(3.841459, 1, 0.05), (6.634897, 1, 0.01), (18.307038, 10, 0.05), (124.342113, 100, 0.05), (2.0, 2, math.exp(-1))],
+    [
+        (3.841459, 1, 0.05),
+        (6.634897, 1, 0.01),
+        (18.307038, 10, 0.05),
+        (124.342113, 100, 0.05),
+        (2.0, 2, math.exp(-1)),
+    ],
 )
 def test_chi_square_tail_is_that_of_the_tables(x: float, degrees: int, tail: float) -> None:
     assert chi_square_tail(x, degrees) == pytest.approx(tail, rel=1e-6)

@@ -1,4 +1,4 @@
-"""The join: who gets an engagement, in all cases, against a plain reading of the rule, and over any chunking."""
+"""The join: who gets an engagement, against a plain reading of the rule, over any chunking."""
 
 import itertools
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from tactful.errors import InvalidModel
+from tactful.events.records import CHANNELS
 from tactful.experiments.metrics import log_loss, observed_over_expected
+from tactful.features.content import MATCH_BUCKETS, RECENCY_BUCKETS
 from tactful.models.click_rate import PRIOR_MATCH, PRIOR_RATE, PRIOR_RECENCY, ClickRate, prior_cells
 
 EMAIL, PUSH = 0, 1
@@ -21,7 +23,7 @@ def _one(model: ClickRate, kind: int = 0, match: int = 1, recency: int = 2, **ow
 def _world(rows: int, seed: int) -> dict[str, np.ndarray]:
     """Sends of 500 users with a known table and known leanings."""
     rng = np.random.default_rng(seed)
-    table = prior_cells(2)[:3] * np.array([0.5, 1.0, 2.0])[:, None, None, None] * 1.5
+    table = np.multiply.outer([0.75, 1.5, 3.0], prior_cells())
     leaning = np.random.default_rng(99).gamma(4.0, 0.25, 500)
     user, kind = rng.integers(0, 500, rows), rng.integers(0, 3, rows)
     match, recency, channel = rng.integers(0, 4, rows), rng.integers(0, 4, rows), rng.integers(0, 2, rows)
@@ -56,6 +58,10 @@ def test_without_data_the_rate_is_the_stated_prior() -> None:
     assert _one(ClickRate(), match=3, recency=0) == pytest.approx(
         PRIOR_RATE * PRIOR_MATCH[3] * PRIOR_RECENCY[0]
     )
+
+
+def test_stated_prior_covers_every_bucket_and_channel() -> None:
+    assert prior_cells().shape == (MATCH_BUCKETS, RECENCY_BUCKETS, len(CHANNELS))
 
 
 def test_fit_to_no_rows_is_the_stated_prior() -> None:
@@ -121,3 +127,5 @@ def test_an_unknown_type_has_the_rates_of_all_types_together() -> None:
 def test_rates_of_zero_or_one_are_refused() -> None:
     with pytest.raises(InvalidModel, match="strictly between"):
         ClickRate(np.zeros((1, 4, 4, 5)))
+    with pytest.raises(InvalidModel, match="user_weight"):
+        ClickRate(user_weight=0.0)

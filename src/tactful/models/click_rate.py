@@ -11,7 +11,6 @@ from jaxtyping import Float, Integer
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidModel
-from tactful.features.content import MATCH_BUCKETS, RECENCY_BUCKETS
 from tactful.models.protocol import Parameters, version_of
 from tactful.models.shrinkage import prior_strength, scaled, shrunk
 
@@ -50,11 +49,13 @@ class ClickRate:
             channel_rate: mean rate of each channel, in (0, 1).
             user_weight: sends that the channel's rate counts for in a user's own, > 0.
         """
-        cells = prior_cells(0) if cell_rate is None else np.array(cell_rate, dtype=np.float64)
+        cells = prior_cells()[None] if cell_rate is None else np.array(cell_rate, dtype=np.float64)
         channels = PRIOR_RATE if channel_rate is None else np.array(channel_rate, dtype=np.float64)
         for rates in (cells, channels):
             if not (np.all(rates > 0.0) and np.all(rates < 1.0)):
                 raise InvalidModel("got a click rate outside (0, 1); expected probabilities strictly between")
+        if not user_weight > 0.0:
+            raise InvalidModel(f"got user_weight {user_weight}, expected a positive number of sends")
         self._cells, self._channels, self._user_weight = cells, channels, float(user_weight)
         self._odds = cells / (1.0 - cells)
         self._per_channel_odds = (1.0 - channels) / channels
@@ -104,9 +105,9 @@ class ClickRate:
     ) -> "ClickRate":
         """Returns the model fitted to sends whose window has closed (`features.join`), one row a send.
 
-        From the stated prior downwards, each level is what was seen, shrunk towards the level above:
-        everything, channel, unknown-type cell, cell of the type; then the weight of the user's own rate. The
-        two last weights are by moments.
+        From the stated prior downwards, each level is what was seen, shrunk towards the level above: all
+        sends, channel, cell over all types, cell of the type. The weights of the cells and of the user's own
+        rate are by moments, once there are 30 clicks to tell them from.
 
         Args:
             user: row index of the user, >= 0.
@@ -115,12 +116,13 @@ class ClickRate:
             clicked: 0 or 1.
             n_types: number of event types.
         """
-        shape = (n_types, *prior_cells(0).shape[1:])
+        prior = prior_cells()
+        shape = (n_types, *prior.shape)
         cell = np.ravel_multi_index((event_type, match, recency, channel), shape)
         trials = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
         hits = np.bincount(cell, clicked, minlength=trials.size).reshape(shape).astype(np.float64)
 
-        pooled = scaled(prior_cells(0)[0], hits.sum(axis=0), trials.sum(axis=0))
+        pooled = scaled(prior, hits.sum(axis=0), trials.sum(axis=0))
         pooled = _toward(hits.sum(axis=0), trials.sum(axis=0), pooled)
         typed = _toward(hits, trials, np.broadcast_to(pooled, shape).copy())
         per_channel = trials.sum(axis=(0, 1, 2))
@@ -130,13 +132,15 @@ class ClickRate:
         return cls(np.concatenate([typed, pooled[None]]), channel_rate, weight)
 
 
-def prior_cells(n_types: int) -> NDArray[np.float64]:
-    """Returns the stated prior [n_types + 1, m, r, h]: channel rate x match factor x recency factor."""
-    lift = PRIOR_MATCH[:MATCH_BUCKETS, None] * PRIOR_RECENCY[None, :RECENCY_BUCKETS]
-    return np.repeat((lift[:, :, None] * PRIOR_RATE)[None], n_types + 1, axis=0)
+def prior_cells() -> Float[np.ndarray, "m r h"]:
+    """Returns the stated prior: channel rate x match factor x recency factor, the same for every type."""
+    rates: NDArray[np.float64] = np.multiply.outer(np.outer(PRIOR_MATCH, PRIOR_RECENCY), PRIOR_RATE)
+    return rates
 
 
-def _toward(hits: NDArray[np.float64], trials: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def _toward(
+    hits: NDArray[np.float64], trials: NDArray[np.float64], mean: NDArray[np.float64]
+) -> NDArray[np.float64]:
     weight = prior_strength(hits.ravel(), trials.ravel(), mean.ravel(), default=CELL_WEIGHT)
     return shrunk(hits, trials, mean, weight)
 
