@@ -16,7 +16,7 @@ from tactful.errors import InvalidExperiment
 from tactful.experiments.distributions import normal_quantile, student_quantile
 
 _CELLS = 4_000_000
-"""Random numbers drawn at a time by the bootstrap: 32 MB."""
+"""Users resampled at a time by the bootstrap: three arrays of 32 MB."""
 
 
 class Interval(NamedTuple):
@@ -80,9 +80,9 @@ def bootstrap_totals(
     """Returns the column totals of `draws` resamples of n users with replacement.
 
     Policies that were tried on the same users are paired by being columns of one array. A resample is a
-    multinomial weight per user times the sums, so a user's rows are never touched again; at most 32 MB of
-    random numbers are held, or one resample's if that is more. The totals do not depend on how they are
-    chunked.
+    multinomial weight per user times the sums, so a user's rows are never touched again. Resamples are made
+    4 million users at a time (about 100 MB), or one by one beyond that; how many go together changes the
+    totals by rounding only.
     """
     n = len(sums)
     totals = np.empty((draws, sums.shape[1]))
