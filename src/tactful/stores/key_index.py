@@ -89,6 +89,7 @@ class KeyIndex:
     def _remember_all(self, keys: Int64[np.ndarray, " n"], offsets: Int64[np.ndarray, " n"]) -> None:
         for start in range(0, len(keys), self._generation):
             part = slice(start, start + self._generation)
+            self._make_room(len(keys[part]))
             self._remember(keys[part], offsets[part], np.full(len(keys[part]), -1, dtype=np.int64))
 
     def find_or_add(self, keys: Int64[np.ndarray, " n"], offsets: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
@@ -99,6 +100,7 @@ class KeyIndex:
         known = np.full(len(keys), -1, dtype=np.int64)
         for start in range(0, len(keys), self._generation):
             part = slice(start, start + self._generation)
+            self._make_room(len(keys[part]))
             self._find_old(keys[part], known[part])
             self._find_stored(keys[part], known[part])
             self._remember(keys[part], offsets[part], known[part])
@@ -129,12 +131,13 @@ class KeyIndex:
         offsets: Int64[np.ndarray, " n"],
         known: Int64[np.ndarray, " n"],
     ) -> None:
-        if self._young + len(keys) > self._generation:
-            self._rotate()
         self._young += _find_or_add(self._slot_keys, self._slot_offsets, keys, offsets, known)
         self._through = max(self._through, int(offsets[known < 0].max(initial=-1)))
 
-    def _rotate(self) -> None:
+    def _make_room(self, count: int) -> None:
+        """Makes the young generation the old one if `count` keys do not fit in; before any search, not after."""
+        if self._young + count <= self._generation:
+            return
         self._move(len(self._old_keys))
         used = self._slot_offsets >= 0
         order = np.argsort(self._slot_keys[used])
