@@ -6,6 +6,7 @@ more send. Exact for concave curves; for others within one user's step of the bo
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -37,7 +38,7 @@ class Allocation:
 
 def allocate(
     value: Float[np.ndarray, "budgets n"],
-    total: float,
+    total: float | int,
     k_min: int = 0,
     cost: Float[np.ndarray, "budgets n"] | None = None,
 ) -> Allocation:
@@ -76,9 +77,9 @@ def allocate(
         )
     budget, price = curves.choose(0.0), 0.0
     if curves.spent(budget) > total:
-        low, high = _bracket(curves, total, 2.0 * steepest + 1.0)
-        budget, price = _take_steps(curves, low, high, total)
-        _fill(curves, budget, total)
+        low, high = _bracket(curves, float(total), 2.0 * steepest + 1.0)
+        budget, price = _take_steps(curves, low, high, float(total))
+        _fill(curves, budget, float(total))
     return Allocation(budget.astype(np.uint8), price, curves.spent(budget), curves.worth(budget))
 
 
@@ -166,7 +167,7 @@ class _Curves:
         return self._sum(self.value, budget)
 
     def _sum(self, table: NDArray[np.floating], budget: NDArray[np.int64]) -> float:
-        return sum(float(table[budget[users], users].sum(dtype=np.float64)) for users in self.chunks())
+        return fsum(float(table[budget[users], users].sum(dtype=np.float64)) for users in self.chunks())
 
 
 def _slopes(value: NDArray[np.float64], cost: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -206,7 +207,7 @@ def _take_steps(
     Returns the budgets and the gain per cost of that step: the price.
     """
     user, to, slope, extra = _steps_between(curves, low, high)
-    order = np.lexsort((user, -extra, -slope))
+    order = np.lexsort((to, user, -extra, -slope))
     fits = int(np.searchsorted(np.cumsum(extra[order]), total - curves.spent(high), side="right"))
     budget, taken = high.copy(), order[:fits]
     np.maximum.at(budget, user[taken], to[taken])
@@ -218,27 +219,43 @@ def _steps_between(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """The edges of each user's upper hull from `high` to `low`: user, budget reached, gain per cost, cost.
 
-    Along one user the gain per cost falls strictly, so that no step is taken before the one below it.
+    Along one user the order by (gain per cost, cost) falls, so that no step is taken before the one below it.
     """
     parts = []
     for chunk in curves.chunks():
         users = chunk[low[chunk] > high[chunk]]
         value, cost = curves.of(users)
         at, goal = high[users] - curves.k_min, low[users] - curves.k_min
-        before = np.full(len(users), np.inf)
+        slope_before, extra_before = np.full((2, len(users)), np.inf)
         here = np.arange(len(users))
         while len(here):
             slope = _slopes(value[:, here], cost[:, here], at[here])
             slope[np.arange(len(value))[:, None] > goal[here]] = -np.inf
-            to = len(value) - 1 - np.argmax(slope[::-1], axis=0)  # on equal slopes the farthest
-            best = np.minimum(slope[to, np.arange(len(here))], np.nextafter(before[here], -np.inf))
+            to, best = _next_corner(slope, at[here])
             up = np.isfinite(best)
             here, to, best = here[up], to[up], best[up]
-            parts.append((users[here], to + curves.k_min, best, cost[to, here] - cost[at[here], here]))
-            at[here], before[here] = to, best
-            here = here[at[here] < goal[here]]
-    user, reached, slopes, extra = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return user, reached, slopes, extra
+            extra = cost[to, here] - cost[at[here], here]
+            before = slope_before[here]
+            rises = (best > before) | ((best == before) & (extra > extra_before[here]))  # by rounding only
+            best = np.where(rises, np.nextafter(before, -np.inf), best)
+            parts.append((users[here], to + curves.k_min, best, extra))
+            at[here], slope_before[here], extra_before[here] = to, best, extra
+            here = here[to < goal[here]]
+    user, reached, slopes, extras = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return user, reached, slopes, extras
+
+
+def _next_corner(slope: NDArray[np.float64], at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The next corner of each upper hull above row `at`, and the slope to it.
+
+    A straight run that touches every budget is walked one by one, so that a larger total takes from nobody;
+    one that leaps over some is one step, so that what fits does not depend on the order of users.
+    """
+    best = slope.max(axis=0)
+    touched = slope == best
+    farthest = len(slope) - 1 - np.argmax(touched[::-1], axis=0)
+    every = touched.sum(axis=0) == farthest - at
+    return np.where(every, at + 1, farthest), best
 
 
 def _fill(curves: _Curves, budget: NDArray[np.int64], total: float) -> None:
