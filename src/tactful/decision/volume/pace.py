@@ -30,7 +30,7 @@ def accrue(
     tokens: Float64[np.ndarray, " n"],
     elapsed_us: Int64[np.ndarray, " n"],
     k: Integer[np.ndarray, " n"],
-    burst: float = 2.0,
+    burst: float | int = 2.0,
 ) -> Float64[np.ndarray, " n"]:
     """Returns the tokens after some time: `min(burst, tokens + k/7 * days)`, however long an outage was.
 
