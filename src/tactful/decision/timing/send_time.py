@@ -20,7 +20,7 @@ def plan(
     p: Float[np.ndarray, "n K"],
     quota: Integer[np.ndarray, " n"],
     u: Float[np.ndarray, " n"],
-    beta: float = 1.0,
+    beta: float | int = 1.0,
     allowed: Bool[np.ndarray, "n K"] | None = None,
     min_gap_slots: int = 0,
     max_per_slot: int | None = None,
@@ -61,7 +61,7 @@ def plan(
     sends = np.zeros(p.shape, dtype=np.uint8)
     count, start = quota.astype(np.int64), u.astype(np.float64)
     shortfall = np.zeros(len(p), dtype=np.int64)
-    plan_rows(p, count, start, beta, _open(allowed, p), min_gap_slots, limit, sends, shortfall)
+    plan_rows(p, count, start, float(beta), _open(allowed, p), min_gap_slots, limit, sends, shortfall)
     _refuse(shortfall)
     return sends
 
@@ -69,7 +69,7 @@ def plan(
 def inclusion(
     p: Float[np.ndarray, "n K"],
     quota: Integer[np.ndarray, " n"],
-    beta: float = 1.0,
+    beta: float | int = 1.0,
     allowed: Bool[np.ndarray, "n K"] | None = None,
 ) -> Float[np.ndarray, "n K"]:
     """Returns the expected sends a slot, `n_i = q p_i^beta / sum(p^beta)`; up to 1 it is the chance of one.
@@ -85,7 +85,7 @@ def inclusion(
     """
     _check(p, quota, beta, 0)
     expected = np.zeros(p.shape, dtype=np.float64)
-    inclusion_rows(p, quota.astype(np.int64), beta, _open(allowed, p), expected)
+    inclusion_rows(p, quota.astype(np.int64), float(beta), _open(allowed, p), expected)
     return expected
 
 
@@ -129,7 +129,7 @@ def capacity(
     return most
 
 
-def _check(p: Float[np.ndarray, "n K"], quota: Integer[np.ndarray, " n"], beta: float, gap: int) -> None:
+def _check(p: Float[np.ndarray, "n K"], quota: Integer[np.ndarray, " n"], beta: float | int, gap: int) -> None:
     if not (0 < beta < np.inf and gap >= 0):
         raise InvalidScores(f"got beta = {beta} and a gap of {gap} slots, expected beta > 0 and a gap >= 0")
     if (quota < 0).any():
