@@ -258,6 +258,23 @@ def test_a_decision_is_kept_once(store: Store) -> None:
     assert store.decision(99) is None
 
 
+def test_the_decisions_of_a_user_are_hers_alone_within_the_interval(store: Store) -> None:
+    users = (3, 3 + 2**16, U64_MAX)
+    rows = [DecisionRow(i + 2**16 * (i % 5), users[i % 3], 10 * (i % 50), 0, b"") for i in range(150)]
+    for start in range(0, 150, 30):
+        store.append_decisions(rows[start : start + 30])
+        store.append_decisions(rows[max(start - 10, 0) : start + 20])
+    for user in users:
+        expected = sorted(
+            (row for row in rows if row.user_key == user and 100 <= row.at_us < 300),
+            key=lambda row: (row.at_us, row.user_key, row.decision_key),
+        )
+        assert store.decisions_of(user, 100, 300) == expected
+        assert len(expected) > 10
+    assert [store.decision(row.decision_key) for row in rows] == rows
+    assert store.append_decisions([]) == 0
+
+
 def test_decisions_are_ordered_by_instant_user_and_key(store: Store) -> None:
     rows = [
         DecisionRow(key, user, at, 2, b"")

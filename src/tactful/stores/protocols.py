@@ -8,6 +8,7 @@ Conventions, the same for every method and every implementation:
   store see it at once, other readers after the commit.
 - A row that is already there is left as it is (idempotent), unless the method says who wins.
 - Data, messages and states are opaque bytes: no store parses them.
+- An iterator that a store returned is run through before the next write; a slow one holds back the file's tidying.
 - A store is used by one thread; another thread or process opens its own.
 """
 

@@ -2,8 +2,8 @@
 
 All keys are stored as `order_preserving.signed`. Nothing that grows with the inputs has an index in random
 order: with eight million keys in it, such an index cost nine times as much as writing the inputs themselves.
-So logs are clustered by offset or by instant, `keys` is filled lazily (see `key_index`), and `input_pages`
-hold in columns what a search or a restart must run through (see `sqlite_inputs`).
+So logs are clustered by offset or by instant, `keys` is filled lazily (see `key_index`), and the `*_pages`
+hold in columns, one row an append, what a search or a restart runs through (see `prints`).
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ APPLICATION_ID = 0x54414354
 _SCHEMA_1 = """
 CREATE TABLE inputs (offset INTEGER PRIMARY KEY, log_ts_us INTEGER NOT NULL, user_key INTEGER NOT NULL,
     dedupe_key INTEGER NOT NULL, content_hash INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE input_pages (first_offset INTEGER PRIMARY KEY, prints BLOB NOT NULL, keys BLOB NOT NULL);
+CREATE TABLE input_pages (first_offset INTEGER PRIMARY KEY, user_prints BLOB NOT NULL, keys BLOB NOT NULL);
 CREATE TABLE keys (dedupe_key INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
 CREATE TABLE keys_through (id INTEGER PRIMARY KEY CHECK (id = 0), offset INTEGER NOT NULL);
 INSERT INTO keys_through VALUES (0, -1);
@@ -26,6 +26,8 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE decisions (seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, user_key INTEGER NOT NULL,
     decision_key INTEGER NOT NULL, action_code INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE UNIQUE INDEX decisions_by_time ON decisions (at_us, user_key, decision_key);
+CREATE TABLE decision_pages (first_seq INTEGER PRIMARY KEY, min_us INTEGER NOT NULL, max_us INTEGER NOT NULL,
+    key_prints BLOB NOT NULL, user_prints BLOB NOT NULL);
 CREATE TABLE plans (seq INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, user_key INTEGER NOT NULL,
     day INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE UNIQUE INDEX plans_by_time ON plans (at_us, user_key, day);

@@ -1,7 +1,7 @@
 """All records in one SQLite file: write-ahead log, one writer at a time, any number of readers.
 
 The methods do what `protocols` says. Larger concerns rest in files of their own: the tables in `schema`, the
-input log in `sqlite_inputs`, the outbox in `sqlite_outbox`.
+input log in `sqlite_inputs`, decisions and plans in `sqlite_decisions`, the outbox in `sqlite_outbox`.
 """
 
 import sqlite3
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from tactful.errors import StoreError
+from tactful.stores import sqlite_decisions as decisions
 from tactful.stores import sqlite_outbox as outbox
-from tactful.stores.order_preserving import signed, unsigned
+from tactful.stores.order_preserving import signed
 from tactful.stores.protocols import (
     Attempt,
     BudgetRow,
@@ -32,10 +33,8 @@ from tactful.stores.sqlite_inputs import SqliteInputLog
 
 _CACHE_KIB = 64 * 1024
 _CHECKPOINT_PAGES = 4096
+_LOG_BYTES = 64 * 1024 * 1024  # the write-ahead log is cut to this after a snapshot made it grow
 _BUSY_SECONDS = 30.0
-
-_DECISION = "decision_key, user_key, at_us, action_code, data"
-_PLAN = "user_key, day, at_us, data"
 
 
 class SqliteStore:
@@ -72,11 +71,17 @@ class SqliteStore:
         try:
             yield
             self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise StoreError(f"{error}: nothing of this transaction was kept; check the disk") from error
         except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            self._inputs.forget_index()
+            self._roll_back()
             raise
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self._inputs.forget_index()
 
     def _writing(self) -> AbstractContextManager[None]:
         """The open transaction, or one for this call alone."""
@@ -128,36 +133,16 @@ class SqliteStore:
 
     def append_decisions(self, rows: Sequence[DecisionRow]) -> int:
         with self._writing():
-            return self._db.executemany(
-                f"INSERT OR IGNORE INTO decisions ({_DECISION}) VALUES (?, ?, ?, ?, ?)",
-                [(signed(key), signed(user), at, action, data) for key, user, at, action, data in rows],
-            ).rowcount
+            return decisions.append_decisions(self._db, rows)
 
     def decision(self, decision_key: int) -> DecisionRow | None:
-        # No index over keys (see schema): this reads the time index, some ten million entries a second.
-        rows = self._db.execute(
-            f"SELECT {_DECISION} FROM decisions WHERE seq = "
-            "(SELECT seq FROM decisions INDEXED BY decisions_by_time WHERE decision_key = ?)",
-            (signed(decision_key),),
-        )
-        return next(_decisions(rows), None)
+        return decisions.decision(self._db, decision_key)
 
     def decisions_of(self, user_key: int, since_us: int, until_us: int) -> list[DecisionRow]:
-        rows = self._db.execute(
-            f"SELECT {_DECISION} FROM decisions INDEXED BY decisions_by_time "
-            "WHERE at_us >= ? AND at_us < ? AND user_key = ? ORDER BY at_us, user_key, decision_key",
-            (since_us, until_us, signed(user_key)),
-        )
-        return list(_decisions(rows))
+        return decisions.decisions_of(self._db, user_key, since_us, until_us)
 
     def decisions_between(self, since_us: int, until_us: int) -> Iterator[DecisionRow]:
-        return _decisions(
-            self._db.execute(
-                f"SELECT {_DECISION} FROM decisions WHERE at_us >= ? AND at_us < ? "
-                "ORDER BY at_us, user_key, decision_key",
-                (since_us, until_us),
-            )
-        )
+        return decisions.decisions_between(self._db, since_us, until_us)
 
     def count_decisions(self) -> int:
         (count,) = self._db.execute("SELECT count(*) FROM decisions").fetchone()
@@ -165,26 +150,13 @@ class SqliteStore:
 
     def append_plans(self, rows: Sequence[PlanRow]) -> int:
         with self._writing():
-            return self._db.executemany(
-                f"INSERT OR IGNORE INTO plans ({_PLAN}) VALUES (?, ?, ?, ?)",
-                [(signed(user), day, at, data) for user, day, at, data in rows],
-            ).rowcount
+            return decisions.append_plans(self._db, rows)
 
     def plans_of(self, user_key: int, since_us: int, until_us: int) -> list[PlanRow]:
-        rows = self._db.execute(
-            f"SELECT {_PLAN} FROM plans INDEXED BY plans_by_time "
-            "WHERE at_us >= ? AND at_us < ? AND user_key = ? ORDER BY at_us, user_key, day",
-            (since_us, until_us, signed(user_key)),
-        )
-        return list(_plans(rows))
+        return decisions.plans_of(self._db, user_key, since_us, until_us)
 
     def plans_between(self, since_us: int, until_us: int) -> Iterator[PlanRow]:
-        return _plans(
-            self._db.execute(
-                f"SELECT {_PLAN} FROM plans WHERE at_us >= ? AND at_us < ? ORDER BY at_us, user_key, day",
-                (since_us, until_us),
-            )
-        )
+        return decisions.plans_between(self._db, since_us, until_us)
 
     # Control log
 
@@ -346,18 +318,9 @@ def _connect(path: Path, synchronous: str, read_only: bool) -> sqlite3.Connectio
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
             upgrade(connection)
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _decisions(rows: sqlite3.Cursor) -> Iterator[DecisionRow]:
-    for key, user, at, action, data in rows:
-        yield DecisionRow(unsigned(key), unsigned(user), at, action, data)
-
-
-def _plans(rows: sqlite3.Cursor) -> Iterator[PlanRow]:
-    for user, day, at, data in rows:
-        yield PlanRow(unsigned(user), day, at, data)

@@ -1,9 +1,7 @@
 """The input log in SQLite: append at the speed of the disk, read in order, find one user's inputs.
 
-A user's inputs are found without an index over users, which would dirty one page per input. Each append also
-writes one row of `input_pages`, in offset order: 16-bit fingerprints of its user keys, and its dedupe keys (for
-a restart, see `key_index`). `inputs_of` narrows the interval to offsets (instants rise with offsets), compares
-two bytes of fingerprint per input, and fetches the hits; one in 65,536 inputs of others is a false hit.
+Each append also writes one row of `input_pages`, in the order of offsets: the `prints` of its user keys, with
+which `inputs_of` finds a user's inputs, and its dedupe keys, which a restart reads (see `key_index`).
 """
 
 import json
@@ -15,6 +13,7 @@ from jaxtyping import Int64
 
 from tactful.stores.key_index import NO_KEY, KeyIndex
 from tactful.stores.order_preserving import signed, signed_column, unsigned
+from tactful.stores.prints import hits, prints_of
 from tactful.stores.protocols import LoggedInput, Refused
 from tactful.stores.refusals import check_order
 
@@ -55,7 +54,7 @@ class SqliteInputLog:
         self._db.executemany(f"INSERT INTO inputs ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", fresh)
         self._db.execute(
             "INSERT OR REPLACE INTO input_pages VALUES (?, ?, ?)",
-            (offsets[0], users.astype(np.uint16).tobytes(), np.where(known < 0, keys, NO_KEY).tobytes()),
+            (offsets[0], prints_of(users), np.where(known < 0, keys, NO_KEY).tobytes()),
         )
         return self._refused(known)
 
@@ -114,7 +113,7 @@ class SqliteInputLog:
         offsets = self._offsets_of(signed(user_key), first, end)
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM json_each(?) JOIN inputs ON offset = value WHERE user_key = ? ORDER BY offset",
-            (json.dumps(sorted(set(offsets))), signed(user_key)),
+            (json.dumps(offsets), signed(user_key)),
         )
         return _logged(rows)
 
@@ -134,17 +133,12 @@ class SqliteInputLog:
 
     def _offsets_of(self, stored_user_key: int, first: int, end: int) -> list[int]:
         """Offsets in [first, end) whose fingerprint is that of the user."""
-        wanted = np.array([stored_user_key]).astype(np.uint16)[0]
         pages = self._db.execute(
-            "SELECT first_offset, prints FROM input_pages WHERE first_offset < ? AND first_offset >= "
+            "SELECT first_offset, user_prints FROM input_pages WHERE first_offset < ? AND first_offset >= "
             "coalesce((SELECT max(first_offset) FROM input_pages WHERE first_offset <= ?), 0)",
             (end, first),
         )
-        found: list[int] = []
-        for start, prints in pages:
-            hits = start + np.flatnonzero(np.frombuffer(prints, dtype=np.uint16) == wanted)
-            found.extend(hits[(hits >= first) & (hits < end)].tolist())
-        return found
+        return [offset for offset in hits(pages, stored_user_key) if first <= offset < end]
 
 
 def _logged(rows: sqlite3.Cursor) -> list[LoggedInput]:
