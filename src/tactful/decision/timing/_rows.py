@@ -11,30 +11,23 @@ from tactful.kernel import kernel
 
 
 @kernel
-def first_invalid(p: NDArray[np.floating]) -> int:
-    for i in range(p.shape[0]):
-        total = 0.0
-        for k in range(p.shape[1]):
-            if not p[i, k] >= 0.0:
-                return i
-            total += p[i, k]
-        if not total < np.inf:
-            return i
-    return -1
-
-
-@kernel
 def _weigh(p: NDArray[np.floating], beta: float, allowed: NDArray[np.bool_], weight: NDArray[np.float64]) -> float:
     """Fills `weight` with p^beta over the allowed slots (1 each if all are zero), and returns their sum."""
-    top, total = 0.0, 0.0
+    total, top = 0.0, 0.0
     for k in range(p.size):
         weight[k] = p[k] if allowed[k] else 0.0
-        top = max(top, weight[k])
+        total += weight[k]
+        if weight[k] > top:
+            top = weight[k]
+    if beta == 1.0 and top > 0.0:
+        return total
+    total, whole = 0.0, int(beta)
     for k in range(p.size):
         if top == 0.0:
             weight[k] = 1.0 if allowed[k] else 0.0
-        elif beta != 1.0:
-            weight[k] = (weight[k] / top) ** beta  # scaled: a power of small p must not vanish
+        else:
+            share = weight[k] / top  # scaled: a power of small p must not vanish
+            weight[k] = share**whole if beta == whole else share**beta
         total += weight[k]
     return total
 
@@ -149,7 +142,7 @@ def best_rows(
         for m in range(1, q + 1):
             for k in range(slots - 1, -1, -1):
                 take = p[i, k] + best[m - 1, min(k + gap, slots)] if free[k] else -np.inf
-                best[m, k] = max(take, best[m, k + 1])
+                best[m, k] = take if take > best[m, k + 1] else best[m, k + 1]
         k = 0
         for m in range(q, 0, -1):
             while not free[k] or p[i, k] + best[m - 1, min(k + gap, slots)] < best[m, k + 1]:

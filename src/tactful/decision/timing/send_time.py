@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
 from numpy.typing import NDArray
 
-from tactful.decision.timing._rows import best_rows, capacity_rows, first_invalid, inclusion_rows, plan_rows
+from tactful.decision.timing._rows import best_rows, capacity_rows, inclusion_rows, plan_rows
 from tactful.errors import InfeasibleQuota, InvalidScores
 
 _MOST_PER_SLOT = 255  # what one byte of a plan holds
@@ -134,8 +134,8 @@ def _check(p: Float[np.ndarray, "n K"], quota: Integer[np.ndarray, " n"], beta: 
         raise InvalidScores(f"got beta = {beta} and a gap of {gap} slots, expected beta > 0 and a gap >= 0")
     if (quota < 0).any():
         raise InvalidScores(f"got a negative quota in row {int(np.argmax(quota < 0))}, expected 0 or more")
-    row = first_invalid(p)
-    if row >= 0:
+    if not (p.min(initial=0.0) >= 0.0 and p.max(initial=0.0) < np.inf):  # false also for NaN
+        row = np.argmax(~((p >= 0) & (p < np.inf)).all(axis=1))
         raise InvalidScores(
             f"got NaN, an infinite or a negative probability in row {row}, expected finite numbers >= 0; "
             "a user without history needs a prior, not NaN"
