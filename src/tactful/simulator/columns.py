@@ -1,12 +1,13 @@
 """Rows of column structs: pick some, put several together."""
 
 from dataclasses import fields, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+@runtime_checkable
 class _Columns(Protocol):
     """A frozen dataclass of equal-length arrays; what is not an array is the same for all rows."""
 

@@ -5,7 +5,7 @@ Turning columns into records for the engine is `adapter.py`; how people behave i
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int8, Int16, Int32, Int64, UInt8, UInt64
@@ -112,6 +112,7 @@ class EngagementColumns:
     value: Float32[np.ndarray, " m"]
 
 
+@runtime_checkable
 class Truth(Protocol):
     """What only an oracle may know, at the instant when it was asked for."""
 
@@ -146,6 +147,7 @@ class Truth(Protocol):
         ...
 
 
+@runtime_checkable
 class World(Protocol):
     """An app with people in it, on a simulated clock. Made by a module's `make(seed, n_users, ...)`."""
 
