@@ -65,19 +65,19 @@ class Gathered:
         if len(good):
             self._take(parsed, good, chunk.lines[good], number)
 
-    def rows(self) -> tuple[Rows, Any]:
+    def release(self) -> tuple[Rows, Any]:
         """Returns all rows with their ids, and the list of explicit ids (Arrow strings), None if ids are derived.
 
-        There must be one row at least.
+        There must be one row at least. They are handed over, not kept: a log may fill half the memory.
         """
+        parts, self._parts = self._parts, []
         if self._ids:
             coded = pa.chunked_array(self._ids).dictionary_encode().combine_chunks()
-            rows = joined(self._parts)
             codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.uint64)
-            return replace(rows, engagement_id=codes), coded.dictionary
+            return replace(joined(parts), engagement_id=codes), coded.dictionary
         users, items = self.users.keys(), self.items.keys()
         return joined(
-            [replace(p, engagement_id=derived_ids(users[p.user], p.at_us, p.kind, items[p.item])) for p in self._parts]
+            [replace(p, engagement_id=derived_ids(users[p.user], p.at_us, p.kind, items[p.item])) for p in parts]
         ), None
 
     def __len__(self) -> int:
@@ -90,7 +90,7 @@ class Gathered:
             self._ids.append(parsed.engagement_id.take(pa.array(good)).cast(pa.large_string()))
         self._parts.append(
             Rows(
-                engagement_id=np.zeros(len(good), dtype=np.uint64),  # known when all keys are: see `rows`
+                engagement_id=np.zeros(len(good), dtype=np.uint64),  # known when all keys are: see `release`
                 at_us=parsed.at_us[good],
                 user=self.users.codes(parsed.user.take(pa.array(good))),
                 kind=parsed.kind[good],

@@ -1,7 +1,8 @@
 """The story of an import: read all rows, set aside what does not fit, order the rest, hand it out as records.
 
 A log is read whole, as columns, before its first record is made, because records must come in the order of time:
-about 150 bytes a row at the peak, at most `MAX_ROWS` rows. Records are made a batch at a time.
+at most `MAX_ROWS` rows, about 135 bytes a record at the peak (derived sessions are records too, and the distinct
+users, items and explicit ids come on top). Records are made a batch at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -169,28 +170,27 @@ def _nothing_taken(path: Path, gathered: Gathered, refused: Rejects) -> str:
 def _arranged(gathered: Gathered, mapping: Mapping, refused: Rejects, files: list[Path]) -> Log:
     no_item = int(gathered.items.codes(pa.array([""]))[0])
     users, items = gathered.users.listed(), gathered.items.listed()
-    everything, ids = gathered.rows()
-    duplicate, conflict = repeats(everything)
+    rows, ids = gathered.release()
+    duplicate, conflict = repeats(rows)
     for row in np.flatnonzero(conflict):
-        place = str(files[everything.file[row]]), int(everything.line[row])
-        shown = {"user": users[everything.user[row]], "at": from_us(int(everything.at_us[row]))}
+        place = str(files[rows.file[row]]), int(rows.line[row])
+        shown = {"user": users[rows.user[row]], "at": from_us(int(rows.at_us[row]))}
         refused.add(Reject(*place, "id: an earlier row has the same id and other content", shown))
-    taken = everything.take(~(duplicate | conflict))
-    parts = [taken]
+    rows = rows.take(~(duplicate | conflict))
+    taken = len(rows)
     if mapping.sessions:
         user_key, no_item_key = gathered.users.keys(), draws.key("")
-        parts.append(sessions(taken, mapping.sessions.length, user_key, no_item, no_item_key))
-    rows = joined(parts)
+        rows = joined([rows, sessions(rows, mapping.sessions.length, user_key, no_item, no_item_key)])
     if ids is not None:
         rows, ids = _with_sorted_ids(rows, ids)
     rows = rows.take(np.lexsort((rows.engagement_id, rows.at_us)))
     report = Report(
         rows=gathered.read,
-        taken=len(taken),
+        taken=taken,
         duplicates=int(duplicate.sum()),
         ignored=gathered.ignored,
         rejected=refused.reasons.total(),
-        sessions=len(rows) - len(taken),
+        sessions=len(rows) - taken,
         users=len(np.unique(rows.user)),
         first_at=from_us(int(rows.at_us[0])),
         last_at=from_us(int(rows.at_us[-1])),

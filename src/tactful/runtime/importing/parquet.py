@@ -11,7 +11,7 @@ import pyarrow.parquet
 from tactful.errors import UnreadableInput
 from tactful.runtime.importing.chunk import Chunk, require_columns
 
-_ROWS = 1 << 17
+_ROWS = 1 << 19
 
 
 def read_parquet(path: Path, columns: Sequence[str]) -> Iterator[Chunk]:
