@@ -1,7 +1,7 @@
 """The tables of the SQLite store, as the migrations that made them. Once released, a migration never changes.
 
 All keys are stored as `order_preserving.signed`. Nothing that grows with the inputs has an index in random
-order: with eight million keys in it, such an index cost nine times as much as writing the inputs themselves.
+order: with eight million keys in it, such an index cost eight times as much as writing the inputs themselves.
 So logs are clustered by offset or by instant, `keys` is filled lazily (see `key_index`), and the `*_pages`
 hold in columns, one row an append, what a search or a restart runs through (see `prints`).
 """
