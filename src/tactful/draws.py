@@ -41,7 +41,7 @@ def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return x ^ (x >> _S31)
 
 
-def _as_u64(x: ArrayLike) -> NDArray[np.uint64]:
+def _as_u64(x: int | ArrayLike) -> NDArray[np.uint64]:
     """Signed and unsigned integers of any width, as 64 bits, two's complement."""
     array = np.asarray(x)
     if array.dtype == np.uint64:
@@ -51,7 +51,7 @@ def _as_u64(x: ArrayLike) -> NDArray[np.uint64]:
     return np.atleast_1d(array.astype(np.int64)).view(np.uint64)
 
 
-def bits(seed: int, user: ArrayLike, time: ArrayLike, purpose: str) -> NDArray[np.uint64]:
+def bits(seed: int, user: int | ArrayLike, time: int | ArrayLike, purpose: str) -> NDArray[np.uint64]:
     """Returns 64 random bits for every (user, time); arguments broadcast, a scalar gives an array of one.
 
     Args:
@@ -66,7 +66,7 @@ def bits(seed: int, user: ArrayLike, time: ArrayLike, purpose: str) -> NDArray[n
         return _mix(h ^ _as_u64(time))
 
 
-def uniform(seed: int, user: ArrayLike, time: ArrayLike, purpose: str) -> NDArray[np.float64]:
+def uniform(seed: int, user: int | ArrayLike, time: int | ArrayLike, purpose: str) -> NDArray[np.float64]:
     """Returns uniform draws in [0, 1) for every (user, time), 53 bits each.
 
     >>> one = uniform(7, 42, 1_000, "bucket")

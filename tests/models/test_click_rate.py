@@ -55,9 +55,7 @@ def _predict(model: ClickRate, x: dict[str, np.ndarray], history: dict[str, np.n
 
 def test_without_data_the_rate_is_the_stated_prior() -> None:
     assert _one(ClickRate()) == pytest.approx(PRIOR_RATE)
-    assert _one(ClickRate(), match=3, recency=0) == pytest.approx(
-        PRIOR_RATE * PRIOR_MATCH[3] * PRIOR_RECENCY[0]
-    )
+    assert _one(ClickRate(), match=3, recency=0) == pytest.approx(PRIOR_RATE * PRIOR_MATCH[3] * PRIOR_RECENCY[0])
 
 
 def test_stated_prior_covers_every_bucket_and_channel() -> None:

@@ -225,6 +225,7 @@ class Decision(_Stored, frozen=True, kw_only=True, tag="decision"):
     `decision_id` is a hash of (user, at, candidate, channel): also the idempotency key towards providers.
     `action_probability` is the chance of this action given the exploration bucket; `bucket_probability` that of
     the bucket. `feasible` are the options that rights, caps, gaps and quiet hours left, with their scores.
+    `turn` counts the decisions of one user at one instant, from 0; drops carry the turn of their job.
     """
 
     decision_id: str
@@ -247,6 +248,7 @@ class Decision(_Stored, frozen=True, kw_only=True, tag="decision"):
     arm: str = "default"
     segment: str = ""
     slot: int = -1
+    turn: int = 0
     budget_left: float = 0.0
     features: dict[str, float] = {}
     model_version: str = ""

@@ -66,7 +66,8 @@ def stay_share(
     (1 - loss / (1 + visits / leaving_visits)) ** closed: a frequent visitor comes anyway.
     """
     kept = 1.0 - constants.leaving_loss / (1.0 + visits / constants.leaving_visits)
-    return np.power(kept, closed, dtype=np.float32)
+    share: Float32[np.ndarray, " m"] = np.power(kept, closed).astype(np.float32)
+    return share
 
 
 def live_hour(

@@ -118,7 +118,9 @@ def in_quiet_hours(
 ) -> Bool[np.ndarray, " m"]:
     """Returns whether local minutes (since 1970) fall into the users' quiet hours, which cross midnight."""
     minute = local % 1440
-    return np.logical_or(minute >= people.columns.quiet_start[who], minute < people.columns.quiet_end[who])
+    quiet: Bool[np.ndarray, " m"] = minute >= people.columns.quiet_start[who]
+    quiet |= minute < people.columns.quiet_end[who]
+    return quiet
 
 
 def draw_answers(sends: SendColumns, may: Chances, people: People, seed: int) -> Answers:

@@ -9,11 +9,10 @@ from tactful import draws
 from tactful.clock import DAY_US
 from tactful.simulator.answers import EMAIL
 from tactful.simulator.columns import pick
-from tactful.simulator.constants import Constants
 from tactful.simulator.habit import HabitualPolicy
 from tactful.simulator.protocol import TICK_US, EngagementColumns
 from tactful.simulator.visits import DISABLE, OPEN, SESSION, UNSUBSCRIBE, VIEW
-from tactful.simulator.world import DefaultWorld, make
+from tactful.simulator.world import DefaultWorld
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class Run:
     @property
     def score(self) -> Float64[np.ndarray, " n"]:
         """J by user: active days in the run and what is left at its end."""
-        return self.active_days + self.worth
+        score: Float64[np.ndarray, " n"] = self.active_days + self.worth
+        return score
 
 
 def run_habit(world: DefaultWorld, seed: int, days: int, times: float = 1.0, mail_share: float = 1.0) -> Run:
@@ -40,10 +40,11 @@ def run_habit(world: DefaultWorld, seed: int, days: int, times: float = 1.0, mai
     people, at = world.users(), world.start_us
     policy = HabitualPolicy(people, world.habit_per_week(), world.start_us, seed, times)
     count = {name: np.zeros(people.n, np.int64) for name in Run.__dataclass_fields__ if name != "worth"}
-    for day in range(days):
+    for _ in range(days):
         came = np.zeros(people.n, np.bool_)
         for _ in range(DAY_US // TICK_US):
-            sends = policy.sends(world.candidates(at, at + TICK_US), at)
+            sends = policy.sends(at)
+            policy.take_up(world.candidates(at, at + TICK_US))
             coin = draws.uniform(seed, people.user_key[sends.user], at, "keep mail") < mail_share
             sends = pick(sends, (sends.channel != EMAIL) | coin)
             seen = world.respond(sends, at, at + TICK_US)

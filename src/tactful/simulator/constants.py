@@ -13,9 +13,9 @@ class Constants(NamedTuple):
     """The world in numbers, a NamedTuple because compiled loops read it."""
 
     # Visits of one's own.
-    visits: float = 0.06
+    visits: float = 0.045
     """Visits a day of the median user at no habit: most registered people of an app come less than weekly."""
-    visits_spread: float = 1.4
+    visits_spread: float = 1.3
     """Standard deviation of log visits: a few people come several times a day and make most of the visits."""
     habit_gain: float = 0.15
     """Share of the missing habit that one session adds; habit lies in 0..1."""
@@ -24,7 +24,7 @@ class Constants(NamedTuple):
     habit_lift: float = 1.0
     """At full habit a person comes (1 + this) times as often."""
     # What closing every channel does to visits of one's own.
-    leaving_loss: float = 0.35
+    leaving_loss: float = 0.5
     """Share of visits lost by a rare visitor: nothing reminds her, but she may still come."""
     leaving_visits: float = 0.5
     """Visits a day at which that loss is halved: who comes anyway comes without messages too."""
@@ -42,34 +42,35 @@ class Constants(NamedTuple):
     plain_relevance: float = 0.45
     """Relevance of messages without a category (a new follower)."""
     # Answers to messages.
-    attention: float = 0.16
+    attention: float = 0.083
     """Chance that the median user opens an e-mail at no fatigue; calibrated to a 9 % open rate."""
     attention_spread: float = 0.4
     """Standard deviation of log attention among people who visit alike."""
-    attention_power: float = 0.4
-    """Attention grows as visits to this power: who cares for the app looks at its messages."""
+    attention_slope: float = 1.2
+    """Attention rises from 0 to twice the median's along a logistic curve of this slope in log visits: strangers
+    ignore messages, and beyond some interest in the app nobody can look at them more closely."""
     push_attention: float = 0.7
     """Attention to a push relative to an e-mail: seen by more people, acted on by fewer."""
     email_lingers_hours: float = 8.0
     """Mean time until an unopened e-mail has sunk out of sight, hours."""
     push_lingers_hours: float = 1.5
     """The same for a push, hours."""
-    click_share: float = 0.5
+    click_share: float = 0.72
     """Clicks per open at ordinary relevance and quality; calibrated to 2.6 % of views for half the mail."""
     # Too many messages.
     fatigue_days: float = 7.0
     """Mean life of the fatigue that one message leaves, days; at k a week fatigue settles near k."""
-    fatigue_dulls: float = 0.09
+    fatigue_dulls: float = 0.06
     """Loss of log attention per message still weighing on the user."""
-    fatigue_tires: float = 0.006
+    fatigue_tires: float = 0.02
     """Loss of log visits per message still weighing: nagging spoils the app itself a little."""
     leave_base: float = 0.0003
     """Chance that a fully relevant message to an unfatigued median user closes its channel; calibrated."""
-    leave_fatigue: float = 0.15
+    leave_fatigue: float = 0.1
     """Growth of the log of that chance per message still weighing."""
-    leave_irrelevance: float = 3.0
+    leave_irrelevance: float = 4.0
     """A wholly irrelevant message is (1 + this) times as likely to close its channel."""
-    leave_power: float = 0.4
+    leave_power: float = 1.2
     """The chance falls as visits to this power: strangers leave first."""
     leave_quiet: float = 2.0
     """A push within quiet hours is this many times as likely to close the channel."""
@@ -99,10 +100,10 @@ class TypeConstants(NamedTuple):
 
 TYPES: tuple[TypeConstants, ...] = (
     TypeConstants("recommendation", 0.60, False, 2.0, 0.5, 0.9),
-    TypeConstants("new_follower", 0.15, True, 7.0, -1.0, 1.1),
-    TypeConstants("comment_digest", 0.25, True, 3.0, 0.8, 1.2),
+    TypeConstants("new_follower", 0.15, True, 1.0, -1.0, 1.1),
+    TypeConstants("comment_digest", 0.25, True, 1.0, 0.8, 1.2),
     TypeConstants("new_content_from_followed", 0.40, True, 2.0, 0.7, 1.1),
-    TypeConstants("win_back", 0.07, False, 5.0, 0.3, 0.8),
+    TypeConstants("win_back", 0.07, False, 7.0, 0.3, 0.8),
     TypeConstants("security_alert", 0.0005, False, 1.0, -1.0, 2.0),
 )
 """About one and a half candidates a user and day; a security alert once in five years."""

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from tactful import draws
-from tactful.clock import DAY_US, HOUR_US
+from tactful.clock import DAY_US
 from tactful.simulator.answers import EMAIL, PUSH
 from tactful.simulator.hours import local_minutes, zone_minutes
 from tactful.simulator.protocol import CandidateColumns, EngagementColumns, SendColumns, UserColumns
@@ -54,7 +54,6 @@ class HabitualPolicy:
         phase = draws.uniform(seed, users.user_key, 0, "habit phase")
         self._due_us = start_us + self._every_us * phase
         self._reach: UInt8[np.ndarray, " n"] = users.reach.copy()
-        self._newest = np.full(users.n, -1, dtype=np.int64)
         self._pool = {name: np.zeros(users.n, np.int64) for name in ("type", "category", "candidate", "expires_us")}
         self._quality = np.zeros(users.n, np.float32)
         self._decisions = 0
@@ -64,11 +63,14 @@ class HabitualPolicy:
         left = (seen.kind == UNSUBSCRIBE) | (seen.kind == DISABLE)
         np.bitwise_and.at(self._reach, seen.user[left], ~(np.uint8(1) << seen.channel[left].astype(np.uint8)))
 
-    def sends(self, candidates: CandidateColumns, start_us: int) -> SendColumns:
-        """Returns what goes out in the tick from `start_us`, after taking up the candidates of that tick."""
+    def take_up(self, candidates: CandidateColumns) -> None:
+        """Keeps the newest candidate of each user."""
         for name, kept in self._pool.items():
             kept[candidates.user] = vars(candidates)[name]
         self._quality[candidates.user] = candidates.quality
+
+    def sends(self, start_us: int) -> SendColumns:
+        """Returns what goes out at `start_us`, out of the candidates taken up before."""
         users, now = self._users, np.full(self._users.n, start_us)
         hour = local_minutes(now, users.zone, zone_minutes(users.zones, start_us)) % 1440 // 60
         by_day = (hour >= FIRST_HOUR) & (hour < LAST_HOUR)
@@ -82,7 +84,7 @@ class HabitualPolicy:
         self._decisions += len(who)
         return SendColumns(
             user=who,
-            at_us=now[who] + HOUR_US - 1,
+            at_us=now[who],
             channel=self._channel(who, start_us).astype(np.int8),
             type=pool["type"].astype(np.int16),
             category=pool["category"].astype(np.int32),

@@ -55,12 +55,13 @@ def make_people(seed: int, n_users: int, start_us: int, constants: Constants) ->
     rng = np.random.default_rng(seed)
     log_visits = constants.visits_spread * rng.standard_normal(n_users)
     noise = constants.attention_spread * rng.standard_normal(n_users)
-    attention = constants.attention * np.exp(constants.attention_power * log_visits + noise)
+    cares = 2.0 / (1.0 + np.exp(-constants.attention_slope * log_visits))
+    attention = constants.attention * cares * np.exp(noise)
     return People(
         columns=_columns(rng, n_users, start_us),
         visits=(constants.visits * np.exp(log_visits)).astype(np.float32),
         attention=np.minimum(attention, 0.9).astype(np.float32),
-        affinity=(1.1 / (1.0 + np.exp(-1.2 - 0.6 * log_visits))).astype(np.float32),
+        affinity=(1.1 / (1.0 + np.exp(-1.0 - 1.1 * log_visits))).astype(np.float32),
         sensitivity=np.exp(-constants.leave_power * log_visits).astype(np.float32),
         social=np.clip(np.exp(0.3 * log_visits), 0.3, 2.0).astype(np.float32),
         archetype_a=rng.integers(0, len(ARCHETYPES), n_users).astype(np.int8),
@@ -122,5 +123,5 @@ def relevance(
     for place in range(favourites.shape[1] - 1, -1, -1):
         base[favourites[:, place] == category] = constants.favourite_relevance * 0.7**place
     base[category < 0] = constants.plain_relevance
-    relevant = affinity * base + constants.recent_relevance * recent
-    return np.minimum(relevant, 1.0).astype(np.float64)
+    relevant: Float64[np.ndarray, " m"] = affinity * base + constants.recent_relevance * recent
+    return relevant.clip(0.0, 1.0)

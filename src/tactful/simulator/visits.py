@@ -20,7 +20,7 @@ _LONGEST_VIEW_SECONDS = 60.0
 _SHARE_FAVOURITE, _SHARE_RECENT = 0.55, 0.25
 
 
-def answer_rows(due: Answers) -> list[EngagementColumns]:
+def answer_rows(due: Answers, hour: int) -> list[EngagementColumns]:
     """Returns the answers as engagements: opens (of e-mail; a push shows only its click), clicks, leaves."""
     leaves = np.where(due.channel == EMAIL, UNSUBSCRIBE, DISABLE)
     seen = (
@@ -32,7 +32,7 @@ def answer_rows(due: Answers) -> list[EngagementColumns]:
         _rows(
             due.user[here],
             kind[here],
-            due.at_us[here] + later,
+            _within_hour(due.at_us[here] + later, hour),
             channel=due.channel[here],
             category=due.category[here],
             item=due.candidate[here],
@@ -64,7 +64,7 @@ def session_rows(
     keys = user_key[who]
     starts = hour * HOUR_US + (draws.uniform(seed, keys, hour, "visit time") * 0.9 * HOUR_US).astype(np.int64)
     decision = np.full(len(who), -1, dtype=np.int64)
-    starts[after_click] = due.at_us[cause[after_click]] + 6 * SECOND_US
+    starts[after_click] = _within_hour(due.at_us[cause[after_click]] + 6 * SECOND_US, hour)
     decision[after_click] = due.decision[cause[after_click]]
     rows = [_rows(who, np.full(len(who), SESSION), starts, decision=decision)]
     n_views = 1 + (draws.uniform(seed, keys, hour, "views") * _MOST_VIEWS).astype(np.int64)
@@ -78,11 +78,14 @@ def session_rows(
             item[led] = due.candidate[cause[here[led]]]
         state.recent[who[here]] = 1.0
         state.recent_category[who[here]] = category.astype(np.int8)
-        at = starts[here] + SECOND_US + j * MINUTE_US
-        at = np.minimum(at, (hour + 1) * HOUR_US - 1)
+        at = _within_hour(starts[here] + SECOND_US + j * MINUTE_US, hour)
         views = np.full(len(here), VIEW)
         rows.append(_rows(who[here], views, at, category=category, item=item, decision=decision[here], value=seconds))
     return rows
+
+
+def _within_hour(at_us: Int64[np.ndarray, " m"], hour: int) -> Int64[np.ndarray, " m"]:
+    return np.minimum(at_us, (hour + 1) * HOUR_US - 1, dtype=np.int64)
 
 
 def _content(

@@ -101,7 +101,7 @@ class DefaultWorld:
         self._now_us = end_us
         keys, favourites = self._people.columns.user_key, self._favourites_at(start_us)
         seen = session_rows(sessions, due, self._state, favourites, keys, self._seed, hour)
-        return in_order([*answer_rows(due), *seen])
+        return in_order([*answer_rows(due, hour), *seen])
 
     def truth(self) -> WorldTruth:
         """Returns the truth at the end of the last tick: a snapshot that later ticks do not change."""

@@ -1,0 +1,1 @@
+"""Which candidates may be told at all: eligibility, aggregation, daily generation, order of the items inside."""

@@ -1,0 +1,254 @@
+"""One rank job, for all users due at once: what may be told, what it is worth, and what is done about it.
+
+The story: rights, caps, gaps and quiet hours leave the feasible options; models' scores give each a utility; the
+threshold of the segment and channel is its price; the exploration bucket of the day says whether the price counts.
+Nothing after the draw changes the action.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+
+from tactful.decision.candidates.eligibility import Check, checks, live
+from tactful.decision.policy import channel, explore, utility
+from tactful.decision.request import Request, Scores, Thresholds
+from tactful.decision.rules import Rules
+from tactful.events.type_columns import TypeColumns
+
+FLOOR: Final = -1e6
+"""A threshold that everything exceeds: for messages that owe no price."""
+MAX_REASONS: Final = 8
+
+REASONS: Final[tuple[str, ...]] = (
+    "",
+    "empty_pool",
+    "kill_switch",
+    "type_opted_out",
+    "channel_not_declared",
+    "unreachable",
+    "suppressed",
+    "digest_too_small",
+    "quiet_hours",
+    "in_session",
+    "gap_minutes",
+    "daily_cap",
+    "weekly_cap",
+    "type_daily_cap",
+    "type_weekly_cap",
+    "weekly_budget",
+    "pacing",
+    "cold_user",
+    "active_today",
+    "forced_send_spent",
+    "above_threshold",
+    "below_threshold",
+    "transactional",
+    "randomised_volume",
+    "random_send",
+    "greedy_send",
+    "greedy_no_send",
+    "expired",
+    "cancelled",
+    "superseded",
+    "aggregated",
+    "pool_full",
+)
+REASON_CODE: Final = {name: code for code, name in enumerate(REASONS)}
+
+_RANDOM, _GREEDY, _SILENT = (explore.BUCKETS.index(b) for b in ("random_send", "greedy_send", "greedy_no_send"))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is decided at each job; `reason_*` rows are in the order in which they were met, code 0 ends them.
+
+    `candidate` and `channel` are the sent option, or for a hold the best one that was considered; -1 for none.
+    `best` is the largest utility by channel over feasible ranked options, -inf where there is none: what the
+    threshold's quantiles are made of. `drop_code` says which pool places are closed without being told, and why.
+    """
+
+    sends: Bool[np.ndarray, " n"]
+    candidate: Int[np.ndarray, " n"]
+    channel: Int[np.ndarray, " n"]
+    utility: Float[np.ndarray, " n"]
+    threshold: Float[np.ndarray, " n"]
+    probability: Float[np.ndarray, " n"]
+    forced: Bool[np.ndarray, " n"]
+    feasible: Bool[np.ndarray, "n c h"]
+    utilities: Float[np.ndarray, "n c h"]
+    thresholds: Float[np.ndarray, "n h"]
+    best: Float[np.ndarray, "n h"]
+    reason_code: Int[np.ndarray, "n r"]
+    reason_number: Float[np.ndarray, "n r"]
+    reason_limit: Float[np.ndarray, "n r"]
+    drop_code: Int[np.ndarray, "n c"]
+    drop_number: Float[np.ndarray, "n c"]
+    drop_limit: Float[np.ndarray, "n c"]
+
+
+def decide(
+    seed: int, request: Request, scores: Scores, controls: Thresholds, types: TypeColumns, rules: Rules
+) -> Verdict:
+    """Returns the decision of every rank job in the request."""
+    person, pool = request.person, request.pool
+    notes = _Notes(request.n)
+    drops = _Drops(pool.present.shape)
+    drops.add("expired", pool.present & pool.expired, pool.age_us / 3.6e9, np.zeros(1))
+    drops.add("cancelled", pool.present & pool.cancelled, np.ones(1), np.zeros(1))
+    drops.add("superseded", pool.present & pool.duplicate, pool.age_us / 3.6e9, np.zeros(1))
+
+    alive = live(pool)
+    notes.add("empty_pool", ~alive.any(axis=1), np.zeros(request.n), np.ones(request.n))
+    feasible = _feasible(request, alive, checks(request, types, rules, controls.killed), notes, drops)
+
+    kind = np.where(pool.present, pool.type, 0)
+    transactional = (~types.ranked[kind])[:, :, None] & feasible
+    urgent = transactional.any(axis=(1, 2))
+    feasible = np.where(urgent[:, None, None], transactional, feasible)
+
+    worth = _utilities(request, scores, rules)
+    low, mid, high = (
+        np.where((urgent | person.volume_slice)[:, None], FLOOR, c[person.arm, person.segment])
+        for c in (controls.low, controls.mid, controls.high)
+    )
+    buckets = np.where(urgent | person.volume_slice, 0, person.bucket).astype(np.int8)
+    spent = person.forced_today & ((buckets == _RANDOM) | (buckets == _GREEDY))
+    notes.add("forced_send_spent", spent & feasible.any(axis=(1, 2)), np.ones(request.n), np.ones(request.n))
+
+    rank = np.broadcast_to(types.channel_rank[kind].astype(np.int64), worth.shape)
+    choices = [channel.choose(worth, price, feasible, pool.key, rank, rules.channel_mode) for price in (low, high, mid)]
+    action = explore.act(seed, person.key, person.now_us, buckets, *choices, feasible, pool.key, person.forced_today)
+    sends = action.candidate >= 0
+    greedy = choices[2]
+    candidate = np.where(sends, action.candidate, greedy.candidate)
+    where = np.where(sends, action.channel, greedy.channel)
+    prices = np.where(action.high[:, None], high, low)
+    chosen, price = _at(worth, candidate, where), prices[np.arange(request.n), where]
+    _conclude(notes, request, sends, feasible.any(axis=(1, 2)), urgent, buckets, spent, chosen, price)
+    ranked = feasible & ~transactional
+    return Verdict(
+        sends=sends,
+        candidate=candidate,
+        channel=where,
+        utility=np.where(candidate >= 0, chosen, np.nan),
+        threshold=np.where(candidate >= 0, price, np.nan),
+        probability=action.probability,
+        forced=sends & ((buckets != 0) | person.volume_slice) & ~urgent,
+        feasible=feasible,
+        utilities=worth,
+        thresholds=prices,
+        best=np.where(ranked, worth, -np.inf).max(axis=1),
+        reason_code=notes.code,
+        reason_number=notes.number,
+        reason_limit=notes.limit,
+        drop_code=drops.code,
+        drop_number=drops.number,
+        drop_limit=drops.limit,
+    )
+
+
+def _feasible(
+    request: Request, alive: NDArray[np.bool_], met: list[Check], notes: "_Notes", drops: "_Drops"
+) -> NDArray[np.bool_]:
+    """Applies the checks in order; what each removes first is what its reason tells of."""
+    n, c = alive.shape
+    h = request.person.n_sends.shape[1]
+    left: NDArray[np.bool_] = np.repeat(alive[:, :, None], h, axis=2)
+    for check in met:
+        removed = left & check.blocked
+        hit = removed.any(axis=(1, 2))
+        if not hit.any():
+            continue
+        left &= ~removed
+        told = hit & ~left.any(axis=(1, 2)) if check.rights else hit
+        first = removed.reshape(n, c * h).argmax(axis=1)
+        place = (np.arange(n), first // h, first % h)
+        number = np.broadcast_to(check.number, left.shape)[place]
+        limit = np.broadcast_to(check.limit, left.shape)[place]
+        notes.add(check.code, told, number, limit)
+        if check.refuses:
+            refused = removed.any(axis=2) & ~left.any(axis=2)
+            drops.add(check.code, refused, number[:, None], limit[:, None])
+    return left
+
+
+def _utilities(request: Request, scores: Scores, rules: Rules) -> NDArray[np.float64]:
+    person = request.person
+    weights = utility.weight_table(scores.heads, rules.weights)
+    if rules.utility == "nep":
+        return utility.nep(scores.values, weights, person.segment)
+    return utility.incremental(
+        scores.values,
+        scores.heads,
+        weights,
+        person.segment,
+        scores.mean_unsubscribe,
+        person.p_organic,
+        person.active_today,
+        rules.already_active_today,
+        rules.further_visit,
+    )
+
+
+def _conclude(
+    notes: "_Notes",
+    request: Request,
+    sends: NDArray[np.bool_],
+    any_option: NDArray[np.bool_],
+    urgent: NDArray[np.bool_],
+    buckets: NDArray[np.int8],
+    spent: NDArray[np.bool_],
+    chosen: NDArray[np.float64],
+    price: NDArray[np.float64],
+) -> None:
+    """The last reason: what settled it once something was feasible."""
+    by_price = any_option & (buckets == 0) & ~urgent & ~request.person.volume_slice
+    notes.add("transactional", any_option & urgent, chosen, np.zeros(request.n))
+    slice_sends = any_option & request.person.volume_slice & ~urgent
+    notes.add("randomised_volume", slice_sends, chosen, np.zeros(request.n))
+    notes.add("random_send", any_option & ~spent & (buckets == _RANDOM), chosen, price)
+    notes.add("greedy_send", any_option & ~spent & (buckets == _GREEDY), chosen, price)
+    notes.add("greedy_no_send", any_option & (buckets == _SILENT), chosen, price)
+    notes.add("above_threshold", by_price & sends, chosen, price)
+    notes.add("below_threshold", by_price & ~sends, chosen, price)
+
+
+def _at(values: NDArray[Any], candidate: NDArray[Any], where: NDArray[Any]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = values[np.arange(len(values)), candidate, where]
+    return found
+
+
+class _Notes:
+    """Reasons of n rows, appended where a mask holds; a row keeps its first `MAX_REASONS`."""
+
+    def __init__(self, n: int) -> None:
+        self.code = np.zeros((n, MAX_REASONS), dtype=np.int64)
+        self.number = np.zeros((n, MAX_REASONS))
+        self.limit = np.zeros((n, MAX_REASONS))
+        self._used = np.zeros(n, dtype=np.int64)
+
+    def add(self, code: str, mask: NDArray[np.bool_], number: NDArray[Any], limit: NDArray[Any]) -> None:
+        rows = np.flatnonzero(mask & (self._used < MAX_REASONS))
+        place = (rows, self._used[rows])
+        self.code[place] = REASON_CODE[code]
+        self.number[place] = number[rows]
+        self.limit[place] = limit[rows]
+        self._used[rows] += 1
+
+
+class _Drops:
+    """Pool places to close, with the first reason that closed each."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.code = np.zeros(shape, dtype=np.int64)
+        self.number = np.zeros(shape)
+        self.limit = np.zeros(shape)
+
+    def add(self, code: str, mask: NDArray[np.bool_], number: NDArray[Any], limit: NDArray[Any]) -> None:
+        place = mask & (self.code == 0)
+        self.code[place] = REASON_CODE[code]
+        self.number[place] = np.broadcast_to(number, mask.shape)[place]
+        self.limit[place] = np.broadcast_to(limit, mask.shape)[place]

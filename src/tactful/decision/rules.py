@@ -1,0 +1,56 @@
+"""The rules an operator sets, each with its default and the reason for it. Where products differ, it is a setting."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from tactful.decision.policy.utility import DEFAULT_WEIGHTS, FURTHER_VISIT
+
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+
+
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Caps, gaps and quiet hours, and what happens when one of them is met.
+
+    Attributes:
+        daily_cap: messages a day over all channels; 3, the usual ceiling of apps that publish one.
+        weekly_cap: messages in 7 days over all channels; 0 = none, for the weekly budget already bounds it.
+        cap_window: `rolling` 24 h and 7 d (a calendar day lets six messages straddle midnight), or the user's
+            own `calendar` day and week.
+        over_cap: `hold` until there is room again (the default: a candidate has a lifetime and may still be told),
+            or `drop`.
+        counts_to_cap: `all` messages (the person feels every one), or only `ranked` ones.
+        gap_minutes: least time between two messages; two hours.
+        quiet_start_minute, quiet_end_minute: quiet hours of users who set none, local; 22:00 to 8:00.
+        in_quiet_hours: `hold` or `drop`.
+        best_time_in_quiet_hours: the mass of a person's quiet slots goes to the `nearest` allowed slot, to the
+            `end` of quiet hours, or is left out (`skip`).
+        cold_user: `profile` plans by everybody's profile, `hold` sends nothing ranked before a first session.
+        in_session: while the person is in the app: `in_app` only (default), or `ignore`.
+        session_minutes: how long after her last act she counts as in the app.
+        already_active_today: `discount` the value of a click by the chance that she came anyway (default),
+            `hold` further messages that day, or `ignore`.
+        channel_mode: `best` takes the channel with the largest surplus; `separate` and `ladder` as in the design.
+        utility: `incremental` counts only what a message adds; `nep` is the published weighted sum.
+        weights: utility of each head, in clicks; see `policy/utility.py` for where the defaults come from.
+        further_visit: worth of a click on a day that is active already, in clicks (`discount`).
+    """
+
+    daily_cap: Annotated[int, msgspec.Meta(ge=0, le=32)] = 3
+    weekly_cap: Annotated[int, msgspec.Meta(ge=0, le=32)] = 0
+    cap_window: Literal["rolling", "calendar"] = "rolling"
+    over_cap: Literal["hold", "drop"] = "hold"
+    counts_to_cap: Literal["all", "ranked"] = "all"
+    gap_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] = 120
+    quiet_start_minute: Annotated[int, msgspec.Meta(ge=0, lt=1440)] = 22 * 60
+    quiet_end_minute: Annotated[int, msgspec.Meta(ge=0, lt=1440)] = 8 * 60
+    in_quiet_hours: Literal["hold", "drop"] = "hold"
+    best_time_in_quiet_hours: Literal["nearest", "end", "skip"] = "nearest"
+    cold_user: Literal["profile", "hold"] = "profile"
+    in_session: Literal["in_app", "ignore"] = "in_app"
+    session_minutes: Annotated[int, msgspec.Meta(ge=0, le=240)] = 30
+    already_active_today: Literal["discount", "hold", "ignore"] = "discount"
+    channel_mode: Literal["best", "separate", "ladder"] = "best"
+    utility: Literal["incremental", "nep"] = "incremental"
+    weights: dict[str, float] = msgspec.field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    further_visit: Share = FURTHER_VISIT

@@ -1,0 +1,371 @@
+"""The table of user states: one fixed-size row a user, and the kernels that fold inputs into it.
+
+A row's bytes are the user's state blob. Everything stored is in UTC and in integers, so that the inputs that
+arrive between two timers commute: counts add, rings are sorted by (time, id), profiles obey the last writer.
+Local time, decay and budgets enter only when a timer fires (`runtime/steps.py`).
+Deliberately not here: texts (ids, payloads), which the input log keeps.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Int, UInt
+from numpy.typing import NDArray
+
+from tactful.clock import DAY_US
+from tactful.events.records import ACTIVE_KINDS, CHANNELS, KINDS
+from tactful.kernel import kernel
+
+N_CHANNELS: Final = len(CHANNELS)
+ENGAGEMENTS: Final = 48
+"""Recent engagements kept per user: what the match and recency features look back on."""
+SENDS: Final = 32
+"""Recent sends kept per user: enough for a week at four a day, the largest cap window."""
+POOL: Final = 16
+"""Open candidates kept per user; beyond it the lowest priority, then the oldest, is dropped."""
+TOMBSTONES: Final = 4
+JOBS: Final = 12
+SLOTS: Final = 24
+BINS: Final = 48
+"""Half hours of the UTC day: whole-hour and half-hour zones both fall on bin edges."""
+DAYS: Final = 64
+"""Days of activity kept; 56 are read (28, and the 28 before), the rest is slack for inputs ahead of a timer."""
+DAY_SLACK: Final = 3
+COUNT_UNIT: Final = 1024
+"""One session in `slot_counts`, so that integer decay keeps a thousandth of a session."""
+NEVER: Final = int(np.iinfo(np.int64).max)
+
+SENT_RANKED: Final = 1
+SENT_FORCED: Final = 2
+SENT_CRITICAL: Final = 4
+
+CANDIDATE_OPEN: Final = 0
+CANDIDATE_CANCELLED: Final = 1
+
+ROW: Final = np.dtype(
+    [
+        ("user_key", "u8"),
+        # profile: last writer by (log, hash)
+        ("profile_log", "i8"),
+        ("profile_hash", "u8"),
+        ("profile_offset", "i8"),
+        ("zone", "i2"),
+        ("quiet_start", "i2"),
+        ("quiet_end", "i2"),
+        ("addresses", "u1"),
+        ("opt_in", "u1"),
+        ("blocked", "u1"),
+        ("blocked_log", "i8", (N_CHANNELS,)),
+        ("type_opt_out", "u8"),
+        ("signup", "i8"),
+        # behaviour
+        ("slot_counts", "i4", (BINS,)),
+        ("active_base", "i4"),
+        ("active_days", "u2", (DAYS,)),
+        ("n_sends", "i4", (N_CHANNELS,)),
+        ("n_clicks", "i4", (N_CHANNELS,)),
+        ("n_opens", "i4", (N_CHANNELS,)),
+        # engagement ring, ascending by (at, key)
+        ("e_len", "i2"),
+        ("e_at", "i8", (ENGAGEMENTS,)),
+        ("e_key", "u8", (ENGAGEMENTS,)),
+        ("e_log", "i8", (ENGAGEMENTS,)),
+        ("e_hash", "u8", (ENGAGEMENTS,)),
+        ("e_kind", "i1", (ENGAGEMENTS,)),
+        ("e_channel", "i1", (ENGAGEMENTS,)),
+        ("e_category", "i4", (ENGAGEMENTS,)),
+        # send ring, ascending by time
+        ("s_len", "i2"),
+        ("s_at", "i8", (SENDS,)),
+        ("s_type", "i2", (SENDS,)),
+        ("s_channel", "i1", (SENDS,)),
+        ("s_category", "i4", (SENDS,)),
+        ("s_flags", "u1", (SENDS,)),
+        # pool, by falling priority, then newest, then key
+        ("c_len", "i2"),
+        ("c_key", "u8", (POOL,)),
+        ("c_offset", "i8", (POOL,)),
+        ("c_log", "i8", (POOL,)),
+        ("c_hash", "u8", (POOL,)),
+        ("c_type", "i2", (POOL,)),
+        ("c_created", "i8", (POOL,)),
+        ("c_expires", "i8", (POOL,)),
+        ("c_wake", "i8", (POOL,)),
+        ("c_group", "u8", (POOL,)),
+        ("c_cancel", "u8", (POOL,)),
+        ("c_category", "i4", (POOL,)),
+        ("c_quality", "f4", (POOL,)),
+        ("c_priority", "f4", (POOL,)),
+        ("c_state", "u1", (POOL,)),
+        # cancels whose candidate may still come, descending by (log, key)
+        ("x_key", "u8", (TOMBSTONES,)),
+        ("x_log", "i8", (TOMBSTONES,)),
+        # budget: the assigned one by its last writer, the one in force by the daily plan
+        ("k", "i2"),
+        ("k_log", "i8"),
+        ("k_hash", "u8"),
+        ("k_now", "i2"),
+        ("k_period", "i4"),
+        ("k_random", "u1"),
+        ("tokens", "f8"),
+        ("tokens_at", "i8"),
+        # the plan of the local day; written by timers only
+        ("plan_day", "i4"),
+        ("planned_at", "i8"),
+        ("segment", "i1"),
+        ("quota", "i2"),
+        ("slot_p", "f4", (SLOTS,)),
+        ("slot_random", "u1"),
+        ("job_at", "i8", (JOBS,)),
+        ("job_p", "f4", (JOBS,)),
+        ("last_job", "i8"),
+        ("turn", "i2"),
+        ("next_plan", "i8"),
+        ("feasible_jobs", "i2"),
+    ]
+)
+
+_ACTIVE: Final[NDArray[np.bool_]] = np.array([kind in ACTIVE_KINDS for kind in KINDS])
+_SESSION: Final = KINDS.index("session")
+_OPEN: Final = KINDS.index("open")
+_CLICK: Final = KINDS.index("click")
+_LEAVING: Final[NDArray[np.bool_]] = np.array(
+    [kind in ("unsubscribe", "disable", "complaint", "bounce") for kind in KINDS]
+)
+_UNINSTALL: Final = KINDS.index("uninstall")
+
+APPLIED: Final = 0
+DUPLICATE: Final = 1
+CONFLICT_LOST: Final = 2
+CONFLICT_WON: Final = 3
+EVICTED: Final = 4
+
+
+@dataclass(frozen=True)
+class EngagementRows:
+    """Engagements as columns. `at_us` is the client's own time, no later than `log_us`."""
+
+    row: Int[np.ndarray, " m"]
+    at_us: Int[np.ndarray, " m"]
+    key: UInt[np.ndarray, " m"]
+    log_us: Int[np.ndarray, " m"]
+    hash: UInt[np.ndarray, " m"]
+    kind: Int[np.ndarray, " m"]
+    channel: Int[np.ndarray, " m"]
+    category: Int[np.ndarray, " m"]
+
+
+def take(columns: Any, index: NDArray[Any]) -> Any:
+    """Returns the same dataclass of columns with the chosen rows, in the order of `index`."""
+    return type(columns)(**{name: value[index] for name, value in vars(columns).items()})
+
+
+class UserTable:
+    """All user states as one structured array that grows by doubling; `rows[field]` is a column view.
+
+    >>> table = UserTable()
+    >>> table.ensure(np.array([7, 9], dtype=np.uint64), np.array([0, 0]))
+    array([0, 1])
+    """
+
+    def __init__(self) -> None:
+        self._data: NDArray[Any] = np.zeros(64, dtype=ROW)
+        self._row_of: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """The live rows; the view is stale after the next `ensure`."""
+        return self._data[: len(self._row_of)]
+
+    def find(self, user_key: int) -> int | None:
+        """Returns the row of a user, or None."""
+        return self._row_of.get(user_key)
+
+    def ensure(
+        self, user_keys: UInt[np.ndarray, " m"], log_us: Int[np.ndarray, " m"]
+    ) -> Int[np.ndarray, " m"]:
+        """Returns the row of each user key and makes the missing ones, first seen at `log_us`."""
+        found = self._row_of
+        rows = np.empty(len(user_keys), dtype=np.int64)
+        for i, user in enumerate(user_keys.tolist()):
+            row = found.get(user)
+            if row is None:
+                row = self._add(user, int(log_us[i]))
+            rows[i] = row
+        return rows
+
+    def _add(self, user_key: int, log_us: int) -> int:
+        row = len(self._row_of)
+        if row == len(self._data):
+            grown = np.zeros(2 * row, dtype=ROW)
+            grown[:row] = self._data
+            self._data = grown
+        self._row_of[user_key] = row
+        fresh = self._data[row : row + 1]
+        fresh["user_key"] = user_key
+        fresh["quiet_start"] = fresh["quiet_end"] = -1
+        fresh["profile_log"] = fresh["profile_offset"] = fresh["k_log"] = fresh["plan_day"] = -1
+        fresh["blocked_log"] = fresh["x_log"] = -1
+        fresh["k"] = fresh["k_now"] = fresh["k_period"] = -1
+        fresh["signup"] = log_us
+        fresh["active_base"] = log_us // DAY_US
+        fresh["next_plan"] = log_us
+        fresh["tokens_at"] = -1
+        fresh["job_at"] = NEVER
+        fresh["job_p"] = 1.0
+        fresh["last_job"] = -1
+        return row
+
+    def load(self, blobs: list[bytes]) -> None:
+        """Replaces the table by stored rows, in their order."""
+        data = np.frombuffer(b"".join(blobs), dtype=ROW).copy()
+        self._data = data if len(data) else np.zeros(64, dtype=ROW)
+        self._row_of = {int(user): i for i, user in enumerate(data["user_key"])}
+
+
+def observe(table: NDArray[Any], events: EngagementRows) -> Int[np.ndarray, " m"]:
+    """Folds engagements into the rows; returns a status for each (`APPLIED`, `DUPLICATE`, `CONFLICT_*`).
+
+    Of equal ids with different content the smallest (log time, content hash) wins, whichever came first.
+    """
+    status = np.empty(len(events.row), dtype=np.int64)
+    if len(status):
+        _observe(
+            table["e_len"], table["e_at"], table["e_key"], table["e_log"], table["e_hash"], table["e_kind"],
+            table["e_channel"], table["e_category"], table["slot_counts"], table["active_base"],
+            table["active_days"], table["n_clicks"], table["n_opens"], events.row, events.at_us, events.key,
+            events.log_us, events.hash, events.kind, events.channel, events.category, _ACTIVE, status,
+        )  # fmt: skip
+        _leave(table, events)
+    return status
+
+
+def _leave(table: NDArray[Any], events: EngagementRows) -> None:
+    """Unsubscribes, disables, complaints and bounces block their channel; an uninstall all but e-mail."""
+    leaving = _LEAVING[events.kind] & (events.channel >= 0)
+    if leaving.any():
+        suppress(table, events.row[leaving], events.channel[leaving], events.log_us[leaving], lifted=False)
+    gone = events.kind == _UNINSTALL
+    if gone.any():
+        for channel in range(1, N_CHANNELS):
+            suppress(table, events.row[gone], np.full(gone.sum(), channel), events.log_us[gone], lifted=False)
+
+
+def suppress(
+    table: NDArray[Any],
+    row: Int[np.ndarray, " m"],
+    channel: Int[np.ndarray, " m"],
+    log_us: Int[np.ndarray, " m"],
+    *,
+    lifted: bool,
+) -> None:
+    """Blocks channels of users, or lifts the block; the last writer by log time wins, a block over a lift."""
+    for r, c, log in zip(row.tolist(), channel.tolist(), log_us.tolist(), strict=True):
+        last = int(table["blocked_log"][r, c])
+        blocked = int(table["blocked"][r])
+        if log > last or (log == last and not lifted):
+            table["blocked_log"][r, c] = log
+            table["blocked"][r] = blocked & ~(1 << c) if lifted else blocked | (1 << c)
+
+
+@kernel
+def _observe(
+    e_len: NDArray[Any], e_at: NDArray[Any], e_key: NDArray[Any], e_log: NDArray[Any], e_hash: NDArray[Any],
+    e_kind: NDArray[Any], e_channel: NDArray[Any], e_category: NDArray[Any], slot_counts: NDArray[Any],
+    active_base: NDArray[Any], active_days: NDArray[Any], n_clicks: NDArray[Any], n_opens: NDArray[Any],
+    rows: NDArray[Any], at: NDArray[Any], key: NDArray[Any], log: NDArray[Any], content: NDArray[Any],
+    kind: NDArray[Any], channel: NDArray[Any], category: NDArray[Any], active: NDArray[Any],
+    status: NDArray[Any],
+) -> None:  # fmt: skip
+    size = e_at.shape[1]
+    bins = slot_counts.shape[1]
+    bin_us = 86_400_000_000 // bins
+    for i in range(len(rows)):
+        r = rows[i]
+        n = e_len[r]
+        found = -1
+        for j in range(n - 1, -1, -1):
+            if e_key[r, j] == key[i]:
+                found = j
+                break
+        status[i] = 0
+        if found >= 0:
+            if e_log[r, found] == log[i] and e_hash[r, found] == content[i]:
+                status[i] = 1
+                continue
+            if e_hash[r, found] == content[i] and e_log[r, found] < log[i]:
+                status[i] = 1
+                continue
+            keeps = e_log[r, found] < log[i] or (e_log[r, found] == log[i] and e_hash[r, found] < content[i])
+            if keeps:
+                status[i] = 2
+                continue
+            status[i] = 1 if e_hash[r, found] == content[i] else 3
+        # the loser's counts are taken back, the winner's are added
+        for sign in (-1, 1):
+            if sign == -1 and found < 0:
+                continue
+            a = e_at[r, found] if sign == -1 else at[i]
+            what = e_kind[r, found] if sign == -1 else kind[i]
+            where = e_channel[r, found] if sign == -1 else channel[i]
+            day = a // 86_400_000_000
+            if what == _SESSION:
+                slot_counts[r, (a % 86_400_000_000) // bin_us] += sign * COUNT_UNIT
+            if active[what]:
+                base = active_base[r]
+                if base + DAY_SLACK - DAYS < day <= base + DAY_SLACK:
+                    active_days[r, day % DAYS] += sign
+            if where >= 0 and what == _CLICK:
+                n_clicks[r, where] += sign
+            if where >= 0 and what == _OPEN:
+                n_opens[r, where] += sign
+        if found >= 0:
+            for j in range(found, n - 1):
+                e_at[r, j] = e_at[r, j + 1]
+                e_key[r, j] = e_key[r, j + 1]
+                e_log[r, j] = e_log[r, j + 1]
+                e_hash[r, j] = e_hash[r, j + 1]
+                e_kind[r, j] = e_kind[r, j + 1]
+                e_channel[r, j] = e_channel[r, j + 1]
+                e_category[r, j] = e_category[r, j + 1]
+            n -= 1
+        # the place by (at, key); a full ring gives up its oldest
+        place = n
+        while place > 0 and (
+            e_at[r, place - 1] > at[i] or (e_at[r, place - 1] == at[i] and e_key[r, place - 1] > key[i])
+        ):
+            place -= 1
+        if n == size:
+            if place == 0:
+                continue
+            for j in range(place - 1):
+                e_at[r, j] = e_at[r, j + 1]
+                e_key[r, j] = e_key[r, j + 1]
+                e_log[r, j] = e_log[r, j + 1]
+                e_hash[r, j] = e_hash[r, j + 1]
+                e_kind[r, j] = e_kind[r, j + 1]
+                e_channel[r, j] = e_channel[r, j + 1]
+                e_category[r, j] = e_category[r, j + 1]
+            place -= 1
+        else:
+            for j in range(n, place, -1):
+                e_at[r, j] = e_at[r, j - 1]
+                e_key[r, j] = e_key[r, j - 1]
+                e_log[r, j] = e_log[r, j - 1]
+                e_hash[r, j] = e_hash[r, j - 1]
+                e_kind[r, j] = e_kind[r, j - 1]
+                e_channel[r, j] = e_channel[r, j - 1]
+                e_category[r, j] = e_category[r, j - 1]
+            n += 1
+        e_at[r, place] = at[i]
+        e_key[r, place] = key[i]
+        e_log[r, place] = log[i]
+        e_hash[r, place] = content[i]
+        e_kind[r, place] = kind[i]
+        e_channel[r, place] = channel[i]
+        e_category[r, place] = category[i]
+        e_len[r] = n

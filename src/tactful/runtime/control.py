@@ -1,0 +1,185 @@
+"""The price of a send: counts of what was planned, reachable and sent, and the thresholds made of them.
+
+Once an hour (an epoch) the controller looks at the counts that are complete and writes thresholds that take effect
+an hour later, whether or not they changed. Counts only add, so the order of decisions within an epoch is free.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import msgspec
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+
+from tactful.clock import DAY_US, HOUR_US
+from tactful.decision.decide import Verdict
+from tactful.decision.policy.pid import VolumeController, lower_if_saturated
+from tactful.decision.policy.threshold import UtilityHistogram
+from tactful.decision.request import Request, Thresholds
+from tactful.features.history import N_CHANNELS
+from tactful.features.segments import SEGMENTS
+from tactful.runtime.settings import Settings
+from tactful.runtime.steps import DayPlan, PlanRequest
+
+EPOCH_US: Final = HOUR_US
+DAYS_KEPT: Final = 10
+"""Seven past days of sends make the channel shares; today, and plans that reach into tomorrow and beyond."""
+SHARE_DAYS: Final = 7
+SHARE_UNIT: Final = 60
+"""Planned sends are counted in sixtieths, divisible by every number of channels: integers add in any order."""
+EQUAL_SHARE_SENDS: Final = 100.0
+"""A segment's channels start at equal shares, which count for so many sends."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one look at the counts gave: thresholds from `effective_us` on, and the numbers behind them."""
+
+    effective_us: int
+    thresholds: Thresholds
+    target_day: Float[np.ndarray, "a s h"]
+    actual: Float[np.ndarray, "a s h"]
+    saturated: Bool[np.ndarray, "a s h"]
+
+
+class VolumeState:
+    """Counts by (arm, segment, channel) and UTC day, and the controller that reads them."""
+
+    def __init__(self, settings: Settings) -> None:
+        arms = len(settings.arms.names)
+        cells = (arms, len(SEGMENTS), N_CHANNELS)
+        self._settings = settings
+        self._planned = np.zeros((DAYS_KEPT, 24, *cells))
+        self._reachable = np.zeros((DAYS_KEPT, *cells))
+        self._sent = np.zeros((DAYS_KEPT, *cells))
+        self._day = -1
+        self._version = 0
+        self._histogram = UtilityHistogram(arms)
+        self._controller = VolumeController.start(arms)
+
+    @property
+    def version(self) -> int:
+        """How many control versions were written."""
+        return self._version
+
+    def plans(
+        self, request: PlanRequest, plan: DayPlan, arm: Int[np.ndarray, " n"], reach: Int[np.ndarray, " n"]
+    ) -> None:
+        """Adds planned sends to the hours of the UTC days they fall in, spread over the reachable channels."""
+        rows, slots = np.nonzero(plan.sends)
+        if not len(rows):
+            return
+        at = request.slot_us[rows, slots]
+        self._advance(int(at.max()) // DAY_US)
+        open_ = (reach[rows, None] & (1 << np.arange(N_CHANNELS))) != 0
+        share = open_ * (SHARE_UNIT // np.maximum(open_.sum(axis=1, keepdims=True), 1))
+        day, hour = (at // DAY_US) % DAYS_KEPT, (at // HOUR_US) % 24
+        np.add.at(
+            self._planned, (day, hour, arm[rows], request.segment[rows]), share * plan.sends[rows, slots][:, None]
+        )
+
+    def decisions(self, request: Request, verdict: Verdict, feasible_before: Int[np.ndarray, " n"]) -> None:
+        """Counts sends (without forced ones), reachable sends, and the utilities of feasible jobs.
+
+        Args:
+            feasible_before: feasible jobs that the user's day had before this one: only the first `quota` of a
+                day are reachable sends.
+        """
+        person = request.person
+        rows, channels = np.nonzero(verdict.best > -np.inf)
+        if not len(rows):
+            return
+        days = person.now_us // DAY_US
+        self._advance(int(days.max()))
+        for day in np.unique(days[rows]).tolist():
+            on = days[rows] == day
+            r, h = rows[on], channels[on]
+            self._histogram.add(day, person.arm[r], person.segment[r], h, verdict.best[r, h])
+        counts = feasible_before[rows] < person.quota[rows]
+        where = (days[rows] % DAYS_KEPT, person.arm[rows], person.segment[rows], channels)
+        np.add.at(self._reachable, where, counts.astype(np.float64))
+        kept = np.flatnonzero(verdict.sends & ~verdict.forced & ~np.isneginf(verdict.best.max(axis=1)))
+        np.add.at(
+            self._sent,
+            (days[kept] % DAYS_KEPT, person.arm[kept], person.segment[kept], verdict.channel[kept]),
+            1.0,
+        )
+
+    def close_epoch(self, end_us: int) -> Epoch:
+        """Returns the thresholds that follow from everything before `end_us`; they take effect one epoch later."""
+        day = (end_us - 1) // DAY_US
+        self._advance(day)
+        hours = (end_us - day * DAY_US) // HOUR_US
+        target, saturated = self._target(day)
+        shape = self._planned[day % DAYS_KEPT]
+        total = shape.sum(axis=0)
+        done = np.divide(shape[:hours].sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
+        actual = self._sent[day % DAYS_KEPT]
+        self._controller, mid = self._controller.step(day, actual, target * done, target, self._histogram, saturated)
+        jitter = self._settings.exploration.jitter
+        low = self._controller.thresholds(self._histogram, -jitter)
+        high = self._controller.thresholds(self._histogram, jitter)
+        self._version += 1
+        prices = Thresholds(mid=mid, low=low, high=high, killed=False, version=self._version)
+        return Epoch(end_us + EPOCH_US, prices, target, actual.copy(), saturated)
+
+    def _target(self, day: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The day's target by channel: planned sends without the headroom, by the segment's channel shares."""
+        planned = self._planned[day % DAYS_KEPT].sum(axis=0) / SHARE_UNIT
+        by_segment = planned.sum(axis=2, keepdims=True)
+        equal = np.divide(planned, by_segment, out=np.zeros_like(planned), where=by_segment > 0)
+        past = [(day - ago) % DAYS_KEPT for ago in range(1, SHARE_DAYS + 1)]
+        sent = self._sent[past].sum(axis=0)
+        share = (sent + EQUAL_SHARE_SENDS * equal) / (sent.sum(axis=2, keepdims=True) + EQUAL_SHARE_SENDS)
+        target = by_segment / (1.0 + self._settings.volume.headroom) * share
+        yesterday = self._reachable[(day - 1) % DAYS_KEPT]
+        reachable = np.where(yesterday.sum(axis=2, keepdims=True) > 0, yesterday, np.inf)
+        return lower_if_saturated(target, reachable)
+
+    def _advance(self, day: int) -> None:
+        """Clears the days that a new latest day pushes out of the ring."""
+        if self._day < 0:
+            self._day = day
+        for passed in range(max(self._day + 1, day - DAYS_KEPT + 1), day + 1):
+            for counts in (self._planned, self._reachable, self._sent):
+                counts[passed % DAYS_KEPT] = 0.0
+        self._day = max(self._day, day)
+
+    def to_bytes(self) -> bytes:
+        """Returns all counts and the controller, exactly."""
+        return msgspec.msgpack.encode(
+            _Stored(
+                self._planned.tobytes(),
+                self._reachable.tobytes(),
+                self._sent.tobytes(),
+                self._day,
+                self._version,
+                self._histogram.to_bytes(),
+                self._controller.to_bytes(),
+            )
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes, settings: Settings) -> Self:
+        """Returns the state that `to_bytes` wrote."""
+        stored = msgspec.msgpack.decode(data, type=_Stored)
+        state = cls(settings)
+        for name in ("planned", "reachable", "sent"):
+            counts: NDArray[Any] = getattr(state, f"_{name}")
+            counts[:] = np.frombuffer(getattr(stored, name)).reshape(counts.shape)
+        state._day, state._version = stored.day, stored.version
+        state._histogram = UtilityHistogram.from_bytes(stored.histogram)
+        state._controller = VolumeController.from_bytes(stored.controller)
+        return state
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    planned: bytes
+    reachable: bytes
+    sent: bytes
+    day: int
+    version: int
+    histogram: bytes
+    controller: bytes
+    schema_version: int = 1

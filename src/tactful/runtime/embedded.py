@@ -1,0 +1,531 @@
+"""The embedded engine: one process, one store, the same decisions for the same log.
+
+What was accepted rests in the input log before `submit` returns. `advance` works through it in micro-batches; the
+decisions, plans, controls and outbox rows of one micro-batch are committed together with the mark of how far it
+went. States are kept in memory and saved now and then: after a crash the engine loads the last saved states and
+replays the log from there with the scores on record, which leads to the very same states.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful import draws
+from tactful.clock import Clock, WallClock, from_us, to_us
+from tactful.decision.decide import REASON_CODE
+from tactful.decision.request import Request, Scores, Thresholds
+from tactful.errors import ReplayMismatch, StoreError
+from tactful.events.records import (
+    CHANNELS,
+    BudgetAssignment,
+    Cancel,
+    Candidate,
+    Catalogue,
+    Control,
+    Decision,
+    Engagement,
+    Input,
+    SlotPlan,
+    Suppression,
+    decode,
+    encode,
+)
+from tactful.events.registry import Registry, load_folder
+from tactful.features.context import Zones
+from tactful.features.pool import CandidateRows
+from tactful.models.click_rate import ClickRate
+from tactful.models.slot_histogram import SlotHistogram
+from tactful.models.unsubscribe_rate import UnsubscribeRate
+from tactful.runtime import logbook
+from tactful.runtime.control import Epoch, VolumeState
+from tactful.runtime.intake import (
+    KIND_CODE,
+    Accepted,
+    Line,
+    Receipt,
+    Rejection,
+    cancel_keys,
+    candidate_key,
+    check,
+    columns,
+    logged_line,
+)
+from tactful.runtime.outgoing import Send, messages
+from tactful.runtime.population import Population
+from tactful.runtime.scoring import LiveScorer, LoggedScorer, Scorer
+from tactful.runtime.settings import Settings
+from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
+from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, LoggedInput, OutboxRow, PlanRow, Store
+from tactful.stores.sqlite import SqliteStore
+
+ACTION_CODE: Final = {"send": 0, "hold": 1, "drop": 2}
+_LEAVING: Final = {"unsubscribe", "disable", "complaint", "bounce"}
+_READ_AT_ONCE: Final = 50_000
+
+
+def simple_scorer() -> LiveScorer:
+    """Returns the predictors that need no training: stated priors, which a `train` run replaces."""
+    return LiveScorer(SlotHistogram(), ClickRate(), UnsubscribeRate())
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    """What is saved beside the states: up to where they include the log, and what their numbers refer to."""
+
+    applied_us: int
+    offset: int
+    types: tuple[str, ...]
+    zones: tuple[str, ...]
+    volume: bytes
+    thresholds: list[tuple[int, "_Arrays"]]
+    schema_version: int = 1
+
+
+class _Arrays(msgspec.Struct, frozen=True):
+    shape: tuple[int, ...]
+    mid: bytes
+    low: bytes
+    high: bytes
+    version: int
+
+
+class Engine:
+    """Takes records, decides, and remembers.
+
+    >>> from tactful.stores.memory import MemoryStore
+    >>> engine = Engine(MemoryStore(), Settings())
+    >>> engine.advance(datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
+    []
+    """
+
+    def __init__(
+        self, store: Store, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None
+    ) -> None:
+        """Opens the engine over a store, and brings it to the last committed state.
+
+        Args:
+            store: where everything rests; the engine is its only writer besides delivery.
+            settings: see `runtime/settings.py`; the same seed and log give the same decisions.
+            scorer: the models; the simple predictors by default.
+            clock: stamps what is accepted; the wall clock by default.
+        """
+        self.store = store
+        self.settings = settings
+        self.registry = load_folder(Path(settings.event_types)) if settings.event_types else Registry.shipped()
+        self._scorer = scorer or simple_scorer()
+        self._clock = clock or WallClock()
+        self.population = Population(settings, self.registry, self._scorer)
+        self.user_ids: list[str] = []
+        self._candidates: dict[int, str] = {}
+        self._offset, self._log_us = store.last()
+        self._committed_us = -1
+        self._saved_inputs = 0
+        self._waiting: deque[tuple[int, int]] = deque()
+        self._made: list[logbook.Logged] = []
+        self._plans: list[PlanRow] = []
+        self._epochs: list[Epoch] = []
+        self._budgets: list[BudgetRow] = []
+        self._sends: list[Send] = []
+        self._recover()
+
+    @classmethod
+    def open(cls, path: Path, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None) -> Self:
+        """Returns the engine over one SQLite file, made if it does not exist."""
+        return cls(SqliteStore(path), settings, scorer, clock)
+
+    @property
+    def watermark(self) -> datetime | None:
+        """The instant up to which everything is decided and committed; None before the first."""
+        return from_us(self._committed_us) if self._committed_us >= 0 else None
+
+    # --- accept ---------------------------------------------------------------------------------------------
+
+    def submit(self, records: Iterable[Input], stamps_us: Sequence[int] | None = None) -> Receipt:
+        """Accepts records durably and returns what became of each.
+
+        Args:
+            records: anything of `events.records.Input`; the bad ones are refused, the rest is taken.
+            stamps_us: on import, the rows' own times (ascending); else the clock stamps them all. A stamp that
+                lies behind the log's end is moved up to it, so nothing is ever late.
+        """
+        lines, refused = check(records, self.registry)
+        now = self._clock.now_us()
+        stamps = [now if stamps_us is None else int(stamps_us[line.position]) for line in lines]
+        lowest = max(self._log_us, self._committed_us + 1)
+        stamped: list[tuple[int, Line]] = []
+        for stamp, line in zip(stamps, lines, strict=True):
+            lowest = max(lowest, stamp)
+            stamped.append((lowest, line))
+        keys = {line.dedupe_key for line in lines if line.dedupe_key}
+        if len(keys) < sum(1 for line in lines if line.dedupe_key):
+            # of equal ids with different content the smallest (log time, content hash) wins
+            stamped.sort(key=lambda pair: (pair[0], pair[1].content))
+        inputs = [
+            LoggedInput(
+                self._offset + 1 + i,
+                log_us,
+                line.user_key,
+                line.dedupe_key,
+                line.content,
+                _code(line.record),
+                line.data,
+            )
+            for i, (log_us, line) in enumerate(stamped)
+        ]
+        with self.store.transaction():
+            known = {r.position: r.known_content_hash for r in self.store.append(inputs)}
+            for position, content in known.items():
+                if content != stamped[position][1].content:
+                    reason = _conflict(stamped[position][1])
+                    refused.append(Rejection(stamped[position][1].position, reason))
+                    self.store.reject(stamped[position][0], "conflict", reason, stamped[position][1].data)
+            taken = [(i, log_us, line) for i, (log_us, line) in enumerate(stamped) if i not in known]
+            for _, log_us, line in taken:
+                self._file(log_us, line.record)
+        if stamped:
+            self._offset, self._log_us = inputs[-1].offset, stamped[-1][0]
+        self._enter([(inputs[i].offset, log_us, line) for i, log_us, line in taken])
+        conflicts = sum(1 for p, c in known.items() if c != stamped[p][1].content)
+        refused.sort(key=lambda r: r.position)
+        return Receipt(len(taken), len(known) - conflicts, tuple(refused))
+
+    def _file(self, log_us: int, record: Input) -> None:
+        """What delivery and later runs must see at once: rights, budgets, catalogues."""
+        if isinstance(record, Engagement):
+            if record.kind in _LEAVING and record.channel is not None:
+                self.store.suppress(draws.key(record.user_id), CHANNELS.index(record.channel), log_us, False)
+            elif record.kind == "uninstall":
+                for code in range(1, len(CHANNELS)):
+                    self.store.suppress(draws.key(record.user_id), code, log_us, False)
+        elif isinstance(record, Suppression):
+            code = CHANNELS.index(record.channel) if record.channel else -1
+            self.store.suppress(draws.key(record.user_id), code, log_us, record.lifted)
+        elif isinstance(record, Cancel):
+            key, group = cancel_keys(record)
+            (self.store.cancel_group if group else self.store.cancel)(draws.key(record.user_id), key, log_us)
+        elif isinstance(record, BudgetAssignment):
+            self.store.append_budgets([BudgetRow(draws.key(record.user_id), record.period, log_us, encode(record))])
+        elif isinstance(record, Catalogue):
+            self.store.put_catalogue(record.version, encode(record))
+
+    def _enter(self, taken: Sequence[tuple[int, int, Line]]) -> None:
+        """Hands accepted inputs to the population."""
+        own: list[tuple[int, int, Line]] = []
+        for offset, log_us, line in taken:
+            self._waiting.append((log_us, offset))
+            if isinstance(line.record, Control):
+                self._control(log_us, line.record)
+            elif not isinstance(line.record, Catalogue):
+                own.append((offset, log_us, line))
+        if not own:
+            return
+        keys = np.array([line.user_key for _, _, line in own], dtype=np.uint64)
+        rows = self.population.table.ensure(keys, np.array([log_us for _, log_us, _ in own]))
+        accepted: list[Accepted] = []
+        for row, (offset, log_us, line) in zip(rows.tolist(), own, strict=True):
+            if row == len(self.user_ids):
+                self.user_ids.append(line.user_id)
+            accepted.append((offset, log_us, row, line))
+            if isinstance(line.record, Candidate):
+                self._candidates[line.dedupe_key] = line.record.candidate_id
+        self.population.offer(columns(accepted, self.registry))
+
+    def _control(self, log_us: int, control: Control) -> None:
+        """An operator's control; one that would lie in the past takes effect as soon as it is accepted."""
+        if control.key == "kill_switch":
+            at = max(to_us(control.effective_at), log_us)
+            self.population.killed = sorted([*self.population.killed, (at, bool(control.value))])
+
+    # --- decide ---------------------------------------------------------------------------------------------
+
+    def advance(self, until: datetime) -> list[Decision]:
+        """Applies what was accepted up to an instant, fires all timers up to it, and returns what was decided.
+
+        Every micro-batch is committed before the next begins; a crash loses none and repeats none.
+        """
+        until_us = to_us(until)
+        decided: list[Decision] = []
+        while self._committed_us < until_us:
+            end = self._next_end(until_us)
+            self.population.run(end, self)
+            decided.extend(self._commit(end))
+        return decided
+
+    def _next_end(self, until_us: int) -> int:
+        """Where the next micro-batch ends: after `micro_batch` inputs, or at the end."""
+        size = self.settings.engine.micro_batch
+        return until_us if len(self._waiting) <= size else min(self._waiting[size - 1][0], until_us)
+
+    def _commit(self, end: int) -> list[Decision]:
+        """Writes everything that one micro-batch made, in one transaction."""
+        made = sorted(self._made, key=lambda d: (d.at_us, d.user_key, d.key))
+        rows = [DecisionRow(d.key, d.user_key, d.at_us, ACTION_CODE[d.record.action], encode(d.record)) for d in made]
+        with self.store.transaction():
+            self.store.append_decisions(rows)
+            self.store.append_plans(self._plans)
+            self.store.append_budgets(self._budgets)
+            self.store.append_controls([_control_row(epoch) for epoch in self._epochs])
+            self.store.enqueue(self._outgoing())
+            self.store.save_meta("committed", str(end).encode())
+            if self._due_for_saving():
+                self._save(end)
+        self._committed_us = end
+        while self._waiting and self._waiting[0][0] <= end:
+            self._waiting.popleft()
+        self._forget(made)
+        self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
+        return [d.record for d in made]
+
+    def _outgoing(self) -> list[OutboxRow]:
+        if not self._sends:
+            return []
+        offsets = {o for send in self._sends for o in (send.profile_offset, send.candidate_offset)}
+        return messages(self._sends, self.store.fetch(sorted(offsets)), self.registry)
+
+    def _forget(self, made: list[logbook.Logged]) -> None:
+        """Candidates that were sent or dropped need no name any more."""
+        for decision in made:
+            if decision.record.action != "hold" and decision.record.candidate_id is not None:
+                self._candidates.pop(candidate_key(decision.record.candidate_id), None)
+
+    # --- what the population tells --------------------------------------------------------------------------
+
+    def planned(self, rows: NDArray[np.int64], request: PlanRequest, p: NDArray[np.float64], plan: DayPlan) -> None:
+        """Files the day's plans, and budgets that were drawn at random."""
+        users = self.population.table.rows["user_key"][rows].tolist()
+        for user, record in zip(users, logbook.plans(rows, request, p, plan, self._names()), strict=True):
+            self._plans.append(PlanRow(user, record.day, to_us(record.at), encode(record)))
+        for i in np.flatnonzero(request.k_random & request.new_period).tolist():
+            period, at = int(request.period[i]), int(request.now_us[i])
+            user_id = self.user_ids[int(rows[i])]
+            drawn = BudgetAssignment(
+                assignment_id=f"random:{period}:{user_id}",
+                user_id=user_id,
+                period=period,
+                k=int(request.k[i]),
+                randomised=True,
+                probability=float(request.k_probability[i]),
+                at=from_us(at),
+            )
+            self._budgets.append(BudgetRow(users[i], period, at, encode(drawn)))
+
+    def ranked(
+        self, rows: NDArray[np.int64], request: Request, scores: Scores, outcome: Outcome, controls: Thresholds
+    ) -> None:
+        """Files decisions, and remembers the sends for the outbox."""
+        made = logbook.decisions(rows, request, scores, outcome, controls, self._names())
+        self._made.extend(made)
+        verdict = outcome.verdict
+        profile = self.population.table.rows["profile_offset"][rows]
+        for i in np.flatnonzero(verdict.sends).tolist():
+            c = int(verdict.candidate[i])
+            self._sends.append(
+                Send(
+                    decision=made[i].record,
+                    decision_key=made[i].key,
+                    user_key=made[i].user_key,
+                    at_us=made[i].at_us,
+                    profile_offset=int(profile[i]),
+                    candidate_offset=int(request.pool.offset[i, c]),
+                    candidate_log_us=int(request.pool.log_us[i, c]),
+                    candidate_expires_us=int(request.pool.expires_us[i, c]),
+                    count=int(request.pool.count[i, c]),
+                )
+            )
+
+    def evicted(self, candidates: CandidateRows, version: int) -> None:
+        """Files a drop for each candidate that a full pool gave up."""
+        n = len(candidates.row)
+        self._made.extend(
+            logbook.drops(
+                user_ids=[self.user_ids[r] for r in candidates.row.tolist()],
+                user=self.population.table.rows["user_key"][candidates.row],
+                at_us=candidates.log_us,
+                candidate=candidates.key,
+                kind=candidates.type.astype(np.int64),
+                code=np.full(n, REASON_CODE["pool_full"]),
+                number=np.full(n, 16.0),
+                limit=np.full(n, 16.0),
+                turn=np.zeros(n, dtype=np.int64),
+                control_version=version,
+                names=self._names(),
+            )
+        )
+
+    def conflicted(self, kind: str, keys: NDArray[np.uint64]) -> None:
+        """The log keeps one content per id, so the population never meets a conflict here."""
+
+    def priced(self, epoch: Epoch) -> None:
+        """Files the thresholds of the next epoch."""
+        self._epochs.append(epoch)
+
+    def _names(self) -> logbook.Names:
+        return logbook.Names(
+            self.user_ids,
+            self.registry.names,
+            self.settings.arms.names,
+            self._candidates,
+            self._scorer.version,
+            self.settings.engine.policy_version,
+        )
+
+    # --- save, and recover ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Saves the states and closes the store."""
+        with self.store.transaction():
+            self._save(self._committed_us)
+        self.store.close()
+
+    def _due_for_saving(self) -> bool:
+        engine = self.settings.engine
+        limit = max(engine.snapshot_min_inputs, engine.snapshot_inputs_per_user * len(self.user_ids))
+        return self._offset - self._saved_inputs >= limit
+
+    def _save(self, applied_us: int) -> None:
+        """Saves every state (a row's bytes) with the mark of what it includes; part of the open transaction."""
+        rows = self.population.table.rows
+        self.store.save_states((user_id, rows[i : i + 1].tobytes()) for i, user_id in enumerate(self.user_ids))
+        pending = next((offset for log_us, offset in self._waiting if log_us > applied_us), self._offset + 1)
+        meta = _Meta(
+            applied_us,
+            pending - 1,
+            self.registry.names,
+            self.population.frame.zones.names,
+            self.population.volume.to_bytes(),
+            [(effective, _arrays(prices)) for effective, prices in self.population.thresholds],
+        )
+        self.store.save_meta("states", msgspec.msgpack.encode(meta))
+        self._saved_inputs = self._offset
+
+    def _recover(self) -> None:
+        """Loads the saved states and replays what was committed after them, with the scores on record."""
+        saved = self.store.load_meta("states")
+        committed = int(self.store.load_meta("committed") or b"-1")
+        after = -1
+        if saved is not None:
+            after = self._load(msgspec.msgpack.decode(saved, type=_Meta))
+        for part in self._log_after(after):
+            self._enter(part)
+        if committed > self._committed_us:
+            self._replay(committed)
+        self._committed_us = committed
+        self._saved_inputs = after + 1
+
+    def _load(self, meta: _Meta) -> int:
+        """Brings the population to a saved state and returns the last offset that it includes."""
+        states = list(self.store.load_states())
+        self.user_ids = [user_id for user_id, _ in states]
+        population = self.population
+        population.table.load([blob for _, blob in states])
+        _rename_types(population.table.rows, meta.types, self.registry)
+        population.frame = Frame(self.settings, self.registry.columns(), Zones.of(meta.zones))
+        population.volume = VolumeState.from_bytes(meta.volume, self.settings)
+        population.thresholds = [(effective, _thresholds(stored)) for effective, stored in meta.thresholds]
+        population.applied_us = self._committed_us = meta.applied_us
+        rows = population.table.rows
+        held = np.arange(rows["c_offset"].shape[1]) < rows["c_len"][:, None]
+        offsets = rows["c_offset"][held].tolist()
+        for start in range(0, len(offsets), _READ_AT_ONCE):
+            for data in self.store.fetch(offsets[start : start + _READ_AT_ONCE]).values():
+                record = decode(data)
+                if isinstance(record, Candidate):
+                    self._candidates[candidate_key(record.candidate_id)] = record.candidate_id
+        population.refresh()
+        return meta.offset
+
+    def _log_after(self, offset: int) -> Iterator[list[tuple[int, int, Line]]]:
+        while part := self.store.read(offset, _READ_AT_ONCE):
+            offset = part[-1].offset
+            yield [(i.offset, i.log_ts_us, logged_line(i)) for i in part]
+
+    def _replay(self, until_us: int) -> None:
+        """Goes over what was decided once more; every decision must be the one on record."""
+        since = self._committed_us + 1
+        rows = list(self.store.decisions_between(since, until_us + 1))
+        records = [d for d in (decode(row.data) for row in rows) if isinstance(d, Decision)]
+        plans = [p for p in (decode(row.data) for row in self.store.plans_between(since, until_us + 1))
+                 if isinstance(p, SlotPlan)]  # fmt: skip
+        self.population.scorer = LoggedScorer(records, plans, self._scorer.version)
+        self.population.run(until_us, self)
+        self.population.scorer = self._scorer
+        again = {d.key for d in self._made}
+        known = {row.decision_key for row in rows}
+        if again != known:
+            raise ReplayMismatch(
+                f"recovery made {len(again - known)} decisions that are not on record and missed "
+                f"{len(known - again)}; the settings or event types are not those of the stopped run"
+            )
+        while self._waiting and self._waiting[0][0] <= until_us:
+            self._waiting.popleft()
+        self._forget(self._made)
+        self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
+
+
+def _code(record: Input) -> int:
+    return KIND_CODE[type(record)]
+
+
+def _conflict(line: Line) -> str:
+    return (
+        f"got a {type(line.record).__name__.lower()} whose id is known with other content, expected a new id or "
+        "the same content; what was accepted first stands"
+    )
+
+
+def _control_row(epoch: Epoch) -> ControlRow:
+    """The control log keeps the thresholds with the counts that they came from."""
+    prices = epoch.thresholds
+    value = {
+        "threshold": prices.mid.ravel().tolist(),
+        "low": prices.low.ravel().tolist(),
+        "high": prices.high.ravel().tolist(),
+        "target_day": epoch.target_day.ravel().tolist(),
+        "actual": epoch.actual.ravel().tolist(),
+        "saturated": epoch.saturated.ravel().tolist(),
+        "shape": list(prices.mid.shape),
+    }
+    control = Control(version=prices.version, effective_at=from_us(epoch.effective_us), key="thresholds", value=value)
+    return ControlRow(prices.version, epoch.effective_us, "thresholds", encode(control))
+
+
+def _arrays(prices: Thresholds) -> _Arrays:
+    return _Arrays(prices.mid.shape, prices.mid.tobytes(), prices.low.tobytes(), prices.high.tobytes(), prices.version)
+
+
+def _thresholds(stored: _Arrays) -> Thresholds:
+    mid, low, high = (
+        np.frombuffer(data).reshape(stored.shape).copy() for data in (stored.mid, stored.low, stored.high)
+    )
+    return Thresholds(mid, low, high, killed=False, version=stored.version)
+
+
+def _rename_types(rows: NDArray[Any], names: tuple[str, ...], registry: Registry) -> None:
+    """States name types by their place in the registry; a registry that grew or lost a type moves them.
+
+    Raises:
+        StoreError: a type that open candidates have is not declared any more.
+    """
+    if names == registry.names:
+        return
+    used = set(np.unique(rows["c_type"][np.arange(rows["c_type"].shape[1]) < rows["c_len"][:, None]]).tolist())
+    used |= set(np.unique(rows["s_type"][np.arange(rows["s_type"].shape[1]) < rows["s_len"][:, None]]).tolist())
+    gone = [names[i] for i in used if names[i] not in registry.names]
+    if gone:
+        raise StoreError(
+            f"the store has candidates or sends of the types {gone}, which no event-type file declares; "
+            "put the files back until their candidates have expired"
+        )
+    to = np.array([registry.names.index(name) if name in registry.names else 0 for name in names])
+    rows["c_type"], rows["s_type"] = to[rows["c_type"]], to[rows["s_type"]]
+    before, after = rows["type_opt_out"].copy(), np.zeros(len(rows), dtype=np.uint64)
+    for i, name in enumerate(names):
+        if name in registry.names:
+            bit = (before >> np.uint64(i)) & np.uint64(1)
+            after |= bit << np.uint64(registry.names.index(name))
+    rows["type_opt_out"] = after

@@ -1,0 +1,269 @@
+"""The edge of the engine: records are checked once, stamped, and turned into log lines and columns.
+
+One bad record is refused with its reason and takes no good one with it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Final, assert_never
+
+import msgspec
+import numpy as np
+
+from tactful import draws
+from tactful.clock import to_us
+from tactful.errors import InvalidRecord, TactfulError, UnknownTimeZone
+from tactful.events.records import (
+    CHANNELS,
+    KINDS,
+    BudgetAssignment,
+    Cancel,
+    Candidate,
+    Catalogue,
+    Control,
+    Decision,
+    Engagement,
+    Input,
+    SlotPlan,
+    Suppression,
+    User,
+    UserInput,
+    decode,
+    encode,
+)
+from tactful.events.registry import Registry
+from tactful.features.context import Zones
+from tactful.features.history import EngagementRows
+from tactful.features.pool import CandidateRows
+from tactful.stores.protocols import LoggedInput
+
+KIND_CODE: Final[dict[type, int]] = {
+    User: 0,
+    Candidate: 1,
+    Engagement: 2,
+    Cancel: 3,
+    BudgetAssignment: 4,
+    Suppression: 5,
+    Control: 6,
+    Catalogue: 7,
+}
+_KIND_OF: Final = {kind: code for code, kind in enumerate(KINDS)}
+_CHANNEL_OF: Final[dict[str | None, int]] = {channel: code for code, channel in enumerate(CHANNELS)} | {None: -1}
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """One record that was not accepted: its position in what was submitted, and why."""
+
+    position: int
+    reason: str
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of submitted records; accepted ones are durable."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One checked record on its way to the log; user id "" and key 0 for what concerns everybody."""
+
+    position: int
+    record: Input
+    user_id: str
+    user_key: int
+    dedupe_key: int
+    content: int
+    data: bytes
+
+
+def check(records: Iterable[Input], registry: Registry) -> tuple[list[Line], list[Rejection]]:
+    """Returns the records that may be accepted, and the refused ones with what was got and expected."""
+    lines: list[Line] = []
+    refused: list[Rejection] = []
+    for position, record in enumerate(records):
+        try:
+            lines.append(_line(position, record, registry))
+        except TactfulError as error:
+            refused.append(Rejection(position, str(error)))
+        except (TypeError, msgspec.MsgspecError) as error:
+            refused.append(Rejection(position, f"got a record that cannot be stored ({error}); see events/records.py"))
+    return lines, refused
+
+
+def _line(position: int, record: Input, registry: Registry) -> Line:
+    match record:
+        case Engagement():
+            if not isfinite(record.value):
+                raise InvalidRecord(
+                    f"engagement {record.engagement_id}: value is {record.value}, expected a finite number; "
+                    "leave it out where it is not known"
+                )
+            _instant(record.at)
+            name = "engagement:" + record.engagement_id
+        case Candidate():
+            registry.validate(record)
+            _instant(record.created_at)
+            name = "candidate:" + record.candidate_id
+        case User():
+            _user(record)
+            name = ""
+        case Cancel():
+            _instant(record.at)
+            if bool(record.candidate_id) == bool(record.cancel_key):
+                raise InvalidRecord(
+                    f"cancel {record.cancel_id}: got candidate_id {record.candidate_id!r} and cancel_key "
+                    f"{record.cancel_key!r}, expected exactly one of them"
+                )
+            name = "cancel-input:" + record.cancel_id
+        case BudgetAssignment():
+            _instant(record.at)
+            name = "budget:" + record.assignment_id
+        case Suppression():
+            _instant(record.at)
+            name = "suppression:" + record.suppression_id
+        case Control():
+            _instant(record.effective_at)
+            name = f"control:{record.version}:{record.key}"
+        case Catalogue():
+            _instant(record.at)
+            name = "catalogue:" + record.version
+        case _:
+            raise InvalidRecord(f"got {type(record).__name__}, expected one of the input records of events/records.py")
+    data = encode(record)
+    user = "" if isinstance(record, Control | Catalogue) else record.user_id
+    return Line(
+        position, record, user, draws.key(user) if user else 0, draws.key(name) if name else 0, draws.key(data), data
+    )
+
+
+def logged_line(logged: LoggedInput) -> Line:
+    """Returns the line of an input that rests in the log."""
+    record = decode(logged.data)
+    if isinstance(record, Decision | SlotPlan):
+        raise InvalidRecord(f"the input log holds a {type(record).__name__} at offset {logged.offset}")
+    user = "" if isinstance(record, Control | Catalogue) else record.user_id
+    return Line(0, record, user, logged.user_key, logged.dedupe_key, logged.content_hash, logged.data)
+
+
+def _instant(at: Any) -> None:
+    if at.tzinfo is None:
+        to_us(at)
+
+
+def _user(user: User) -> None:
+    try:
+        _known_zone(user.timezone)
+    except UnknownTimeZone as error:
+        raise UnknownTimeZone(f"user {user.user_id}: {error}") from None
+    for name, value in user.attributes.items():
+        if isinstance(value, float) and not isfinite(value):
+            raise InvalidRecord(f"user {user.user_id}: attribute {name} is {value}, expected a finite number or text")
+    if user.signup_at is not None:
+        _instant(user.signup_at)
+
+
+@lru_cache(maxsize=1024)
+def _known_zone(name: str) -> None:
+    Zones.of((name,))
+
+
+@dataclass
+class Batch:
+    """Accepted inputs as columns, in log order: engagements and candidates as arrays, the rest as records.
+
+    `rest` holds (log_us, row, content hash, offset, record) of users, cancels, budgets and suppressions.
+    """
+
+    engagements: EngagementRows
+    candidates: CandidateRows
+    candidate_ids: list[str]
+    rest: list[tuple[int, int, int, int, UserInput]] = field(default_factory=list)
+
+
+Accepted = tuple[int, int, int, Line]
+"""(offset, log_us, row, line)."""
+
+
+def columns(accepted: Sequence[Accepted], registry: Registry) -> Batch:
+    """Returns the columns of accepted per-user inputs."""
+    acts: list[tuple[Any, ...]] = []
+    told: list[tuple[Any, ...]] = []
+    ids: list[str] = []
+    rest: list[tuple[int, int, int, int, UserInput]] = []
+    for offset, log_us, row, line in accepted:
+        record = line.record
+        if isinstance(record, Engagement):
+            channel = _CHANNEL_OF[record.channel]
+            at = min(to_us(record.at), log_us)
+            acts.append(
+                (row, at, line.dedupe_key, log_us, line.content, _KIND_OF[record.kind], channel, record.category)
+            )
+        elif isinstance(record, Candidate):
+            told.append((row, line.dedupe_key, offset, log_us, line.content, *_candidate(record, log_us, registry)))
+            ids.append(record.candidate_id)
+        elif isinstance(record, User | Cancel | BudgetAssignment | Suppression):
+            rest.append((log_us, row, line.content, offset, record))
+        elif isinstance(record, Control | Catalogue):
+            continue
+        else:
+            assert_never(record)
+    return Batch(_engagement_rows(acts), _candidate_rows(told), ids, rest)
+
+
+def _candidate(record: Candidate, log_us: int, registry: Registry) -> tuple[Any, ...]:
+    types = registry.columns()
+    kind = registry.index(record.type)
+    created = min(to_us(record.created_at), log_us)
+    expires = to_us(record.expires_at) if record.expires_at else created + int(types.lifetime_us[kind])
+    if types.wake_now[kind]:
+        wake = log_us
+    else:
+        wait = int(types.max_wait_us[kind])
+        wake = log_us + wait if wait > 0 else 0
+    best = max(record.items, key=lambda item: item.quality, default=None)
+    return (
+        kind,
+        created,
+        expires,
+        wake,
+        draws.key("group:" + record.group_key) if record.group_key else 0,
+        draws.key("cancel:" + record.cancel_key) if record.cancel_key else 0,
+        best.category if best else -1,
+        best.quality if best else 0.5,
+        types.priority[kind],
+    )
+
+
+def _engagement_rows(acts: list[tuple[Any, ...]]) -> EngagementRows:
+    if not acts:
+        acts_t: tuple[Any, ...] = ((),) * 8
+    else:
+        acts_t = tuple(zip(*acts, strict=True))
+    kinds = (np.int64, np.int64, np.uint64, np.int64, np.uint64, np.int8, np.int8, np.int32)
+    return EngagementRows(*(np.array(c, dtype=k) for c, k in zip(acts_t, kinds, strict=True)))
+
+
+def _candidate_rows(told: list[tuple[Any, ...]]) -> CandidateRows:
+    told_t: tuple[Any, ...] = tuple(zip(*told, strict=True)) if told else ((),) * 14
+    kinds = (
+        np.int64, np.uint64, np.int64, np.int64, np.uint64, np.int16, np.int64, np.int64, np.int64, np.uint64,
+        np.uint64, np.int32, np.float32, np.float32,
+    )  # fmt: skip
+    return CandidateRows(*(np.array(c, dtype=k) for c, k in zip(told_t, kinds, strict=True)))
+
+
+def candidate_key(candidate_id: str) -> int:
+    """Returns the key by which pools and cancels know a candidate."""
+    return draws.key("candidate:" + candidate_id)
+
+
+def cancel_keys(record: Cancel) -> tuple[int, bool]:
+    """Returns the key that a cancel names, and whether it is a group's."""
+    if record.cancel_key:
+        return draws.key("cancel:" + record.cancel_key), True
+    return candidate_key(record.candidate_id), False

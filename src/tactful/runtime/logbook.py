@@ -1,0 +1,256 @@
+"""Turns what was decided for many users into records: decisions, drops, plans, and messages for the outbox."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Int, UInt64
+from numpy.typing import NDArray
+
+from tactful import draws
+from tactful.clock import from_us
+from tactful.decision.decide import REASONS, Verdict
+from tactful.decision.policy.explore import BUCKETS
+from tactful.decision.policy.utility import HEADS
+from tactful.decision.request import Request, Scores, Thresholds
+from tactful.events.records import CHANNELS, Action, Decision, Option, Reason, SlotPlan
+from tactful.features.segments import SEGMENTS
+from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
+
+NameOf = Callable[[int], str]
+"""Candidate key -> candidate id."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """Texts that arrays refer to by number."""
+
+    user_ids: list[str]
+    types: tuple[str, ...]
+    arms: tuple[str, ...]
+    candidates: Mapping[int, str]
+    model_version: str
+    policy_version: str
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A decision with the keys that the store files it under."""
+
+    key: int
+    user_key: int
+    at_us: int
+    record: Decision
+
+
+def decision_keys(
+    user: UInt64[np.ndarray, " n"],
+    at_us: Int[np.ndarray, " n"],
+    candidate: UInt64[np.ndarray, " n"],
+    channel: Int[np.ndarray, " n"],
+) -> UInt64[np.ndarray, " n"]:
+    """Returns the key of each decision: a hash of (user, instant, candidate, channel)."""
+    option = draws.bits(0, candidate, channel, "decision option")
+    return draws.bits(0, user ^ option, at_us, "decision")
+
+
+def decision_id(key: int) -> str:
+    """Returns the id of a decision's key, 16 hex digits."""
+    return f"{key:016x}"
+
+
+_HOLD: Final = -1
+_DROP: Final = -2
+
+
+def decisions(
+    rows: Int[np.ndarray, " n"],
+    request: Request,
+    scores: Scores,
+    outcome: Outcome,
+    controls: Thresholds,
+    names: Names,
+) -> list[Logged]:
+    """Returns one decision per rank job, and one drop for each candidate that was closed without being told."""
+    verdict, person, pool = outcome.verdict, request.person, request.pool
+    here = np.arange(request.n)
+    candidate = np.where(verdict.candidate >= 0, pool.key[here, verdict.candidate], 0).astype(np.uint64)
+    channel = np.where(verdict.sends, verdict.channel, _HOLD)
+    keys = decision_keys(person.key, person.now_us, candidate, channel).tolist()
+    options = _options(verdict, scores, pool.key, names)
+    user, at_us, instants = person.key.tolist(), person.now_us.tolist(), [from_us(t) for t in person.now_us.tolist()]
+    sends, best, where = verdict.sends.tolist(), verdict.candidate.tolist(), verdict.channel.tolist()
+    worth, price, p = verdict.utility.tolist(), verdict.threshold.tolist(), verdict.probability.tolist()
+    kind = np.where(verdict.candidate >= 0, pool.type[here, verdict.candidate], -1).tolist()
+    heads = scores.values[here, verdict.candidate, verdict.channel].tolist()
+    bucket, bucket_p = person.bucket.tolist(), person.bucket_probability.tolist()
+    segment, arm, turn = person.segment.tolist(), person.arm.tolist(), person.turn.tolist()
+    slot, slot_p, left = outcome.slot.tolist(), outcome.slot_probability.tolist(), outcome.budget_left.tolist()
+    features = _features(request, scores, verdict)
+    reasons = _reasons(verdict)
+    ids, row = names.candidates, rows.tolist()
+    chosen = candidate.tolist()
+    made = []
+    for i in range(request.n):
+        some = best[i] >= 0
+        action: Action = "send" if sends[i] else "hold"
+        record = Decision(
+            decision_id=decision_id(keys[i]),
+            user_id=names.user_ids[row[i]],
+            at=instants[i],
+            action=action,
+            channel=CHANNELS[where[i]] if some else None,
+            candidate_id=ids[chosen[i]] if some else None,
+            type=names.types[kind[i]] if some else None,
+            reasons=reasons[i],
+            heads=HEADS,
+            scores=tuple(heads[i]) if some else (),
+            utility=worth[i] if some else None,
+            threshold=price[i] if some else None,
+            feasible=options[i],
+            bucket=BUCKETS[bucket[i]],
+            bucket_probability=bucket_p[i],
+            action_probability=p[i],
+            slot_probability=slot_p[i],
+            arm=names.arms[arm[i]],
+            segment=SEGMENTS[segment[i]],
+            slot=slot[i],
+            turn=turn[i],
+            budget_left=left[i],
+            features=features[i],
+            model_version=names.model_version,
+            policy_version=names.policy_version,
+            control_version=controls.version,
+        )
+        made.append(Logged(keys[i], user[i], at_us[i], record))
+    made.extend(_drops(rows, request, verdict, controls, names))
+    return made
+
+
+def _drops(
+    rows: NDArray[np.int64], request: Request, verdict: Verdict, controls: Thresholds, names: Names
+) -> list[Logged]:
+    i, c = np.nonzero(verdict.drop_code)
+    if not len(i):
+        return []
+    person, pool = request.person, request.pool
+    return drops(
+        user_ids=[names.user_ids[r] for r in rows[i].tolist()],
+        user=person.key[i],
+        at_us=person.now_us[i],
+        candidate=pool.key[i, c],
+        kind=pool.type[i, c],
+        code=verdict.drop_code[i, c],
+        number=verdict.drop_number[i, c],
+        limit=verdict.drop_limit[i, c],
+        turn=person.turn[i],
+        control_version=controls.version,
+        names=names,
+    )
+
+
+def drops(
+    *,
+    user_ids: list[str],
+    user: NDArray[np.uint64],
+    at_us: NDArray[np.int64],
+    candidate: NDArray[np.uint64],
+    kind: NDArray[np.int64],
+    code: NDArray[np.int64],
+    number: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    turn: NDArray[np.int64],
+    control_version: int,
+    names: Names,
+) -> list[Logged]:
+    """Returns drop decisions, one for each candidate closed without being told."""
+    keys = decision_keys(user, at_us, candidate, np.full(len(user), _DROP))
+    made = []
+    for j, key in enumerate(keys.tolist()):
+        at = int(at_us[j])
+        record = Decision(
+            decision_id=decision_id(key),
+            user_id=user_ids[j],
+            at=from_us(at),
+            action="drop",
+            candidate_id=names.candidates[int(candidate[j])],
+            type=names.types[int(kind[j])],
+            reasons=(Reason(REASONS[int(code[j])], float(number[j]), float(limit[j])),),
+            turn=int(turn[j]),
+            policy_version=names.policy_version,
+            control_version=control_version,
+        )
+        made.append(Logged(key, int(user[j]), at, record))
+    return made
+
+
+def _options(verdict: Verdict, scores: Scores, key: NDArray[np.uint64], names: Names) -> list[tuple[Option, ...]]:
+    """The feasible set of every job, in pool order."""
+    i, c, h = np.nonzero(verdict.feasible)
+    flat = [
+        Option(names.candidates[k], CHANNELS[channel], tuple(s), u, t)
+        for k, channel, s, u, t in zip(
+            key[i, c].tolist(),
+            h.tolist(),
+            scores.values[i, c, h].tolist(),
+            verdict.utilities[i, c, h].tolist(),
+            verdict.thresholds[i, h].tolist(),
+            strict=True,
+        )
+    ]
+    ends = np.searchsorted(i, np.arange(len(key) + 1)).tolist()
+    return [tuple(flat[a:b]) for a, b in pairwise(ends)]
+
+
+def _reasons(verdict: Verdict) -> list[tuple[Reason, ...]]:
+    return [
+        tuple(Reason(REASONS[code], a, b) for code, a, b in zip(codes, numbers, limits, strict=True) if code)
+        for codes, numbers, limits in zip(
+            verdict.reason_code.tolist(), verdict.reason_number.tolist(), verdict.reason_limit.tolist(), strict=True
+        )
+    ]
+
+
+def _features(request: Request, scores: Scores, verdict: Verdict) -> list[dict[str, float]]:
+    """What the decision read, frozen: later training joins these, never a second computation."""
+    person, pool = request.person, request.pool
+    here = np.arange(request.n)
+    columns: dict[str, list[Any]] = {
+        "p_organic": person.p_organic.tolist(),
+        "mean_unsubscribe": scores.mean_unsubscribe.tolist(),
+        "match": pool.match[here, verdict.candidate].astype(np.float64).tolist(),
+        "recency": pool.recency[here, verdict.candidate].astype(np.float64).tolist(),
+        "sent_7d": person.sent_7d.astype(np.float64).tolist(),
+        "active_today": person.active_today.astype(np.float64).tolist(),
+        "k": person.k.astype(np.float64).tolist(),
+        "volume_slice": person.volume_slice.astype(np.float64).tolist(),
+    }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def plans(
+    rows: Int[np.ndarray, " n"], request: PlanRequest, p: NDArray[np.float64], plan: DayPlan, names: Names
+) -> list[SlotPlan]:
+    """Returns the plan of each user's local day."""
+    jobs, sends = plan.jobs.tolist(), plan.sends.tolist()
+    probs, inclusion = p.tolist(), plan.inclusion.tolist()
+    sampled, quota, day = plan.sampled.tolist(), request.quota.tolist(), request.day.tolist()
+    segment, at = request.segment.tolist(), request.now_us.tolist()
+    return [
+        SlotPlan(
+            user_id=names.user_ids[row],
+            at=from_us(at[i]),
+            day=day[i],
+            quota=quota[i],
+            slot_probs=tuple(probs[i]),
+            jobs=tuple(s for s, j in enumerate(jobs[i]) if j),
+            sends=tuple(sends[i]),
+            inclusion=tuple(inclusion[i]),
+            randomised=sampled[i],
+            segment=SEGMENTS[segment[i]],
+            model_version=names.model_version,
+        )
+        for i, row in enumerate(rows.tolist())
+    ]

@@ -1,0 +1,314 @@
+"""Everybody's state in memory, and the order of events: inputs up to a timer, the timer, and so on.
+
+Users are independent between two control epochs, so all timers that are due are fired in rounds of one padded call,
+each at its own instant: a timer at T sees exactly the inputs stamped at or before T, and the controls in force at T.
+What happens is told to a `Listener`; nothing is stored here. The embedded engine and the simulator's closed loop
+both run on this.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, Final, Protocol
+
+import numpy as np
+from jaxtyping import Int
+from numpy.typing import NDArray
+
+from tactful.clock import to_us
+from tactful.decision.request import Request, Scores, Thresholds
+from tactful.events.records import CHANNELS, BudgetAssignment, Cancel, Suppression, User, UserInput
+from tactful.events.registry import Registry
+from tactful.experiments.assign import Layer, assign
+from tactful.features import history, pool
+from tactful.features.context import Zones
+from tactful.features.history import N_CHANNELS, NEVER, EngagementRows, UserTable, take
+from tactful.features.pool import CandidateRows
+from tactful.features.segments import SEGMENTS
+from tactful.runtime import steps
+from tactful.runtime.control import EPOCH_US, Epoch, VolumeState
+from tactful.runtime.intake import Batch, cancel_keys, columns
+from tactful.runtime.scoring import Scorer
+from tactful.runtime.settings import Settings
+from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
+
+FIRE_AT_ONCE: Final = 8192
+"""Rank jobs per call: large enough to forget the cost of a call, small enough that scores fit in cache."""
+
+
+class Listener(Protocol):
+    """Is told of everything that happens, in batches; rows are positions in the user table."""
+
+    def planned(self, rows: NDArray[np.int64], request: PlanRequest, p: NDArray[np.float64], plan: DayPlan) -> None:
+        """Daily plans were made."""
+        ...
+
+    def ranked(
+        self, rows: NDArray[np.int64], request: Request, scores: Scores, outcome: Outcome, controls: Thresholds
+    ) -> None:
+        """Rank jobs were concluded."""
+        ...
+
+    def evicted(self, candidates: CandidateRows, version: int) -> None:
+        """Pools were full and these candidates gave way; `version` is the control in force."""
+        ...
+
+    def conflicted(self, kind: str, keys: NDArray[np.uint64]) -> None:
+        """Inputs with a known id and other content lost against the smaller one."""
+        ...
+
+    def priced(self, epoch: Epoch) -> None:
+        """An epoch was closed and new thresholds written."""
+        ...
+
+
+@dataclass
+class _Pending:
+    """Inputs that were accepted and not yet applied, in log order."""
+
+    engagements: EngagementRows
+    candidates: CandidateRows
+    rest: list[tuple[int, int, int, int, UserInput]]
+
+
+class Population:
+    """All users of one app between their inputs and their timers."""
+
+    def __init__(self, settings: Settings, registry: Registry, scorer: Scorer, zones: Zones | None = None) -> None:
+        self._registry = registry
+        self.table = UserTable()
+        self.volume = VolumeState(settings)
+        self.scorer = scorer
+        self.frame = Frame(settings, registry.columns(), zones or Zones.of(("UTC",)))
+        self._type_bit = {name: 1 << i for i, name in enumerate(registry.names)}
+        self._layer = Layer("arm", settings.arms.names, settings.arms.shares)
+        self.killed: list[tuple[int, bool]] = []
+        self.thresholds: list[tuple[int, Thresholds]] = []
+        self.applied_us = -1
+        self._pending: list[_Pending] = []
+        self._due: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._plans: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        self._arms: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+
+    def offer(self, batch: Batch) -> None:
+        """Takes accepted inputs; they are applied when time reaches them."""
+        self._pending.append(_Pending(batch.engagements, batch.candidates, batch.rest))
+
+    def refresh(self) -> None:
+        """Recomputes what is derived from the rows: after loading a snapshot."""
+        self._grow()
+        self._touch(np.arange(len(self.table)))
+
+    def controls_at(self, at_us: int) -> Thresholds:
+        """Returns the controls in force at an instant."""
+        killed = False
+        for effective, value in self.killed:
+            if effective <= at_us:
+                killed = value
+        found = _unpriced(len(self.frame.settings.arms.names))
+        for effective, prices in self.thresholds:
+            if effective <= at_us:
+                found = prices
+        return Thresholds(found.mid, found.low, found.high, killed, found.version)
+
+    def run(self, until_us: int, listener: Listener) -> None:
+        """Applies every input and fires every timer up to and including `until_us`, epoch by epoch."""
+        start = self._first_us()
+        if self.applied_us < 0:
+            self.applied_us = min(start, until_us) - 1
+        while self.applied_us < until_us:
+            boundary = (self.applied_us // EPOCH_US + 1) * EPOCH_US
+            cuts = [c for c, _ in self.killed if self.applied_us + 1 < c <= until_us]
+            end = min([until_us, boundary - 1, *(c - 1 for c in cuts)])
+            self._window(end, listener)
+            self.applied_us = end
+            if end == boundary - 1 and len(self.table):
+                epoch = self.volume.close_epoch(boundary)
+                self.thresholds = [*self.thresholds[-2:], (epoch.effective_us, epoch.thresholds)]
+                listener.priced(epoch)
+
+    def _first_us(self) -> int:
+        firsts = [int(c.log_us[0]) for p in self._pending for c in (p.engagements, p.candidates) if len(c.row)]
+        firsts += [p.rest[0][0] for p in self._pending if p.rest]
+        return min(firsts, default=NEVER)
+
+    def _window(self, end: int, listener: Listener) -> None:
+        """Rounds within one epoch: apply inputs up to each user's next timer, fire what is due, repeat."""
+        waiting = self._take_pending(end)
+        self._grow()
+        controls = self.controls_at(end)
+        while True:
+            limit = np.minimum(self._due, end)
+            np.minimum.at(limit, *self._breaks(waiting))
+            applied = self._apply(waiting, limit, listener, controls.version)
+            first = _first_per_row(waiting, len(self.table))
+            due = np.flatnonzero((self._due <= end) & (self._due < first))
+            if len(due):
+                self._fire(due, controls, listener)
+            elif not applied:
+                break
+
+    def _take_pending(self, end: int) -> _Pending:
+        """Removes and returns the pending inputs up to `end`."""
+        now: list[_Pending] = []
+        later: list[_Pending] = []
+        for part in self._pending:
+            e, c = part.engagements.log_us <= end, part.candidates.log_us <= end
+            soon = [r for r in part.rest if r[0] <= end]
+            now.append(_Pending(take(part.engagements, e), take(part.candidates, c), soon))
+            if not (e.all() and c.all() and len(soon) == len(part.rest)):
+                rest = [r for r in part.rest if r[0] > end]
+                later.append(_Pending(take(part.engagements, ~e), take(part.candidates, ~c), rest))
+        self._pending = later
+        if not now:
+            nothing = columns((), self._registry)
+            return _Pending(nothing.engagements, nothing.candidates, [])
+        return _Pending(
+            _joined([p.engagements for p in now]),
+            _joined([p.candidates for p in now]),
+            [r for p in now for r in p.rest],
+        )
+
+    def _breaks(self, waiting: _Pending) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Inputs that make a timer at their own instant: candidates that wake, and profiles."""
+        wakes = waiting.candidates.wake_us == waiting.candidates.log_us
+        users = [(row, log) for log, row, _, _, record in waiting.rest if isinstance(record, User)]
+        rows = np.concatenate([waiting.candidates.row[wakes], np.array([r for r, _ in users], dtype=np.int64)])
+        logs = np.concatenate([waiting.candidates.log_us[wakes], np.array([t for _, t in users], dtype=np.int64)])
+        return rows, logs
+
+    def _apply(self, waiting: _Pending, limit: NDArray[np.int64], listener: Listener, version: int) -> bool:
+        """Folds every waiting input up to its user's limit; returns whether there was one."""
+        rows = self.table.rows
+        acts = waiting.engagements.log_us <= limit[waiting.engagements.row]
+        told = waiting.candidates.log_us <= limit[waiting.candidates.row]
+        rest = [r for r in waiting.rest if r[0] <= limit[r[1]]]
+        if not (acts.any() or told.any() or rest):
+            return False
+        engagements: EngagementRows = take(waiting.engagements, acts)
+        candidates: CandidateRows = take(waiting.candidates, told)
+        waiting.engagements = take(waiting.engagements, ~acts)
+        waiting.candidates = take(waiting.candidates, ~told)
+        waiting.rest = [r for r in waiting.rest if r[0] > limit[r[1]]]
+
+        status = history.observe(rows, engagements)
+        if (status >= history.CONFLICT_LOST).any():
+            listener.conflicted("engagement", engagements.key[status >= history.CONFLICT_LOST])
+        status, evicted = pool.admit(rows, candidates)
+        lost = (status == history.CONFLICT_LOST) | (status == history.CONFLICT_WON)
+        if lost.any():
+            listener.conflicted("candidate", candidates.key[lost])
+        if len(evicted.row):
+            listener.evicted(evicted, version)
+        for log_us, row, content, offset, record in rest:
+            self._apply_record(rows, log_us, row, content, offset, record)
+        touched = np.concatenate([engagements.row, candidates.row, np.array([r[1] for r in rest], dtype=np.int64)])
+        self._touch(np.unique(touched))
+        return True
+
+    def _apply_record(
+        self, rows: NDArray[Any], log_us: int, row: int, content: int, offset: int, record: UserInput
+    ) -> None:
+        one = rows[row : row + 1]
+        here, at = np.array([row]), np.array([log_us])
+        if isinstance(record, User):
+            self._profile(one, log_us, content, offset, record)
+        elif isinstance(record, Cancel):
+            key, _ = cancel_keys(record)
+            pool.cancel(rows, here, np.array([key], dtype=np.uint64), at)
+        elif isinstance(record, BudgetAssignment):
+            if (log_us, content) > (int(one["k_log"][0]), int(one["k_hash"][0])):
+                one["k"], one["k_log"], one["k_hash"] = record.k, log_us, content
+        elif isinstance(record, Suppression):
+            channels = [CHANNELS.index(record.channel)] if record.channel else list(range(N_CHANNELS))
+            for channel in channels:
+                history.suppress(rows, here, np.array([channel]), at, lifted=record.lifted)
+
+    def _profile(self, one: NDArray[Any], log_us: int, content: int, offset: int, user: User) -> None:
+        """The last profile by (log time, content) wins; the day is planned anew at its instant."""
+        if (log_us, content) <= (int(one["profile_log"][0]), int(one["profile_hash"][0])):
+            return
+        zones = self.frame.zones.with_zone(user.timezone)
+        if zones is not self.frame.zones:
+            self.frame = Frame(self.frame.settings, self.frame.types, zones)
+        one["profile_log"], one["profile_hash"], one["profile_offset"] = log_us, content, offset
+        one["zone"] = zones.index(user.timezone)
+        quiet = user.quiet_hours
+        one["quiet_start"], one["quiet_end"] = (quiet.start_minute, quiet.end_minute) if quiet else (-1, -1)
+        one["addresses"] = _mask(user.addresses)
+        one["opt_in"] = _mask(user.opt_in)
+        one["type_opt_out"] = sum(self._type_bit.get(t, 0) for t in set(user.type_opt_out))
+        if user.signup_at is not None:
+            one["signup"] = to_us(user.signup_at)
+        one["next_plan"] = min(int(one["next_plan"][0]), log_us)
+
+    def _fire(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
+        for chunk in np.array_split(rows, -(-len(rows) // FIRE_AT_ONCE)):
+            plans = self._plans[chunk]
+            if plans.any():
+                self._plan(chunk[plans], listener)
+            if not plans.all():
+                self._rank(chunk[~plans], controls, listener)
+        self._touch(rows)
+
+    def _plan(self, rows: NDArray[np.int64], listener: Listener) -> None:
+        state, now = self.table.rows[rows], self._due[rows]
+        request = steps.plan_request(state, now, self.frame)
+        p = self.scorer.slots(state["user_key"], request)
+        after, plan = steps.plan_day(state, request, p, self.frame)
+        self.table.rows[rows] = after
+        reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.int64)
+        self.volume.plans(request, plan, self._arms[rows], reach)
+        listener.planned(rows, request, p, plan)
+
+    def _rank(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
+        state, now = self.table.rows[rows], self._due[rows]
+        request = steps.rank_request(state, now, self._arms[rows], self.frame)
+        scores = self.scorer.scores(request)
+        after, outcome = steps.conclude(state, request, scores, controls, self.frame)
+        self.table.rows[rows] = after
+        self.volume.decisions(request, outcome.verdict, state["feasible_jobs"].astype(np.int64))
+        listener.ranked(rows, request, scores, outcome, controls)
+
+    def _touch(self, rows: Int[np.ndarray, " n"]) -> None:
+        """Derives the next timer of rows that changed."""
+        if len(rows):
+            self._due[rows], self._plans[rows] = steps.next_timer(self.table.rows[rows])
+
+    def _grow(self) -> None:
+        known, total = len(self._due), len(self.table)
+        if total == known:
+            return
+        fresh = np.arange(known, total)
+        self._due = np.concatenate([self._due, np.full(total - known, NEVER)])
+        self._plans = np.concatenate([self._plans, np.zeros(total - known, dtype=np.bool_)])
+        arm = assign(self._layer, self.table.rows["user_key"][fresh], self.frame.settings.seed)
+        self._arms = np.concatenate([self._arms, np.maximum(arm, 0)])
+        self._touch(fresh)
+
+
+def _first_per_row(waiting: _Pending, n: int) -> NDArray[np.int64]:
+    """The instant of each user's first waiting input."""
+    first = np.full(n, NEVER)
+    np.minimum.at(first, waiting.engagements.row, waiting.engagements.log_us)
+    np.minimum.at(first, waiting.candidates.row, waiting.candidates.log_us)
+    for log_us, row, *_ in waiting.rest:
+        first[row] = min(int(first[row]), log_us)
+    return first
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Columns of several batches as one."""
+    if len(parts) == 1:
+        return parts[0]
+    kind = type(parts[0])
+    return kind(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(kind)})
+
+
+def _mask(channels: Iterable[str]) -> int:
+    return sum(1 << CHANNELS.index(channel) for channel in CHANNELS if channel in set(channels))
+
+
+def _unpriced(arms: int) -> Thresholds:
+    """Before the first epoch nothing is known: whatever has a positive utility may go, within budgets and caps."""
+    zero = np.zeros((arms, len(SEGMENTS), N_CHANNELS))
+    return Thresholds(zero, zero, zero, killed=False, version=0)

@@ -1,0 +1,90 @@
+"""One TOML file, parsed into frozen structs, one small section a room; every default is stated with its reason."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from tactful.decision.policy.explore import Exploration
+from tactful.decision.rules import Rules
+from tactful.errors import InvalidSettings
+
+
+class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much is sent in all.
+
+    Attributes:
+        per_user_per_week: the target volume K as messages a user and week; 3, a little under one every second day.
+        headroom: budgets are allocated at K·(1 + h), so that a rank job may say no; 0.3 as in the design.
+        burst: tokens that may pile up in a user's bucket; 2, so that a held day is not lost and an outage is
+            not made up for all at once.
+    """
+
+    per_user_per_week: Annotated[float, msgspec.Meta(ge=0.0, le=50.0)] = 3.0
+    headroom: Annotated[float, msgspec.Meta(ge=0.0, le=5.0)] = 0.3
+    burst: Annotated[float, msgspec.Meta(ge=1.0, le=14.0)] = 2.0
+
+
+class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When rank jobs run.
+
+    Attributes:
+        jobs_per_send: rank jobs a day per planned send, at least `min_jobs`: three, so that a job may say no.
+        min_jobs: rank jobs on any day.
+        half_life_days: after so many days a session weighs half in the slot histogram; 28, four whole weeks.
+    """
+
+    jobs_per_send: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
+    min_jobs: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
+    half_life_days: Annotated[float, msgspec.Meta(gt=0.0)] = 28.0
+
+
+class Arms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which arms users are assigned to, by salted hash; thresholds and targets are kept per arm."""
+
+    names: tuple[str, ...] = ("default",)
+    shares: tuple[float, ...] = (1.0,)
+
+
+class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the embedded engine runs.
+
+    Attributes:
+        micro_batch: inputs handled in one transaction; 8,192 keeps one fsync per third of a second at full load.
+        snapshot_inputs_per_user: states are saved after so many inputs a user since the last save (at least
+            `snapshot_min_inputs`); a restart replays no more than that.
+        policy_version: named by every decision.
+    """
+
+    micro_batch: Annotated[int, msgspec.Meta(ge=1)] = 8192
+    snapshot_inputs_per_user: Annotated[int, msgspec.Meta(ge=1)] = 10
+    snapshot_min_inputs: Annotated[int, msgspec.Meta(ge=1)] = 200_000
+    policy_version: str = "simple-1"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All settings. `seed` makes every draw; `event_types` is a folder of TOML files ("" = the shipped ones)."""
+
+    seed: int = 0
+    event_types: str = ""
+    rules: Rules = Rules()
+    exploration: Exploration = Exploration()
+    volume: Volume = Volume()
+    timing: Timing = Timing()
+    arms: Arms = Arms()
+    engine: EngineSettings = EngineSettings()
+
+
+def load(path: Path) -> Settings:
+    """Returns the settings of a TOML file.
+
+    Raises:
+        InvalidSettings: the file is missing, is not TOML, or has an unknown key or a value out of range.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), Settings)
+    except OSError as error:
+        raise InvalidSettings(f"cannot read {path}: {error.strerror}; give --settings a TOML file") from error
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise InvalidSettings(f"{path}: {error}; see docs/reference/settings.md for every key") from error

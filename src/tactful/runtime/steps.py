@@ -1,0 +1,508 @@
+"""The story of a user, as steps: observe, admit, plan the day, rank, conclude.
+
+A step takes states (rows of `features.history.ROW`, one a user, each at its own instant) and returns states and
+outputs; nothing is read from a clock and nothing is written. What needs a model comes in halves, a request and
+what follows from the scores, so that a runtime may score many users at once. `observe` and `admit` fold inputs in
+place, since they touch a few bytes of each row; the others return new rows.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+
+from tactful import draws
+from tactful.clock import DAY_US, HOUR_US, WEEK_US
+from tactful.decision.candidates.aggregate import count_needed, groups
+from tactful.decision.decide import REASON_CODE, Verdict, decide
+from tactful.decision.policy import explore
+from tactful.decision.request import Person, Pool, Request, Scores, Thresholds
+from tactful.decision.timing import quiet_hours, send_time
+from tactful.decision.volume import pace
+from tactful.events.type_columns import TypeColumns
+from tactful.features.affinity import affinity
+from tactful.features.content import match_bucket, recency_bucket
+from tactful.features.context import Zones
+from tactful.features.history import (
+    BINS,
+    CANDIDATE_CANCELLED,
+    CANDIDATE_OPEN,
+    COUNT_UNIT,
+    DAY_SLACK,
+    DAYS,
+    JOBS,
+    N_CHANNELS,
+    NEVER,
+    POOL,
+    SENDS,
+    SENT_CRITICAL,
+    SENT_FORCED,
+    SENT_RANKED,
+    SLOTS,
+    observe,
+)
+from tactful.features.pool import admit, cancel, close
+from tactful.features.segments import segment_of
+from tactful.runtime.settings import Settings
+
+__all__ = ["admit", "cancel", "conclude", "next_timer", "observe", "plan_day", "plan_request", "rank_request"]
+
+State = NDArray[Any]
+"""Rows of `features.history.ROW`."""
+
+PRIOR_ACTIVE_DAYS: Final = 0.2
+PRIOR_DAYS: Final = 2.0
+"""A person of whom nothing is known is taken to be active on one day in ten, with the weight of two days."""
+SLOT_JITTER_US: Final = 50 * 60 * 1_000_000
+"""Jobs start within the first 50 minutes of their slot, by hash, so that providers see no spike on the hour."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What holds for every user: settings, event types, zones, and the arm of each."""
+
+    settings: Settings
+    types: TypeColumns
+    zones: Zones
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What a day's plan reads: counts for the slot model, and what is allowed. n users, K slots of the local day."""
+
+    now_us: Int[np.ndarray, " n"]
+    day: Int[np.ndarray, " n"]
+    counts: Float[np.ndarray, "n K"]
+    segment: Int[np.ndarray, " n"]
+    slot_us: Int[np.ndarray, "n K"]
+    allowed: Bool[np.ndarray, "n K"]
+    quota: Int[np.ndarray, " n"]
+    k: Int[np.ndarray, " n"]
+    k_random: Bool[np.ndarray, " n"]
+    k_probability: Float[np.ndarray, " n"]
+    period: Int[np.ndarray, " n"]
+    new_period: Bool[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class DayPlan:
+    """A local day's plan: rank jobs, the sends expected of it by slot, and each slot's inclusion probability."""
+
+    jobs: Int[np.ndarray, "n K"]
+    sends: Int[np.ndarray, "n K"]
+    inclusion: Float[np.ndarray, "n K"]
+    sampled: Bool[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rank job leaves behind: the verdict, and the pool places that ride on the one that was sent."""
+
+    verdict: Verdict
+    slot: Int[np.ndarray, " n"]
+    slot_probability: Float[np.ndarray, " n"]
+    budget_left: Float[np.ndarray, " n"]
+
+
+def next_timer(state: State) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    """Returns when each user is due next, and whether that is for her daily plan (else for a rank job).
+
+    Derived from the plan and the pool alone: the earliest job slot after the last job while something is in the
+    pool, or the earliest instant at which a candidate asked to be ranked.
+    """
+    place = np.arange(POOL)
+    open_ = (place < state["c_len"][:, None]) & (state["c_state"] == CANDIDATE_OPEN)
+    ahead = state["job_at"] > state["last_job"][:, None]
+    job = np.where(ahead & open_.any(axis=1)[:, None], state["job_at"], NEVER).min(axis=1)
+    wake = np.where(open_ & (state["c_wake"] > 0), state["c_wake"], NEVER).min(axis=1)
+    rank = np.minimum(job, wake)
+    plans = state["next_plan"] <= rank
+    return np.where(plans, state["next_plan"], rank), plans
+
+
+# --- plan the day ---------------------------------------------------------------------------------------------
+
+
+def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> PlanRequest:
+    """Returns what the plan of each user's local day reads; half one of `plan_day`."""
+    settings, zones = frame.settings, frame.zones
+    zone = state["zone"].astype(np.int64)
+    day = zones.local_day(zone, now_us)
+    slots = np.broadcast_to(np.arange(SLOTS), (len(state), SLOTS))
+    slot_us, exists = zones.slot_start_us(zone[:, None], day[:, None], slots)
+    quiet = quiet_hours.quiet_slots(*_quiet_window(state, frame))
+    k, random, probability, period = _budget_in_force(state, now_us, frame)
+    tokens = _tokens(state, now_us, k, frame)
+    left_us = np.maximum(zones.day_start_us(zone, day + 1) - now_us, 0)
+    sent_7d = _sent_since(state, now_us - WEEK_US, SENT_RANKED)
+    quota = pace.quota_of_day(tokens, left_us, k, sent_7d, settings.rules.daily_cap)
+    return PlanRequest(
+        now_us=now_us,
+        day=day,
+        counts=_local_counts(state, now_us, frame),
+        segment=_segment(state, now_us),
+        slot_us=slot_us,
+        allowed=exists & ~quiet & (slot_us > now_us[:, None] - HOUR_US),
+        quota=quota,
+        k=k,
+        k_random=random,
+        k_probability=probability,
+        period=period,
+        new_period=period != state["k_period"],
+    )
+
+
+def plan_day(
+    state: State, request: PlanRequest, slot_probs: Float[np.ndarray, "n K"], frame: Frame
+) -> tuple[State, DayPlan]:
+    """Returns the states with the day's rank jobs set, and the plan.
+
+    Jobs run at the best allowed slots, or, for an ε-share of user-days, at slots drawn in proportion to the
+    model's probabilities (logged). The integer plan of sends is the user's part of the expected shape of the day.
+    """
+    settings, timing, rules = frame.settings, frame.settings.timing, frame.settings.rules
+    key, now = state["user_key"], request.now_us
+    allowed = request.allowed
+    p = quiet_hours.shift_quiet_mass(slot_probs, allowed, rules.best_time_in_quiet_hours)
+    wanted = np.maximum(timing.min_jobs, timing.jobs_per_send * request.quota)
+    n_jobs = np.minimum(np.minimum(wanted, allowed.sum(axis=1)), JOBS)
+    sampled = explore.slot_slice(settings.seed, key, request.day, settings.exploration.slot_epsilon)
+    u = draws.uniform(settings.seed, key, request.day, "slot start")
+    jobs = send_time.best_spaced(p, n_jobs, allowed).astype(np.int64)
+    if sampled.any():
+        drawn = send_time.plan(p[sampled], n_jobs[sampled], u[sampled], 1.0, allowed[sampled], 0, 1)
+        jobs[sampled] = drawn
+    inclusion = np.where(
+        sampled[:, None],
+        np.minimum(send_time.inclusion(p, n_jobs, 1.0, allowed), 1.0),
+        jobs.astype(np.float64),
+    )
+    gap = -(-rules.gap_minutes // 60)
+    fits = np.minimum(request.quota, send_time.capacity(allowed, max(gap, 1)))
+    sends = send_time.best_spaced(p, fits, allowed, max(gap, 1)).astype(np.int64)
+
+    state = state.copy()
+    slot_number = request.day[:, None] * SLOTS + np.arange(SLOTS)
+    minute = draws.uniform(settings.seed, np.repeat(key, SLOTS), slot_number.ravel(), "minute in slot")
+    at = request.slot_us + (minute.reshape(slot_number.shape) * SLOT_JITTER_US).astype(np.int64)
+    at = np.where((jobs > 0) & (at > now[:, None]), at, NEVER)
+    first = np.argsort(at, axis=1, kind="stable")[:, :JOBS]
+    state["job_at"] = np.take_along_axis(at, first, axis=1)
+    state["job_p"] = np.take_along_axis(inclusion, first, axis=1)
+    state["slot_p"] = slot_probs
+    state["slot_random"] = sampled
+    state["quota"] = request.quota
+    state["segment"] = request.segment
+    state["plan_day"] = request.day
+    state["planned_at"] = now
+    state["next_plan"] = frame.zones.day_start_us(state["zone"].astype(np.int64), request.day + 1)
+    state["feasible_jobs"] = 0
+    state["tokens"] = _tokens(state, now, request.k, frame)
+    state["tokens_at"] = now
+    state["k_now"], state["k_random"], state["k_period"] = request.k, request.k_random, request.period
+    _age(state, now, timing.half_life_days)
+    return state, DayPlan(jobs=jobs, sends=sends, inclusion=inclusion, sampled=sampled)
+
+
+# --- rank, and conclude ---------------------------------------------------------------------------------------
+
+
+def rank_request(state: State, now_us: Int[np.ndarray, " n"], arm: Int[np.ndarray, " n"], frame: Frame) -> Request:
+    """Returns what the decision of each rank job reads; half one of `conclude`."""
+    return Request(person=_person(state, now_us, arm, frame), pool=_pool(state, now_us, frame))
+
+
+def conclude(
+    state: State, request: Request, scores: Scores, controls: Thresholds, frame: Frame
+) -> tuple[State, Outcome]:
+    """Returns the states after each rank job, and what was decided."""
+    settings = frame.settings
+    verdict = decide(settings.seed, request, scores, controls, frame.types, settings.rules)
+    person, pool = request.person, request.pool
+    now, n = person.now_us, request.n
+    here = np.arange(n)
+    slot, probability = _slot_of(state, now, frame)
+
+    state = state.copy()
+    kind = np.where(verdict.candidate >= 0, pool.type[here, verdict.candidate], 0)
+    critical, ranked = frame.types.critical[kind], frame.types.ranked[kind]
+    spends = verdict.sends & ranked & ~critical
+    tokens = pace.spend(person.tokens, spends.astype(np.int64))
+    state["tokens"], state["tokens_at"] = tokens, now
+    state["turn"] = person.turn
+    state["last_job"] = now
+    flags = SENT_RANKED * (ranked & ~critical) + SENT_FORCED * verdict.forced + SENT_CRITICAL * critical
+    _record_sends(state, verdict, pool, flags.astype(np.uint8), now)
+    state["feasible_jobs"] += (verdict.best > -np.inf).any(axis=1)
+
+    _ride_along(verdict, pool, state["c_group"])
+    told = np.zeros(pool.present.shape, dtype=np.bool_)
+    told[here[verdict.sends], verdict.candidate[verdict.sends]] = True
+    waits = (~frame.types.ranked[np.where(pool.present, pool.type, 0)]) & verdict.feasible.any(axis=2)
+    again = waits & verdict.sends[:, None] & ~told
+    state["c_wake"] = np.where((state["c_wake"] <= now[:, None]) & ~again, 0, state["c_wake"])
+    close(state, pool.present & ~told & (verdict.drop_code == 0))
+    return state, Outcome(verdict, slot, probability, tokens)
+
+
+def _ride_along(verdict: Verdict, pool: Pool, group: NDArray[np.uint64]) -> None:
+    """Members of the group that was told are closed with it, as drops of their own."""
+    rows = np.flatnonzero(verdict.sends)
+    candidate = verdict.candidate[rows]
+    same = (group[rows] == group[rows, candidate][:, None]) & (pool.type[rows] == pool.type[rows, candidate][:, None])
+    rides = same & pool.absorbed[rows] & (verdict.drop_code[rows] == 0)
+    verdict.drop_code[rows] = np.where(rides, REASON_CODE["aggregated"], verdict.drop_code[rows])
+    count = pool.count[rows, candidate][:, None]
+    verdict.drop_number[rows] = np.where(rides, count, verdict.drop_number[rows])
+    verdict.drop_limit[rows] = np.where(rides, 1, verdict.drop_limit[rows])
+
+
+def _record_sends(state: State, verdict: Verdict, pool: Pool, flags: NDArray[np.uint8], now: NDArray[np.int64]) -> None:
+    rows = np.flatnonzero(verdict.sends)
+    if not len(rows):
+        return
+    candidate, where = verdict.candidate[rows], verdict.channel[rows]
+    full = state["s_len"][rows] == SENDS
+    oldest_out = rows[full]
+    for name in ("s_at", "s_type", "s_channel", "s_category", "s_flags"):
+        state[name][oldest_out, :-1] = state[name][oldest_out, 1:]
+    place = np.where(full, SENDS - 1, state["s_len"][rows])
+    state["s_at"][rows, place] = now[rows]
+    state["s_type"][rows, place] = pool.type[rows, candidate]
+    state["s_channel"][rows, place] = where
+    state["s_category"][rows, place] = pool.category[rows, candidate]
+    state["s_flags"][rows, place] = flags[rows]
+    state["s_len"][rows] = place + 1
+    state["n_sends"][rows, where] += 1
+
+
+def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame: Frame) -> Person:
+    settings, zones = frame.settings, frame.zones
+    zone = state["zone"].astype(np.int64)
+    minute = zones.local_minute(zone, now)
+    quiet_start, quiet_end = _quiet_window(state, frame)
+    counted = 0 if settings.rules.counts_to_cap == "all" else SENT_RANKED
+    day_from, week_from = _cap_window(zone, now, frame)
+    recent = np.arange(SENDS) < state["s_len"][:, None]
+    last_send = np.where(recent, state["s_at"], np.iinfo(np.int64).min // 2).max(axis=1)
+    last_active = _last_active(state)
+    drawn, probability = explore.bucket(settings.seed, state["user_key"], now, settings.exploration.shares)
+    k = np.maximum(state["k_now"], 0).astype(np.int64)
+    week = recent & (state["s_at"] > (now - WEEK_US)[:, None])
+    by_channel = np.stack([(week & (state["s_channel"] == h)).sum(axis=1) for h in range(N_CHANNELS)], axis=1)
+    u = draws.uniform(settings.seed, state["user_key"], 0, "exploratory phase")
+    return Person(
+        key=state["user_key"],
+        now_us=now,
+        minute=minute,
+        segment=state["segment"].astype(np.int64),
+        arm=arm,
+        reachable=(state["addresses"] & state["opt_in"]).astype(np.int64),
+        blocked=state["blocked"].astype(np.int64),
+        quiet=quiet_hours.in_quiet(minute, quiet_start, quiet_end),
+        quiet_end=quiet_end,
+        sent_day=_sent_since(state, day_from, counted),
+        sent_week=_sent_since(state, week_from, counted),
+        sent_7d=_sent_since(state, now - WEEK_US, SENT_RANKED),
+        sent_7d_channel=by_channel,
+        sent_plan=_sent_since(state, state["planned_at"], SENT_RANKED),
+        quota=state["quota"].astype(np.int64),
+        turn=np.where(state["last_job"] == now, state["turn"] + 1, 0).astype(np.int64),
+        since_send_us=now - last_send,
+        since_active_us=now - last_active,
+        active_today=zones.local_day(zone, last_active) >= zones.local_day(zone, now),
+        cold=state["slot_counts"].sum(axis=1) == 0,
+        p_organic=_organic(state, minute, now),
+        tokens=_tokens(state, now, k, frame),
+        k=k,
+        exploratory=pace.exploratory_due(k, last_send, now, u),
+        bucket=drawn.astype(np.int64),
+        bucket_probability=probability,
+        forced_today=_sent_since(state, now // DAY_US * DAY_US - 1, SENT_RANKED) > 0,
+        volume_slice=state["k_random"] > 0,
+        n_sends=state["n_sends"].astype(np.int64),
+        n_clicks=state["n_clicks"].astype(np.int64),
+    )
+
+
+def _pool(state: State, now: NDArray[np.int64], frame: Frame) -> Pool:
+    types = frame.types
+    present = np.arange(POOL) < state["c_len"][:, None]
+    kind = np.where(present, state["c_type"], 0).astype(np.int64)
+    expired = present & (state["c_expires"] <= now[:, None])
+    cancelled = present & (state["c_state"] == CANDIDATE_CANCELLED)
+    window = types.aggregate_window_us[kind]
+    grouped = groups(present & ~expired & ~cancelled, kind, state["c_group"], state["c_created"], window > 0)
+    count, age = affinity(state, state["c_category"].astype(np.int64), now)
+    zone = state["zone"].astype(np.int64)
+    day_from, week_from = _cap_window(zone, now, frame)
+    bit = np.left_shift(np.uint64(1), kind.astype(np.uint64))
+    return Pool(
+        present=present,
+        key=state["c_key"],
+        offset=state["c_offset"],
+        log_us=state["c_log"],
+        expires_us=state["c_expires"],
+        type=kind,
+        expired=expired,
+        cancelled=cancelled,
+        absorbed=grouped.absorbed,
+        duplicate=grouped.duplicate,
+        count=grouped.count,
+        count_needed=count_needed(types.aggregate_min[kind], window, grouped.first_created_us, now),
+        opted_out=(state["type_opt_out"][:, None] & bit) != 0,
+        age_us=now[:, None] - state["c_created"],
+        category=state["c_category"].astype(np.int64),
+        quality=state["c_quality"].astype(np.float64),
+        match=match_bucket(count).astype(np.int64),
+        recency=recency_bucket(age).astype(np.int64),
+        sent_day=_sent_of_type(state, kind, day_from),
+        sent_week=_sent_of_type(state, kind, week_from),
+    )
+
+
+# --- what the steps read from a row ---------------------------------------------------------------------------
+
+
+def _quiet_window(state: State, frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    rules = frame.settings.rules
+    own = state["quiet_start"] >= 0
+    start = np.where(own, state["quiet_start"], rules.quiet_start_minute).astype(np.int64)
+    end = np.where(own, state["quiet_end"], rules.quiet_end_minute).astype(np.int64)
+    return start, end
+
+
+def _local_counts(state: State, now: NDArray[np.int64], frame: Frame) -> NDArray[np.float64]:
+    """Sessions by local slot: half hours of UTC, shifted by the zone's present offset."""
+    offset = frame.zones.local_us(state["zone"].astype(np.int64), now) - now
+    shift = np.rint(offset / (DAY_US // BINS)).astype(np.int64)
+    index = (np.arange(BINS) - shift[:, None]) % BINS
+    local = np.take_along_axis(state["slot_counts"], index, axis=1) / COUNT_UNIT
+    counts: NDArray[np.float64] = local.reshape(len(state), SLOTS, BINS // SLOTS).sum(axis=2)
+    return counts
+
+
+def _active(state: State, now: NDArray[np.int64], days: int) -> NDArray[np.bool_]:
+    """Whether the user was active 0, 1, .. days ago (UTC days)."""
+    ago = (now // DAY_US)[:, None] - np.arange(days)
+    held = ago > (state["active_base"] + DAY_SLACK - DAYS)[:, None]
+    held &= ago <= (state["active_base"] + DAY_SLACK)[:, None]
+    return held & (np.take_along_axis(state["active_days"], ago % DAYS, axis=1) > 0)
+
+
+def _segment(state: State, now: NDArray[np.int64]) -> NDArray[np.int64]:
+    active = _active(state, now, 56)
+    since_signup = np.maximum(now - state["signup"], 0) // DAY_US
+    away = np.stack(
+        [active[:, d] & ~active[:, d + 1 : d + 29].any(axis=1) & active[:, d + 29 :].any(axis=1)
+         for d in range(8)],
+        axis=1,
+    )  # fmt: skip
+    returned = away.any(axis=1)
+    reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.uint8)
+    return segment_of(
+        active[:, :28].sum(axis=1),
+        since_signup,
+        np.where(returned, 28, 0),
+        np.where(returned, away.argmax(axis=1), 0),
+        reach,
+    ).astype(np.int64)
+
+
+def _organic(state: State, minute: NDArray[np.int64], now: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Chance that she comes by herself in what is left of her day: 1 − (1 − a)^(share of her profile still ahead)."""
+    known = np.clip((now - state["signup"]) // DAY_US, 1, 28)
+    days = _active(state, now, 28).sum(axis=1)
+    a = (np.minimum(days, known) + PRIOR_ACTIVE_DAYS) / (known + PRIOR_DAYS)
+    slot = minute // 60
+    p = state["slot_p"].astype(np.float64)
+    ahead = np.where(np.arange(SLOTS) > slot[:, None], p, 0.0)
+    share = np.minimum(np.cumsum(ahead, axis=1)[:, -1], 1.0)
+    return 1.0 - np.power(1.0 - np.minimum(a, 0.99), share)
+
+
+def _last_active(state: State) -> NDArray[np.int64]:
+    """The last time she was seen in the app, from the ring; long ago if never."""
+    used = np.arange(state["e_at"].shape[1]) < state["e_len"][:, None]
+    in_app = used & (state["e_kind"] != 1)  # a receipt shows the device, not the person
+    latest: NDArray[np.int64] = np.where(in_app, state["e_at"], -WEEK_US * 5000).max(axis=1)
+    return latest
+
+
+def _budget_in_force(
+    state: State, now: NDArray[np.int64], frame: Frame
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]:
+    """The weekly cap: drawn at random in the randomised slice, else assigned, else the default at K·(1 + h)."""
+    settings, key = frame.settings, state["user_key"]
+    exploration = settings.exploration
+    period = now // (exploration.volume_period_weeks * WEEK_US)
+    inside, drawn, chance = explore.volume_slice(
+        settings.seed, key, period, exploration.volume_share, exploration.volume_choices
+    )
+    mean = settings.volume.per_user_per_week * (1.0 + settings.volume.headroom)
+    u = draws.uniform(settings.seed, key, period, "default budget")
+    default = np.floor(mean + u).astype(np.int64)
+    k = np.where(inside, drawn, np.where(state["k"] >= 0, state["k"], default)).astype(np.int64)
+    return k, inside, chance, period
+
+
+def _tokens(state: State, now: NDArray[np.int64], k: NDArray[np.int64], frame: Frame) -> NDArray[np.float64]:
+    fresh = state["tokens_at"] < 0
+    u = draws.uniform(frame.settings.seed, state["user_key"], 0, "pacing phase")
+    start = np.where(fresh, pace.initial_tokens(u, k), state["tokens"])
+    elapsed = np.where(fresh, 0, np.maximum(now - state["tokens_at"], 0))
+    return pace.accrue(start, elapsed, k, frame.settings.volume.burst)
+
+
+def _cap_window(
+    zone: NDArray[np.int64], now: NDArray[np.int64], frame: Frame
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Since when sends count to the daily and to the weekly cap."""
+    if frame.settings.rules.cap_window == "rolling":
+        return now - DAY_US, now - WEEK_US
+    day = frame.zones.local_day(zone, now)
+    monday = day - (day + 3) % 7
+    return frame.zones.day_start_us(zone, day) - 1, frame.zones.day_start_us(zone, monday) - 1
+
+
+def _sent_since(state: State, since: NDArray[np.int64], flag: int) -> NDArray[np.int64]:
+    """Sends after an instant; `flag` restricts them to those that carry it (0: all)."""
+    counted = np.arange(SENDS) < state["s_len"][:, None]
+    counted &= state["s_at"] > since[:, None]
+    if flag:
+        counted &= (state["s_flags"] & flag) != 0
+    return counted.sum(axis=1)
+
+
+def _sent_of_type(state: State, kind: NDArray[np.int64], since: NDArray[np.int64]) -> NDArray[np.int64]:
+    counted = (np.arange(SENDS) < state["s_len"][:, None]) & (state["s_at"] > since[:, None])
+    same = counted[:, None, :] & (state["s_type"][:, None, :] == kind[:, :, None])
+    return same.sum(axis=2)
+
+
+def _slot_of(state: State, now: NDArray[np.int64], frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The local slot of each job, and the probability that the job was there: 1 for one woken by a candidate."""
+    slot = frame.zones.local_minute(state["zone"].astype(np.int64), now) // 60
+    here = state["job_at"] == now[:, None]
+    planned = here.any(axis=1)
+    p = state["job_p"][np.arange(len(state)), here.argmax(axis=1)]
+    return slot, np.where(planned, p, 1.0).astype(np.float64)
+
+
+def _age(state: State, now: NDArray[np.int64], half_life_days: float) -> None:
+    """Moves the activity window to today and lets sessions fade, in whole days and integer steps."""
+    today = now // DAY_US
+    ahead = np.arange(1, DAYS + 1)
+    gained = state["active_base"][:, None] + DAY_SLACK + ahead
+    fresh = gained <= (today + DAY_SLACK)[:, None]
+    cell = gained % DAYS
+    kept = np.take_along_axis(state["active_days"], cell, axis=1)
+    days = state["active_days"].copy()
+    np.put_along_axis(days, cell, np.where(fresh, 0, kept).astype(days.dtype), axis=1)
+    state["active_days"] = days
+    passed = np.clip(today - state["active_base"], 0, 10_000)
+    keep = np.floor(COUNT_UNIT * np.exp2(-passed / half_life_days)).astype(np.int64)
+    state["slot_counts"] = (state["slot_counts"].astype(np.int64) * keep[:, None]) // COUNT_UNIT
+    state["active_base"] = np.maximum(today, state["active_base"])
