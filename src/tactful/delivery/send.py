@@ -10,8 +10,9 @@ what a provider said.
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -26,7 +27,7 @@ from tactful.errors import UnknownEventType
 from tactful.events.records import CHANNELS
 from tactful.events.records import Channel as ChannelName
 from tactful.events.registry import Registry
-from tactful.stores.protocols import Attempt, OutboxRow, Store
+from tactful.stores.protocols import Attempt, Outbox, OutboxRow, Rights
 
 _LOG = logging.getLogger(__name__)
 _MICROSECOND = timedelta(microseconds=1)
@@ -44,6 +45,15 @@ Result: TypeAlias = Literal[
     "in_doubt",  # nobody knows: the call broke off
 ]
 """How a message fared in this run; in the store, the `outcome` of its attempt."""
+
+
+@runtime_checkable
+class SenderStore(Rights, Outbox, Protocol):
+    """What the sender needs of a store; every `Store` is one."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commits all writes inside together when left, or none of them if left by an exception."""
+        ...
 
 
 class Sent(NamedTuple):
@@ -79,7 +89,7 @@ class Sender:
 
     def __init__(
         self,
-        store: Store,
+        store: SenderStore,
         channels: Mapping[ChannelName, Channel],
         registry: Registry,
         one_click: OneClick | None = None,

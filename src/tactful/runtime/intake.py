@@ -224,7 +224,7 @@ def _candidate(record: Candidate, log_us: int, registry: Registry) -> tuple[Any,
         wake = log_us
     else:
         wait = int(types.max_wait_us[kind])
-        wake = log_us + wait if wait > 0 else 0
+        wake = log_us + wait if 0 < wait < int(types.lifetime_us[kind]) else 0
     best = max(record.items, key=lambda item: item.quality, default=None)
     return (
         kind,

@@ -116,7 +116,7 @@ class Population:
         if self.applied_us < 0:
             self.applied_us = min(start, until_us) - 1
         while self.applied_us < until_us:
-            boundary = (self.applied_us // EPOCH_US + 1) * EPOCH_US
+            boundary = ((self.applied_us + 1) // EPOCH_US + 1) * EPOCH_US
             cuts = [c for c, _ in self.killed if self.applied_us + 1 < c <= until_us]
             end = min([until_us, boundary - 1, *(c - 1 for c in cuts)])
             self._window(end, listener)

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int16, Int64
 
-from tactful import draws
 from tactful.clock import HOUR_US
 from tactful.simulator.activity import State, own_visits
 from tactful.simulator.constants import Constants
 from tactful.simulator.content import APPEAL
 from tactful.simulator.hours import local_minutes, look_curve
+from tactful.simulator.luck import uniforms
 from tactful.simulator.protocol import SendColumns
 from tactful.simulator.users import People, relevance
 
 EMAIL, PUSH = 0, 1
 """Channels of this world, indices into `events.records.CHANNELS`."""
 _LOOK_HOURS = 24
-_MOVED_FROM_DAYS = 3.0
+_MOVED_FROM_DAYS = 1.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _looks(
 def _brings_visits(
     people: People, state: State, who: Int64[np.ndarray, " m"], constants: Constants
 ) -> Float64[np.ndarray, " m"]:
-    """1, or where messages only move visits: the chance that the coming days hold a visit to be moved."""
+    """1, or where messages only move visits: the chance that the coming day holds a visit to be moved."""
     if constants.moved_share == 0.0:
         return np.ones(len(who))
     a_day = own_visits(
@@ -129,7 +129,7 @@ def draw_answers(sends: SendColumns, may: Chances, people: People, seed: int) ->
     The luck does not depend on the candidate, so two arms that send in the same hour meet the same luck.
     """
     keys, hour = people.columns.user_key[sends.user], sends.at_us // HOUR_US
-    luck = [draws.uniform(seed, keys, hour * 8 + sends.channel, f"answer {w}") for w in ("open", "leave", "when", "at")]
+    luck = [uniforms(seed, keys, hour * 8 + sends.channel, f"answer {w}") for w in ("open", "leave", "when", "at")]
     when = np.argmax(may.by_hour > luck[2][:, None], axis=1) if len(keys) else np.zeros(0, np.int64)
     begins = np.where(when == 0, sends.at_us, (hour + when) * HOUR_US)
     ends = (hour + when + 1) * HOUR_US

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from tactful import draws
 from tactful.clock import DAY_US
 from tactful.simulator.answers import EMAIL
 from tactful.simulator.columns import pick
 from tactful.simulator.habit import HabitualPolicy
+from tactful.simulator.luck import uniforms
 from tactful.simulator.protocol import TICK_US, EngagementColumns
 from tactful.simulator.visits import DISABLE, OPEN, SESSION, UNSUBSCRIBE, VIEW
 from tactful.simulator.world import DefaultWorld
@@ -45,7 +45,7 @@ def run_habit(world: DefaultWorld, seed: int, days: int, times: float = 1.0, mai
         for _ in range(DAY_US // TICK_US):
             sends = policy.sends(at)
             policy.take_up(world.candidates(at, at + TICK_US))
-            coin = draws.uniform(seed, people.user_key[sends.user], at, "keep mail") < mail_share
+            coin = uniforms(seed, people.user_key[sends.user], at, "keep mail") < mail_share
             sends = pick(sends, (sends.channel != EMAIL) | coin)
             seen = world.respond(sends, at, at + TICK_US)
             policy.observe(seen)

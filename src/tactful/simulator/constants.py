@@ -76,7 +76,7 @@ class Constants(NamedTuple):
     """A push within quiet hours is this many times as likely to close the channel."""
     # Off in the default world; on in the variants that contradict our assumptions.
     moved_share: float = 0.0
-    """1: a click only brings forward a visit of the coming days."""
+    """1: a click only brings forward a visit of the coming day."""
     burnout_per_send: float = 0.0
     """Burnout that one message adds; it lowers log visits by as much and fades over months."""
     burnout_days: float = 90.0

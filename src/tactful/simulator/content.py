@@ -5,12 +5,11 @@ import numpy as np
 from jaxtyping import Float64, Int8
 from numpy.typing import NDArray
 
-from tactful import draws
 from tactful.clock import DAY_US, HOUR_US
 from tactful.kernel import parallel_kernel
 from tactful.simulator.columns import pick
 from tactful.simulator.constants import N_CATEGORIES, N_FAVOURITES, POPULARITY, TYPES
-from tactful.simulator.luck import root, uniform_of
+from tactful.simulator.luck import root, uniform_of, uniforms
 from tactful.simulator.protocol import FIRST_CANDIDATE, CandidateColumns
 from tactful.simulator.users import People
 
@@ -52,7 +51,7 @@ def candidates_of_hour(
     _arrivals(which, root(seed, "candidate"), hour, people.columns.user_key, people.social, _PER_HOUR, _SOCIAL)
     user = np.flatnonzero(which >= 0)
     keys, kind = people.columns.user_key[user], which[user].astype(np.int16)
-    spread = [draws.uniform(seed, keys, hour, f"candidate {what}") for what in ("time", "match", "pick", "q1", "q2")]
+    spread = [uniforms(seed, keys, hour, f"candidate {what}") for what in ("time", "match", "pick", "q1", "q2")]
     time, match, which_category, q1, q2 = spread
     created = hour * HOUR_US + (time * HOUR_US).astype(np.int64)
     category = np.where(

@@ -12,10 +12,10 @@ KDD 2018, where it is the system that was replaced.
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from tactful import draws
 from tactful.clock import DAY_US
 from tactful.simulator.answers import EMAIL, PUSH
 from tactful.simulator.hours import local_minutes, zone_minutes
+from tactful.simulator.luck import uniforms
 from tactful.simulator.protocol import CandidateColumns, EngagementColumns, SendColumns, UserColumns
 from tactful.simulator.visits import DISABLE, UNSUBSCRIBE
 
@@ -51,7 +51,7 @@ class HabitualPolicy:
     ) -> None:
         self._users, self._seed = users, seed
         self._every_us = np.where(per_week > 0.0, 7.0 * DAY_US / np.maximum(per_week * times, 1e-3), 1e18)
-        phase = draws.uniform(seed, users.user_key, 0, "habit phase")
+        phase = uniforms(seed, users.user_key, 0, "habit phase")
         self._due_us = start_us + self._every_us * phase
         self._reach: UInt8[np.ndarray, " n"] = users.reach.copy()
         self._pool = {name: np.zeros(users.n, np.int64) for name in ("type", "category", "candidate", "expires_us")}
@@ -94,5 +94,5 @@ class HabitualPolicy:
         )
 
     def _channel(self, who: np.ndarray, start_us: int) -> np.ndarray:
-        coin = draws.uniform(self._seed, self._users.user_key[who], start_us, "habit channel") < EMAIL_SHARE
+        coin = uniforms(self._seed, self._users.user_key[who], start_us, "habit channel") < EMAIL_SHARE
         return np.where(self._reach[who] == 3, np.where(coin, EMAIL, PUSH), self._reach[who] - 1)

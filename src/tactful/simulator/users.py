@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, Int8, Int64, UInt64
 from tactful import draws
 from tactful.clock import DAY_US
 from tactful.simulator.constants import ARCHETYPES, N_CATEGORIES, N_FAVOURITES, POPULARITY, Constants
+from tactful.simulator.luck import uniforms
 from tactful.simulator.protocol import UserColumns
 
 ZONES = (
@@ -101,8 +102,8 @@ def drift(
     """Returns the favourites a week later: each was replaced with the given chance, by any category."""
     after = favourites.copy()
     for place in range(favourites.shape[1]):
-        moved = draws.uniform(seed, user_key, week, f"drift {place}") < drift_per_week
-        fresh = draws.uniform(seed, user_key, week, f"drift to {place}") * N_CATEGORIES
+        moved = uniforms(seed, user_key, week, f"drift {place}") < drift_per_week
+        fresh = uniforms(seed, user_key, week, f"drift to {place}") * N_CATEGORIES
         after[moved, place] = fresh[moved].astype(np.int8)
     return after
 

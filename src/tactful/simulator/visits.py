@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Float32, Float64, Int8, Int64, UInt64
 
-from tactful import draws
 from tactful.clock import HOUR_US, MINUTE_US, SECOND_US
 from tactful.events.records import KINDS
 from tactful.simulator.activity import CLICKED, State
@@ -11,6 +10,7 @@ from tactful.simulator.answers import EMAIL, Answers
 from tactful.simulator.columns import joined, pick
 from tactful.simulator.constants import ITEMS_PER_CATEGORY, N_FAVOURITES
 from tactful.simulator.content import popular_category
+from tactful.simulator.luck import uniforms
 from tactful.simulator.protocol import EngagementColumns
 
 SESSION, VIEW, OPEN, CLICK = (KINDS.index(k) for k in ("session", "view", "open", "click"))
@@ -56,36 +56,42 @@ def session_rows(
     A session after a click begins with the message's own content and carries its decision.
     """
     who = np.flatnonzero(sessions)
-    cause = np.full(len(sessions), -1, dtype=np.int64)
-    clicks = np.flatnonzero(due.clicked)
-    cause[due.user[clicks[::-1]]] = clicks[::-1]  # the first click of the hour
-    cause = cause[who]
+    first_click = np.full(len(sessions), -1)
+    clicks = np.flatnonzero(due.clicked)[::-1]
+    first_click[due.user[clicks]] = clicks
     after_click = sessions[who] == CLICKED
+    cause = first_click[who[after_click]]
     keys = user_key[who]
-    starts = hour * HOUR_US + (draws.uniform(seed, keys, hour, "visit time") * 0.9 * HOUR_US).astype(np.int64)
+    starts = hour * HOUR_US + (uniforms(seed, keys, hour, "visit time") * 0.9 * HOUR_US).astype(np.int64)
+    starts[after_click] = _within_hour(due.at_us[cause] + 6 * SECOND_US, hour)
     decision = np.full(len(who), -1, dtype=np.int64)
-    starts[after_click] = _within_hour(due.at_us[cause[after_click]] + 6 * SECOND_US, hour)
-    decision[after_click] = due.decision[cause[after_click]]
-    rows = [_rows(who, np.full(len(who), SESSION), starts, decision=decision)]
-    n_views = 1 + (draws.uniform(seed, keys, hour, "views") * _MOST_VIEWS).astype(np.int64)
-    for j in range(_MOST_VIEWS):
-        here = np.flatnonzero(n_views > j)
-        category, item, seconds = _content(who[here], keys[here], state, favourites, seed, hour, j)
-        if j == 0:
-            led = after_click[here]
-            led[led] = due.category[cause[here[led]]] >= 0
-            category[led] = due.category[cause[here[led]]]
-            item[led] = due.candidate[cause[here[led]]]
-        state.recent[who[here]] = 1.0
-        state.recent_category[who[here]] = category.astype(np.int8)
-        at = _within_hour(starts[here] + SECOND_US + j * MINUTE_US, hour)
-        views = np.full(len(here), VIEW)
-        rows.append(_rows(who[here], views, at, category=category, item=item, decision=decision[here], value=seconds))
-    return rows
+    decision[after_click] = due.decision[cause]
+    item_led, category_led = np.full(len(who), -1), np.full(len(who), -1)
+    item_led[after_click], category_led[after_click] = due.candidate[cause], due.category[cause]
+    _follow(state, who[category_led >= 0], category_led[category_led >= 0])
+
+    n_views = 1 + (uniforms(seed, keys, hour, "views") * _MOST_VIEWS).astype(np.int64)
+    of, ends = np.repeat(np.arange(len(who)), n_views), np.cumsum(n_views)
+    place = np.arange(len(of)) - (ends - n_views)[of]
+    category, item, seconds = _content(who[of], keys[of], state, favourites, seed, hour * 8 + place)
+    led = (place == 0) & (category_led[of] >= 0)
+    category, item = np.where(led, category_led[of], category), np.where(led, item_led[of], item)
+    _follow(state, who, category[ends - 1])
+    at = _within_hour(starts[of] + SECOND_US + place * MINUTE_US, hour)
+    views = np.full(len(of), VIEW)
+    return [
+        _rows(who, np.full(len(who), SESSION), starts, decision=decision),
+        _rows(who[of], views, at, category=category, item=item, decision=decision[of], value=seconds),
+    ]
+
+
+def _follow(state: State, who: Int64[np.ndarray, " m"], category: Int64[np.ndarray, " m"]) -> None:
+    state.recent[who] = 1.0
+    state.recent_category[who] = category.astype(np.int8)
 
 
 def _within_hour(at_us: Int64[np.ndarray, " m"], hour: int) -> Int64[np.ndarray, " m"]:
-    return np.minimum(at_us, (hour + 1) * HOUR_US - 1, dtype=np.int64)
+    return at_us.clip(max=(hour + 1) * HOUR_US - 1)
 
 
 def _content(
@@ -94,12 +100,11 @@ def _content(
     state: State,
     favourites: Int8[np.ndarray, "n 3"],
     seed: int,
-    hour: int,
-    place: int,
+    time: Int64[np.ndarray, " m"],
 ) -> tuple[Int64[np.ndarray, " m"], Int64[np.ndarray, " m"], Float32[np.ndarray, " m"]]:
-    """Category, item and seconds of one view: a favourite, what was viewed last, or what is popular."""
+    """Category, item and seconds of views: a favourite, what was viewed last, or what is popular."""
     source, pick, which, seconds = (
-        draws.uniform(seed, keys, hour, f"view {what} {place}") for what in ("source", "pick", "item", "time")
+        uniforms(seed, keys, time, f"view {what}") for what in ("source", "pick", "item", "time")
     )
     liked = favourites[who, (pick * N_FAVOURITES).astype(np.int64)]
     recently = state.recent_category[who]
