@@ -30,9 +30,7 @@ Rendered: TypeAlias = Message | Unrenderable
 _Escape: TypeAlias = Callable[[str], str]
 
 
-def render(
-    event_type: EventType, message: OutboxMessage, headers: Mapping[str, str] | None = None
-) -> Rendered:
+def render(event_type: EventType, message: OutboxMessage, headers: Mapping[str, str] | None = None) -> Rendered:
     """Returns the finished message, or everything that it lacks; never a half-filled text.
 
     A value may be a string or a finite number. Locales are tried from the user's own to ever shorter ones
@@ -40,9 +38,7 @@ def render(
     """
     found = find_template(event_type, message.channel, message.locale)
     if found is None:
-        return Unrenderable(
-            (f"type {event_type.name} has no {message.channel} template in {DEFAULT_LOCALE}",)
-        )
+        return Unrenderable((f"type {event_type.name} has no {message.channel} template in {DEFAULT_LOCALE}",))
     locale, template = found
     wanted = [n for t in (template.subject, template.title, template.body) for n in placeholders(t)]
     values = {**message.payload, COUNT: message.count}

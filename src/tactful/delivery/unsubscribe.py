@@ -57,9 +57,7 @@ def verify_token(token: str, secrets: Sequence[bytes]) -> Unsubscribe | None:
         InvalidSettings: for a secret of fewer than 16 bytes.
     """
     try:
-        raw = base64.b64decode(
-            token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True
-        )
+        raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError):
         return None
     signature, claim = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
@@ -101,7 +99,6 @@ class OneClick:
 def _sign(secret: bytes, claim: bytes) -> bytes:
     if len(secret) < MIN_SECRET_BYTES:
         raise InvalidSettings(
-            f"got an unsubscribe secret of {len(secret)} bytes, "
-            f"expected at least {MIN_SECRET_BYTES} random ones"
+            f"got an unsubscribe secret of {len(secret)} bytes, expected at least {MIN_SECRET_BYTES} random ones"
         )
     return hmac.new(secret, _CONTEXT + claim, hashlib.sha256).digest()[:_SIGNATURE_BYTES]

@@ -1,7 +1,7 @@
 """Prints messages instead of sending them: the default, with which nobody can be reached."""
 
 import sys
-from typing import TextIO
+from io import TextIOBase
 
 from tactful.delivery.protocol import Delivered, Limits, Message, Outcome, RetryAfter
 
@@ -16,7 +16,7 @@ class ConsoleChannel:
     limits = Limits()
     honours_idempotency = False
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIOBase | None = None) -> None:
         self._stream = stream
 
     def send(self, message: Message, idempotency_key: str) -> Outcome:

@@ -9,9 +9,7 @@ import msgspec
 from tactful.delivery.protocol import Delivered, Failed, Limits, Message, Outcome, RetryAfter
 from tactful.errors import UnreadableInput
 
-_PASSES = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.EMFILE}
-)
+_PASSES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.EMFILE})
 """Errors that may be gone at the next try: the disk is full, the device is busy."""
 
 

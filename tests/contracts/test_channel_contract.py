@@ -1,0 +1,204 @@
+"""What every channel promises. A class in `tactful.delivery.channels` that is a `Channel` must have a rig here.
+
+A rig makes the channel, says what has arrived at its far end, and makes one whose far end is out of order.
+"""
+
+import importlib
+import inspect
+import io
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import tactful.delivery.channels
+from tactful import draws
+from tactful.clock import to_us
+from tactful.delivery.channels.console import ConsoleChannel
+from tactful.delivery.channels.file import FileChannel
+from tactful.delivery.channels.memory import MemoryChannel
+from tactful.delivery.outbox import OutboxMessage, encode
+from tactful.delivery.protocol import Channel, Delivered, Failed, Limits, Message, Outcome, RetryAfter
+from tactful.delivery.send import Sender
+from tactful.delivery.unsubscribe import OneClick
+from tactful.errors import UnreadableInput
+from tactful.events.records import CHANNELS
+from tactful.events.registry import Registry
+from tactful.stores.memory import MemoryStore
+from tactful.stores.protocols import OutboxRow
+
+MESSAGE = Message(
+    channel="email",
+    address="person@example.com",
+    type="news",
+    locale="en",
+    subject="Subject line",
+    body="<p>Grüße, 世界\nline two</p>",
+    headers={"List-Unsubscribe": "<https://app.example/u/token>"},
+)
+
+
+@dataclass
+class Rig:
+    """A channel under test: `arrived` lists the idempotency keys at the far end, repeats included."""
+
+    channel: Channel
+    arrived: Callable[[], list[str]]
+    restarted: Callable[[], Channel]
+    busy: Channel | None = None
+    refusing: Channel | None = None
+
+
+def console(tmp_path: Path) -> Rig:
+    stream, closed = io.StringIO(), io.StringIO()
+    closed.close()
+
+    def keys() -> list[str]:
+        return [line.split()[-1] for line in stream.getvalue().splitlines() if line.startswith("[")]
+
+    return Rig(ConsoleChannel(stream), keys, lambda: ConsoleChannel(stream), busy=ConsoleChannel(closed))
+
+
+def file(tmp_path: Path) -> Rig:
+    path = tmp_path / "messages.ndjson"
+
+    def keys() -> list[str]:
+        return [msgspec.json.decode(line)["key"] for line in path.read_bytes().splitlines()] if path.exists() else []
+
+    return Rig(
+        FileChannel(path),
+        keys,
+        lambda: FileChannel(path),
+        busy=FileChannel(Path("/dev/full")),
+        refusing=FileChannel(tmp_path / "no such folder" / "messages.ndjson"),
+    )
+
+
+def memory(tmp_path: Path) -> Rig:
+    channel = MemoryChannel()
+    return Rig(
+        channel,
+        lambda: [*channel.arrived, *channel.repeats],
+        lambda: channel,
+        busy=MemoryChannel([RetryAfter()]),
+        refusing=MemoryChannel([Failed()]),
+    )
+
+
+RIGS: dict[type, Callable[[Path], Rig]] = {ConsoleChannel: console, FileChannel: file, MemoryChannel: memory}
+
+
+@pytest.fixture(params=list(RIGS), ids=lambda each: each.__name__)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
+    return RIGS[request.param](tmp_path)
+
+
+def sent_through(channel: Channel, suppress: bool = False) -> str:
+    """Sends one mail from an outbox through the channel; returns how it fared."""
+    store, now_us = MemoryStore(), to_us(datetime(2026, 3, 1, tzinfo=UTC))
+    waiting = OutboxMessage(
+        decision_id="d1",
+        user_id="u1",
+        channel="email",
+        address="person@example.com",
+        type="comment_digest",
+        locale="en",
+        candidate_id="c1",
+        candidate_log_ts_us=now_us,
+        payload={"post_title": "t", "url": "https://app.example"},
+        expires_at=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+    store.enqueue([OutboxRow(1, draws.key("u1"), now_us, CHANNELS.index("email"), encode(waiting))])
+    if suppress:
+        store.suppress(draws.key("u1"), CHANNELS.index("email"), now_us, False)
+    one_click = OneClick("https://app.example/u", b"0123456789abcdef")
+    (sent,) = Sender(store, {"email": channel}, Registry.shipped(), one_click).run(now_us, 10).messages
+    return sent.result
+
+
+def test_every_channel_of_the_package_has_a_rig() -> None:
+    found = set()
+    for module in pkgutil.iter_modules(tactful.delivery.channels.__path__, "tactful.delivery.channels."):
+        for _, each in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if each.__module__ == module.name and hasattr(each, "send"):
+                found.add(each)
+    assert found == set(RIGS)
+
+
+def test_it_is_a_channel_and_states_its_limits(rig: Rig) -> None:
+    assert isinstance(rig.channel, Channel)
+    assert isinstance(rig.channel.limits, Limits)
+    assert isinstance(rig.channel.honours_idempotency, bool)
+
+
+def test_a_message_arrives_under_its_key(rig: Rig) -> None:
+    assert isinstance(rig.channel.send(MESSAGE, "d1"), Delivered)
+    assert isinstance(rig.channel.send(MESSAGE, "d2"), Delivered)
+    assert rig.arrived() == ["d1", "d2"]
+
+
+def test_where_idempotency_is_promised_a_repeated_key_arrives_once_even_after_a_restart(rig: Rig) -> None:
+    if not rig.channel.honours_idempotency:
+        return
+    rig.channel.send(MESSAGE, "d1")
+    assert isinstance(rig.channel.send(MESSAGE, "d1"), Delivered)
+    assert isinstance(rig.restarted().send(MESSAGE, "d1"), Delivered)
+    assert rig.arrived() == ["d1"]
+
+
+def test_a_far_end_that_is_busy_asks_for_a_retry_and_one_that_refuses_is_final(rig: Rig) -> None:
+    for channel, expected in ((rig.busy, RetryAfter), (rig.refusing, Failed)):
+        if channel is not None:
+            outcome: Outcome = channel.send(MESSAGE, "d1")
+            assert isinstance(outcome, expected)
+
+
+def test_every_rig_has_a_far_end_out_of_order(rig: Rig) -> None:
+    assert rig.busy is not None or rig.refusing is not None
+
+
+def test_who_unsubscribed_is_not_reached(rig: Rig) -> None:
+    assert sent_through(rig.channel, suppress=True) == "suppressed"
+    assert rig.arrived() == []
+    assert sent_through(rig.channel) == "delivered"
+    assert rig.arrived() == ["d1"]
+
+
+def test_unsubscribe_headers_reach_the_far_end_of_a_file(tmp_path: Path) -> None:
+    sent_through(FileChannel(tmp_path / "messages.ndjson"))
+    line = msgspec.json.decode((tmp_path / "messages.ndjson").read_bytes())
+    assert set(line["message"]["headers"]) == {"List-Unsubscribe", "List-Unsubscribe-Post"}
+
+
+def test_half_a_line_left_by_a_crash_is_cut_off_and_sent_again(tmp_path: Path) -> None:
+    path = tmp_path / "messages.ndjson"
+    for key in ("d1", "d2"):
+        FileChannel(path).send(MESSAGE, key)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert isinstance(FileChannel(path).send(MESSAGE, "d2"), Delivered)
+    assert [msgspec.json.decode(line)["key"] for line in path.read_bytes().splitlines()] == ["d1", "d2"]
+
+
+def test_a_file_of_another_kind_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n")
+    with pytest.raises(UnreadableInput, match="path of its own"):
+        FileChannel(path)
+    assert path.read_text() == "my notes\n"
+
+
+def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "messages.ndjson"
+    FileChannel(path).send(MESSAGE, "d1")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_console_shows_no_address(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    ConsoleChannel(stream).send(MESSAGE, "d1")
+    assert "Subject line" in stream.getvalue()
+    assert "person@example.com" not in stream.getvalue()

@@ -1,0 +1,91 @@
+"""A sender killed at the worst moment: SIGKILL right after the message left, before the result is on record."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tactful.clock import HOUR_US, to_us
+from tactful.delivery.channels.file import FileChannel
+from tactful.delivery.outbox import OutboxMessage, encode
+from tactful.delivery.protocol import Message, Outcome
+from tactful.delivery.send import Sender
+from tactful.events.records import CHANNELS
+from tactful.events.registry import Registry
+from tactful.stores.protocols import OutboxRow
+from tactful.stores.sqlite import SqliteStore
+
+NOW = to_us(datetime(2026, 3, 1, tzinfo=UTC))
+
+
+class Killed(FileChannel):
+    """Writes the message, and dies at the third before it can say so."""
+
+    def send(self, message: Message, idempotency_key: str) -> Outcome:
+        outcome = super().send(message, idempotency_key)
+        if idempotency_key == "d3":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return outcome
+
+
+class Forgetful(FileChannel):
+    """A file that promises nothing about keys."""
+
+    honours_idempotency = False
+
+
+def run(folder: Path, channel: FileChannel, now_us: int) -> Sender:
+    sender = Sender(SqliteStore(folder / "store.db"), dict.fromkeys(CHANNELS, channel), Registry.shipped())
+    sender.run(now_us, 100)
+    return sender
+
+
+def killed_after_three(folder: Path) -> None:
+    store = SqliteStore(folder / "store.db")
+    store.enqueue([OutboxRow(key, key, NOW, 1, encode(message(key))) for key in range(1, 6)])
+    store.close()
+    paths = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    child = subprocess.run([sys.executable, __file__, str(folder)], env=environment, check=False)
+    assert child.returncode == -signal.SIGKILL
+
+
+def message(key: int) -> OutboxMessage:
+    return OutboxMessage(
+        decision_id=f"d{key}",
+        user_id=f"u{key}",
+        channel="push",
+        address="a",
+        type="comment_digest",
+        locale="en",
+        candidate_id=f"c{key}",
+        candidate_log_ts_us=NOW,
+        payload={"post_title": "t", "url": "https://app.example"},
+        expires_at=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+
+
+def arrived(folder: Path) -> list[str]:
+    return [line.split('"')[3] for line in (folder / "sent.ndjson").read_text().splitlines()]
+
+
+def test_after_a_kill_everything_arrives_exactly_once_where_keys_are_honoured(tmp_path: Path) -> None:
+    killed_after_three(tmp_path)
+    assert arrived(tmp_path) == ["d1", "d2", "d3"]
+    sender = run(tmp_path, FileChannel(tmp_path / "sent.ndjson"), NOW + HOUR_US)
+    assert arrived(tmp_path) == ["d1", "d2", "d3", "d4", "d5"]
+    assert sender.in_doubt() == []
+
+
+def test_after_a_kill_nothing_is_repeated_where_keys_are_not_honoured(tmp_path: Path) -> None:
+    killed_after_three(tmp_path)
+    os.rename(tmp_path / "sent.ndjson", tmp_path / "before.ndjson")
+    sender = run(tmp_path, Forgetful(tmp_path / "sent.ndjson"), NOW + HOUR_US)
+    assert arrived(tmp_path) == ["d4", "d5"]
+    assert [attempt.decision_key for attempt in sender.in_doubt()] == [3]
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), Killed(Path(sys.argv[1]) / "sent.ndjson"), NOW)
