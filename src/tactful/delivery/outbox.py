@@ -9,9 +9,7 @@ class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Everything that sending needs, so that the sender never reads the engine's state.
 
     `count` is how many candidates the message tells about. `candidate_log_ts_us` and `cancel_key` say which
-    cancels withdraw it. After `expires_at` it is not sent: the runtime sets the candidate's expiry or, for a
-    message that is not critical, the start of the user's next quiet hours if that is earlier, so that a retry
-    never wakes anybody.
+    cancels withdraw it. From `expires_at` on it is neither sent nor tried again.
     """
 
     decision_id: str
