@@ -5,7 +5,7 @@ Only private functions are kernels: each stands behind a typed public function t
 
 import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numba
 
@@ -18,11 +18,9 @@ def kernel(function: F) -> F:
     The test run wraps annotated functions with run-time shape checks; a kernel must be compiled without
     that wrapper, so it is unwrapped first.
     """
-    compiled: F = numba.njit(cache=True, nogil=True)(inspect.unwrap(function))
-    return compiled
+    return cast(F, numba.njit(cache=True, nogil=True)(inspect.unwrap(function)))
 
 
 def parallel_kernel(function: F) -> F:
     """Compiles a loop whose `numba.prange` runs over all cores; each row must write its own cells only."""
-    compiled: F = numba.njit(cache=True, nogil=True, parallel=True)(inspect.unwrap(function))
-    return compiled
+    return cast(F, numba.njit(cache=True, nogil=True, parallel=True)(inspect.unwrap(function)))

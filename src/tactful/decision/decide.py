@@ -101,12 +101,12 @@ def decide(
     drops.add("superseded", pool.present & pool.duplicate, pool.age_us / 3.6e9, np.zeros(1))
 
     alive = live(pool)
-    notes.add("empty_pool", ~alive.any(axis=1), np.zeros(request.n), np.ones(request.n))
+    notes.add("empty_pool", ~_any(alive), np.zeros(request.n), np.ones(request.n))
     feasible = _feasible(request, alive, checks(request, types, rules, controls.killed), notes, drops)
 
     kind = np.where(pool.present, pool.type, 0)
     transactional = (~types.ranked[kind])[:, :, None] & feasible
-    urgent = transactional.any(axis=(1, 2))
+    urgent = _any(transactional)
     feasible = np.where(urgent[:, None, None], transactional, feasible)
 
     worth = _utilities(request, scores, rules)
@@ -116,18 +116,21 @@ def decide(
     )
     buckets = np.where(urgent | person.volume_slice, 0, person.bucket).astype(np.int8)
     spent = person.forced_today & ((buckets == _RANDOM) | (buckets == _GREEDY))
-    notes.add("forced_send_spent", spent & feasible.any(axis=(1, 2)), np.ones(request.n), np.ones(request.n))
+    notes.add("forced_send_spent", spent & _any(feasible), np.ones(request.n), np.ones(request.n))
 
     rank = np.broadcast_to(types.channel_rank[kind].astype(np.int64), worth.shape)
-    choices = [channel.choose(worth, price, feasible, pool.key, rank, rules.channel_mode) for price in (low, high, mid)]
-    action = explore.act(seed, person.key, person.now_us, buckets, *choices, feasible, pool.key, person.forced_today)
+    at_low, at_high, greedy = (
+        channel.choose(worth, price, feasible, pool.key, rank, rules.channel_mode) for price in (low, high, mid)
+    )
+    action = explore.act(
+        seed, person.key, person.now_us, buckets, at_low, at_high, greedy, feasible, pool.key, person.forced_today
+    )
     sends = action.candidate >= 0
-    greedy = choices[2]
     candidate = np.where(sends, action.candidate, greedy.candidate)
     where = np.where(sends, action.channel, greedy.channel)
     prices = np.where(action.high[:, None], high, low)
     chosen, price = _at(worth, candidate, where), prices[np.arange(request.n), where]
-    _conclude(notes, request, sends, feasible.any(axis=(1, 2)), urgent, buckets, spent, chosen, price)
+    _conclude(notes, request, sends, _any(feasible), urgent, buckets, spent, chosen, price)
     ranked = feasible & ~transactional
     return Verdict(
         sends=sends,
@@ -159,18 +162,18 @@ def _feasible(
     left: NDArray[np.bool_] = np.repeat(alive[:, :, None], h, axis=2)
     for check in met:
         removed = left & check.blocked
-        hit = removed.any(axis=(1, 2))
+        hit = _any(removed)
         if not hit.any():
             continue
         left &= ~removed
-        told = hit & ~left.any(axis=(1, 2)) if check.rights else hit
+        told = hit & ~_any(left) if check.rights else hit
         first = removed.reshape(n, c * h).argmax(axis=1)
         place = (np.arange(n), first // h, first % h)
         number = np.broadcast_to(check.number, left.shape)[place]
         limit = np.broadcast_to(check.limit, left.shape)[place]
         notes.add(check.code, told, number, limit)
         if check.refuses:
-            refused = removed.any(axis=2) & ~left.any(axis=2)
+            refused = _per_place(removed) & ~_per_place(left)
             drops.add(check.code, refused, number[:, None], limit[:, None])
     return left
 
@@ -214,6 +217,18 @@ def _conclude(
     notes.add("greedy_no_send", any_option & (buckets == _SILENT), chosen, price)
     notes.add("above_threshold", by_price & sends, chosen, price)
     notes.add("below_threshold", by_price & ~sends, chosen, price)
+
+
+def _any(pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether a row has any pair."""
+    found: NDArray[np.bool_] = np.logical_or.reduce(pairs.reshape(len(pairs), -1), axis=1)
+    return found
+
+
+def _per_place(pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether a pool place has any pair."""
+    found: NDArray[np.bool_] = np.logical_or.reduce(pairs, axis=2)
+    return found
 
 
 def _at(values: NDArray[Any], candidate: NDArray[Any], where: NDArray[Any]) -> NDArray[np.float64]:

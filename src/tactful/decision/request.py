@@ -20,7 +20,8 @@ class Person:
     decisions of the user at this very instant.
     `since_send_us`, `since_active_us` are ages, very large when never. `p_organic` is the chance that she comes
     by herself in the rest of the day. `bucket` indexes `policy.explore.BUCKETS`; `forced_today` tells that a ranked
-    message went out this UTC day, so that a forced send is spent; `volume_slice` that her budget is randomised and delivered without threshold.
+    message went out this UTC day, so that a forced send is spent; `volume_slice` that her budget is
+    randomised and delivered without threshold.
     """
 
     key: UInt[np.ndarray, " n"]

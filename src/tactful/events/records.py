@@ -275,7 +275,7 @@ class SlotPlan(_Stored, frozen=True, kw_only=True, tag="slot_plan"):
 Record: TypeAlias = Input | Decision | SlotPlan
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(
+_DECODER: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(
     User
     | Candidate
     | Engagement

@@ -126,7 +126,8 @@ ROW: Final = np.dtype(
     ]
 )
 
-_ACTIVE: Final[NDArray[np.bool_]] = np.array([kind in ACTIVE_KINDS for kind in KINDS])
+ACTIVE: Final[NDArray[np.bool_]] = np.array([kind in ACTIVE_KINDS for kind in KINDS])
+"""By index of the kind: whether it shows the person in the app."""
 _SESSION: Final = KINDS.index("session")
 _OPEN: Final = KINDS.index("open")
 _CLICK: Final = KINDS.index("click")
@@ -185,9 +186,7 @@ class UserTable:
         """Returns the row of a user, or None."""
         return self._row_of.get(user_key)
 
-    def ensure(
-        self, user_keys: UInt[np.ndarray, " m"], log_us: Int[np.ndarray, " m"]
-    ) -> Int[np.ndarray, " m"]:
+    def ensure(self, user_keys: UInt[np.ndarray, " m"], log_us: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
         """Returns the row of each user key and makes the missing ones, first seen at `log_us`."""
         found = self._row_of
         rows = np.empty(len(user_keys), dtype=np.int64)
@@ -238,7 +237,7 @@ def observe(table: NDArray[Any], events: EngagementRows) -> Int[np.ndarray, " m"
             table["e_len"], table["e_at"], table["e_key"], table["e_log"], table["e_hash"], table["e_kind"],
             table["e_channel"], table["e_category"], table["slot_counts"], table["active_base"],
             table["active_days"], table["n_clicks"], table["n_opens"], events.row, events.at_us, events.key,
-            events.log_us, events.hash, events.kind, events.channel, events.category, _ACTIVE, status,
+            events.log_us, events.hash, events.kind, events.channel, events.category, ACTIVE, status,
         )  # fmt: skip
         _leave(table, events)
     return status

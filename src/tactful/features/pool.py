@@ -90,9 +90,7 @@ def cancel(
         by_id = table["c_key"][r, :n] == x
         by_group = (table["c_cancel"][r, :n] == x) & (table["c_log"][r, :n] <= log)
         table["c_state"][r, :n][by_id | by_group] = CANDIDATE_CANCELLED
-        known = {
-            (int(b), int(a)) for a, b in zip(table["x_key"][r], table["x_log"][r], strict=True) if b >= 0
-        }
+        known = {(int(b), int(a)) for a, b in zip(table["x_key"][r], table["x_log"][r], strict=True) if b >= 0}
         newest = sorted(known | {(log, x)}, reverse=True)[:TOMBSTONES]
         for i, (x_log, x_key) in enumerate(newest):
             table["x_key"][r, i], table["x_log"][r, i] = x_key, x_log
@@ -176,8 +174,7 @@ def _admit(
         c_state[r, place] = CANDIDATE_OPEN
         for j in range(x_key.shape[1]):
             if x_log[r, j] >= 0 and (
-                x_key[r, j] == key[i]
-                or (cancel_key[i] != 0 and x_key[r, j] == cancel_key[i] and log[i] <= x_log[r, j])
+                x_key[r, j] == key[i] or (cancel_key[i] != 0 and x_key[r, j] == cancel_key[i] and log[i] <= x_log[r, j])
             ):
                 c_state[r, place] = CANDIDATE_CANCELLED
         c_len[r] = n + 1

@@ -22,16 +22,13 @@ from tactful.decision.request import Person, Pool, Request, Scores, Thresholds
 from tactful.decision.timing import quiet_hours, send_time
 from tactful.decision.volume import pace
 from tactful.events.type_columns import TypeColumns
+from tactful.features import standing
 from tactful.features.affinity import affinity
 from tactful.features.content import match_bucket, recency_bucket
 from tactful.features.context import Zones
 from tactful.features.history import (
-    BINS,
     CANDIDATE_CANCELLED,
     CANDIDATE_OPEN,
-    COUNT_UNIT,
-    DAY_SLACK,
-    DAYS,
     JOBS,
     N_CHANNELS,
     NEVER,
@@ -44,7 +41,7 @@ from tactful.features.history import (
     observe,
 )
 from tactful.features.pool import admit, cancel, close
-from tactful.features.segments import segment_of
+from tactful.runtime import budgets
 from tactful.runtime.settings import Settings
 
 __all__ = ["admit", "cancel", "conclude", "next_timer", "observe", "plan_day", "plan_request", "rank_request"]
@@ -52,9 +49,6 @@ __all__ = ["admit", "cancel", "conclude", "next_timer", "observe", "plan_day", "
 State = NDArray[Any]
 """Rows of `features.history.ROW`."""
 
-PRIOR_ACTIVE_DAYS: Final = 0.2
-PRIOR_DAYS: Final = 2.0
-"""A person of whom nothing is known is taken to be active on one day in ten, with the weight of two days."""
 SLOT_JITTER_US: Final = 50 * 60 * 1_000_000
 """Jobs start within the first 50 minutes of their slot, by hash, so that providers see no spike on the hour."""
 
@@ -133,16 +127,16 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     slots = np.broadcast_to(np.arange(SLOTS), (len(state), SLOTS))
     slot_us, exists = zones.slot_start_us(zone[:, None], day[:, None], slots)
     quiet = quiet_hours.quiet_slots(*_quiet_window(state, frame))
-    k, random, probability, period = _budget_in_force(state, now_us, frame)
-    tokens = _tokens(state, now_us, k, frame)
+    k, random, probability, period = budgets.in_force(state, now_us, settings)
+    tokens = budgets.tokens(state, now_us, k, frame.settings)
     left_us = np.maximum(zones.day_start_us(zone, day + 1) - now_us, 0)
-    sent_7d = _sent_since(state, now_us - WEEK_US, SENT_RANKED)
+    sent_7d = standing.sent_since(state, now_us - WEEK_US, SENT_RANKED)
     quota = pace.quota_of_day(tokens, left_us, k, sent_7d, settings.rules.daily_cap)
     return PlanRequest(
         now_us=now_us,
         day=day,
-        counts=_local_counts(state, now_us, frame),
-        segment=_segment(state, now_us),
+        counts=standing.local_counts(state, now_us, frame.zones),
+        segment=standing.segment(state, now_us),
         slot_us=slot_us,
         allowed=exists & ~quiet & (slot_us > now_us[:, None] - HOUR_US),
         quota=quota,
@@ -199,10 +193,10 @@ def plan_day(
     state["planned_at"] = now
     state["next_plan"] = frame.zones.day_start_us(state["zone"].astype(np.int64), request.day + 1)
     state["feasible_jobs"] = 0
-    state["tokens"] = _tokens(state, now, request.k, frame)
+    state["tokens"] = budgets.tokens(state, now, request.k, frame.settings)
     state["tokens_at"] = now
     state["k_now"], state["k_random"], state["k_period"] = request.k, request.k_random, request.period
-    _age(state, now, timing.half_life_days)
+    standing.fade(state, now, timing.half_life_days)
     return state, DayPlan(jobs=jobs, sends=sends, inclusion=inclusion, sampled=sampled)
 
 
@@ -287,7 +281,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
     day_from, week_from = _cap_window(zone, now, frame)
     recent = np.arange(SENDS) < state["s_len"][:, None]
     last_send = np.where(recent, state["s_at"], np.iinfo(np.int64).min // 2).max(axis=1)
-    last_active = _last_active(state)
+    last_active = standing.last_active(state)
     drawn, probability = explore.bucket(settings.seed, state["user_key"], now, settings.exploration.shares)
     k = np.maximum(state["k_now"], 0).astype(np.int64)
     week = recent & (state["s_at"] > (now - WEEK_US)[:, None])
@@ -303,24 +297,24 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         blocked=state["blocked"].astype(np.int64),
         quiet=quiet_hours.in_quiet(minute, quiet_start, quiet_end),
         quiet_end=quiet_end,
-        sent_day=_sent_since(state, day_from, counted),
-        sent_week=_sent_since(state, week_from, counted),
-        sent_7d=_sent_since(state, now - WEEK_US, SENT_RANKED),
+        sent_day=standing.sent_since(state, day_from, counted),
+        sent_week=standing.sent_since(state, week_from, counted),
+        sent_7d=standing.sent_since(state, now - WEEK_US, SENT_RANKED),
         sent_7d_channel=by_channel,
-        sent_plan=_sent_since(state, state["planned_at"], SENT_RANKED),
+        sent_plan=standing.sent_since(state, state["planned_at"], SENT_RANKED),
         quota=state["quota"].astype(np.int64),
         turn=np.where(state["last_job"] == now, state["turn"] + 1, 0).astype(np.int64),
         since_send_us=now - last_send,
         since_active_us=now - last_active,
         active_today=zones.local_day(zone, last_active) >= zones.local_day(zone, now),
         cold=state["slot_counts"].sum(axis=1) == 0,
-        p_organic=_organic(state, minute, now),
-        tokens=_tokens(state, now, k, frame),
+        p_organic=standing.organic(state, minute, now),
+        tokens=budgets.tokens(state, now, k, frame.settings),
         k=k,
         exploratory=pace.exploratory_due(k, last_send, now, u),
         bucket=drawn.astype(np.int64),
         bucket_probability=probability,
-        forced_today=_sent_since(state, now // DAY_US * DAY_US - 1, SENT_RANKED) > 0,
+        forced_today=standing.sent_since(state, now // DAY_US * DAY_US - 1, SENT_RANKED) > 0,
         volume_slice=state["k_random"] > 0,
         n_sends=state["n_sends"].astype(np.int64),
         n_clicks=state["n_clicks"].astype(np.int64),
@@ -358,12 +352,9 @@ def _pool(state: State, now: NDArray[np.int64], frame: Frame) -> Pool:
         quality=state["c_quality"].astype(np.float64),
         match=match_bucket(count).astype(np.int64),
         recency=recency_bucket(age).astype(np.int64),
-        sent_day=_sent_of_type(state, kind, day_from),
-        sent_week=_sent_of_type(state, kind, week_from),
+        sent_day=standing.sent_of_type(state, kind, day_from),
+        sent_week=standing.sent_of_type(state, kind, week_from),
     )
-
-
-# --- what the steps read from a row ---------------------------------------------------------------------------
 
 
 def _quiet_window(state: State, frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -372,88 +363,6 @@ def _quiet_window(state: State, frame: Frame) -> tuple[NDArray[np.int64], NDArra
     start = np.where(own, state["quiet_start"], rules.quiet_start_minute).astype(np.int64)
     end = np.where(own, state["quiet_end"], rules.quiet_end_minute).astype(np.int64)
     return start, end
-
-
-def _local_counts(state: State, now: NDArray[np.int64], frame: Frame) -> NDArray[np.float64]:
-    """Sessions by local slot: half hours of UTC, shifted by the zone's present offset."""
-    offset = frame.zones.local_us(state["zone"].astype(np.int64), now) - now
-    shift = np.rint(offset / (DAY_US // BINS)).astype(np.int64)
-    index = (np.arange(BINS) - shift[:, None]) % BINS
-    local = np.take_along_axis(state["slot_counts"], index, axis=1) / COUNT_UNIT
-    counts: NDArray[np.float64] = local.reshape(len(state), SLOTS, BINS // SLOTS).sum(axis=2)
-    return counts
-
-
-def _active(state: State, now: NDArray[np.int64], days: int) -> NDArray[np.bool_]:
-    """Whether the user was active 0, 1, .. days ago (UTC days)."""
-    ago = (now // DAY_US)[:, None] - np.arange(days)
-    held = ago > (state["active_base"] + DAY_SLACK - DAYS)[:, None]
-    held &= ago <= (state["active_base"] + DAY_SLACK)[:, None]
-    return held & (np.take_along_axis(state["active_days"], ago % DAYS, axis=1) > 0)
-
-
-def _segment(state: State, now: NDArray[np.int64]) -> NDArray[np.int64]:
-    active = _active(state, now, 56)
-    since_signup = np.maximum(now - state["signup"], 0) // DAY_US
-    away = np.stack(
-        [active[:, d] & ~active[:, d + 1 : d + 29].any(axis=1) & active[:, d + 29 :].any(axis=1)
-         for d in range(8)],
-        axis=1,
-    )  # fmt: skip
-    returned = away.any(axis=1)
-    reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.uint8)
-    return segment_of(
-        active[:, :28].sum(axis=1),
-        since_signup,
-        np.where(returned, 28, 0),
-        np.where(returned, away.argmax(axis=1), 0),
-        reach,
-    ).astype(np.int64)
-
-
-def _organic(state: State, minute: NDArray[np.int64], now: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Chance that she comes by herself in what is left of her day: 1 − (1 − a)^(share of her profile still ahead)."""
-    known = np.clip((now - state["signup"]) // DAY_US, 1, 28)
-    days = _active(state, now, 28).sum(axis=1)
-    a = (np.minimum(days, known) + PRIOR_ACTIVE_DAYS) / (known + PRIOR_DAYS)
-    slot = minute // 60
-    p = state["slot_p"].astype(np.float64)
-    ahead = np.where(np.arange(SLOTS) > slot[:, None], p, 0.0)
-    share = np.minimum(np.cumsum(ahead, axis=1)[:, -1], 1.0)
-    return 1.0 - np.power(1.0 - np.minimum(a, 0.99), share)
-
-
-def _last_active(state: State) -> NDArray[np.int64]:
-    """The last time she was seen in the app, from the ring; long ago if never."""
-    used = np.arange(state["e_at"].shape[1]) < state["e_len"][:, None]
-    in_app = used & (state["e_kind"] != 1)  # a receipt shows the device, not the person
-    latest: NDArray[np.int64] = np.where(in_app, state["e_at"], -WEEK_US * 5000).max(axis=1)
-    return latest
-
-
-def _budget_in_force(
-    state: State, now: NDArray[np.int64], frame: Frame
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]:
-    """The weekly cap: drawn at random in the randomised slice, else assigned, else the default at K·(1 + h)."""
-    settings, key = frame.settings, state["user_key"]
-    exploration = settings.exploration
-    period = now // (exploration.volume_period_weeks * WEEK_US)
-    inside, drawn, chance = explore.volume_slice(
-        settings.seed, key, period, exploration.volume_share, exploration.volume_choices
-    )
-    mean = settings.volume.per_user_per_week * (1.0 + settings.volume.headroom)
-    u = draws.uniform(settings.seed, key, period, "default budget")
-    default = np.floor(mean + u).astype(np.int64)
-    k = np.where(inside, drawn, np.where(state["k"] >= 0, state["k"], default)).astype(np.int64)
-    return k, inside, chance, period
-
-
-def _tokens(state: State, now: NDArray[np.int64], k: NDArray[np.int64], frame: Frame) -> NDArray[np.float64]:
-    fresh = state["tokens_at"] < 0
-    u = draws.uniform(frame.settings.seed, state["user_key"], 0, "pacing phase")
-    start = np.where(fresh, pace.initial_tokens(u, k), state["tokens"])
-    elapsed = np.where(fresh, 0, np.maximum(now - state["tokens_at"], 0))
-    return pace.accrue(start, elapsed, k, frame.settings.volume.burst)
 
 
 def _cap_window(
@@ -467,21 +376,6 @@ def _cap_window(
     return frame.zones.day_start_us(zone, day) - 1, frame.zones.day_start_us(zone, monday) - 1
 
 
-def _sent_since(state: State, since: NDArray[np.int64], flag: int) -> NDArray[np.int64]:
-    """Sends after an instant; `flag` restricts them to those that carry it (0: all)."""
-    counted = np.arange(SENDS) < state["s_len"][:, None]
-    counted &= state["s_at"] > since[:, None]
-    if flag:
-        counted &= (state["s_flags"] & flag) != 0
-    return counted.sum(axis=1)
-
-
-def _sent_of_type(state: State, kind: NDArray[np.int64], since: NDArray[np.int64]) -> NDArray[np.int64]:
-    counted = (np.arange(SENDS) < state["s_len"][:, None]) & (state["s_at"] > since[:, None])
-    same = counted[:, None, :] & (state["s_type"][:, None, :] == kind[:, :, None])
-    return same.sum(axis=2)
-
-
 def _slot_of(state: State, now: NDArray[np.int64], frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The local slot of each job, and the probability that the job was there: 1 for one woken by a candidate."""
     slot = frame.zones.local_minute(state["zone"].astype(np.int64), now) // 60
@@ -489,20 +383,3 @@ def _slot_of(state: State, now: NDArray[np.int64], frame: Frame) -> tuple[NDArra
     planned = here.any(axis=1)
     p = state["job_p"][np.arange(len(state)), here.argmax(axis=1)]
     return slot, np.where(planned, p, 1.0).astype(np.float64)
-
-
-def _age(state: State, now: NDArray[np.int64], half_life_days: float) -> None:
-    """Moves the activity window to today and lets sessions fade, in whole days and integer steps."""
-    today = now // DAY_US
-    ahead = np.arange(1, DAYS + 1)
-    gained = state["active_base"][:, None] + DAY_SLACK + ahead
-    fresh = gained <= (today + DAY_SLACK)[:, None]
-    cell = gained % DAYS
-    kept = np.take_along_axis(state["active_days"], cell, axis=1)
-    days = state["active_days"].copy()
-    np.put_along_axis(days, cell, np.where(fresh, 0, kept).astype(days.dtype), axis=1)
-    state["active_days"] = days
-    passed = np.clip(today - state["active_base"], 0, 10_000)
-    keep = np.floor(COUNT_UNIT * np.exp2(-passed / half_life_days)).astype(np.int64)
-    state["slot_counts"] = (state["slot_counts"].astype(np.int64) * keep[:, None]) // COUNT_UNIT
-    state["active_base"] = np.maximum(today, state["active_base"])

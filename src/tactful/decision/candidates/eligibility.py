@@ -39,7 +39,8 @@ class Check:
 
 def live(pool: Pool) -> Bool[np.ndarray, "n c"]:
     """Returns the places that hold a candidate which may still be told."""
-    return pool.present & ~(pool.expired | pool.cancelled | pool.absorbed | pool.duplicate)
+    alive: NDArray[np.bool_] = pool.present & ~(pool.expired | pool.cancelled | pool.absorbed | pool.duplicate)
+    return alive
 
 
 def checks(request: Request, types: TypeColumns, rules: Rules, killed: bool) -> list[Check]:
@@ -115,9 +116,7 @@ def _caps(
     ]  # fmt: skip
     if rules.weekly_cap:
         over = _all(person.sent_week >= rules.weekly_cap)
-        found.append(
-            Check("weekly_cap", over, _all(person.sent_week), _one(rules.weekly_cap), refuses=refuses)
-        )
+        found.append(Check("weekly_cap", over, _all(person.sent_week), _one(rules.weekly_cap), refuses=refuses))
     for code, sent, cap in (
         ("type_daily_cap", pool.sent_day, types.daily_cap[kind]),
         ("type_weekly_cap", pool.sent_week, types.weekly_cap[kind]),
@@ -127,9 +126,7 @@ def _caps(
     return [Check(c.code, c.blocked & ~critical, c.number, c.limit, refuses=c.refuses) for c in found]
 
 
-def _budget(
-    person: Person, rules: Rules, critical: NDArray[np.bool_], ranked: NDArray[np.bool_]
-) -> list[Check]:
+def _budget(person: Person, rules: Rules, critical: NDArray[np.bool_], ranked: NDArray[np.bool_]) -> list[Check]:
     bound = ranked & ~critical
     open_for_exploration = _all(person.exploratory)
     found = [

@@ -1,0 +1,48 @@
+"""Which weekly budget is in force for a user, and how much of it her token bucket holds now."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+
+from tactful import draws
+from tactful.clock import WEEK_US
+from tactful.decision.policy import explore
+from tactful.decision.volume import pace
+from tactful.runtime.settings import Settings
+
+State = NDArray[Any]
+"""Rows of `features.history.ROW`."""
+
+
+def in_force(
+    state: State, now_us: Int[np.ndarray, " n"], settings: Settings
+) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"], Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Returns the weekly cap, whether it was drawn at random, the probability of that draw, and the period.
+
+    Drawn in the randomised slice; else the assigned one; else the default, K·(1 + h) rounded up or down by a hash
+    draw so that its mean is right.
+    """
+    key = state["user_key"]
+    exploration = settings.exploration
+    period = now_us // (exploration.volume_period_weeks * WEEK_US)
+    inside, drawn, chance = explore.volume_slice(
+        settings.seed, key, period, exploration.volume_share, exploration.volume_choices
+    )
+    mean = settings.volume.per_user_per_week * (1.0 + settings.volume.headroom)
+    u = draws.uniform(settings.seed, key, period, "default budget")
+    default = np.floor(mean + u).astype(np.int64)
+    k = np.where(inside, drawn, np.where(state["k"] >= 0, state["k"], default)).astype(np.int64)
+    return k, inside, chance, period
+
+
+def tokens(
+    state: State, now_us: Int[np.ndarray, " n"], k: Int[np.ndarray, " n"], settings: Settings
+) -> Float[np.ndarray, " n"]:
+    """Returns the tokens in each user's bucket; a fresh bucket starts at a phase of its own."""
+    fresh = state["tokens_at"] < 0
+    u = draws.uniform(settings.seed, state["user_key"], 0, "pacing phase")
+    start = np.where(fresh, pace.initial_tokens(u, k), state["tokens"])
+    elapsed = np.where(fresh, 0, np.maximum(now_us - state["tokens_at"], 0))
+    return pace.accrue(start, elapsed, k, settings.volume.burst)
