@@ -144,6 +144,26 @@ def test_windows_line_ends_a_byte_order_mark_blank_lines_and_quoted_commas_are_r
     assert rejects(tmp_path) == []
 
 
+BAD_LINES = {
+    "cut": "{",
+    "list": "[1]",
+    "text": '"text"',
+    "nested": '{"who": ["u"]}',
+    "nan": '{"ts": NaN}',
+    "huge": '{"ts": 1e999}',
+    "bottomless": '{"x": ' + "[" * 50_000,
+    "not utf-8": "\ud800",
+}
+
+
+@pytest.mark.parametrize("line", BAD_LINES.values(), ids=BAD_LINES.keys())
+def test_a_line_that_is_no_flat_json_object_costs_itself_only(tmp_path: Path, line: str) -> None:
+    good = f'{{"who": "u", "ts": {T0}, "what": "click", "article": 1}}'
+    content = "\n".join([good, line, good.replace("u", "v", 1)]).encode(errors="surrogatepass")
+    log = read(tmp_path, content, name="log.ndjson")
+    assert (log.report.taken, [number for number, _ in rejects(tmp_path)]) == (2, [2])
+
+
 @pytest.mark.parametrize("name", ["log.csv", "log.ndjson"])
 def test_a_file_cut_in_the_middle_loses_only_the_half_line(tmp_path: Path, name: str) -> None:
     rows = [{"who": "u", "ts": T0 + i, "what": "click", "article": f"a{i}"} for i in range(5)]

@@ -10,6 +10,9 @@ import pyarrow as pa
 
 from tactful.runtime.importing.chunk import Block, Chunk, Refused, blocks, require_columns
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""Broken JSON, bytes that are not UTF-8, objects nested without end."""
+
 
 def read_ndjson(path: Path, columns: Sequence[str]) -> Iterator[Chunk]:
     """Yields the rows of a file; the mapped fields hold text, numbers or nothing, all others are passed over.
@@ -44,7 +47,7 @@ def _row_type(columns: Sequence[str]) -> type[msgspec.Struct]:
 def _decode(decoder: msgspec.json.Decoder[Any], block: Block) -> tuple[list[Any], Any, Refused]:
     try:
         rows = decoder.decode_lines(block.text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return _decode_by_line(decoder, block)
     if len(rows) != block.count:
         return _decode_by_line(decoder, block)
@@ -63,7 +66,7 @@ def _decode_by_line(decoder: msgspec.json.Decoder[Any], block: Block) -> tuple[l
             lines.append(number)
         except msgspec.ValidationError:
             refused.append((number, "the line is no object whose mapped fields are texts or numbers"))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNREADABLE:
             refused.append((number, "the line is not JSON"))
     return rows, np.array(lines, dtype=np.int64), refused
 
