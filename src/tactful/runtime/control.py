@@ -9,11 +9,12 @@ from typing import Any, Final, Self
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt64
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, HOUR_US
 from tactful.decision.decide import Verdict
+from tactful.decision.policy import explore
 from tactful.decision.policy.pid import VolumeController, lower_if_saturated
 from tactful.decision.policy.threshold import UtilityHistogram
 from tactful.decision.request import Request, Thresholds
@@ -64,10 +65,21 @@ class VolumeState:
         return self._version
 
     def plans(
-        self, request: PlanRequest, plan: DayPlan, arm: Int[np.ndarray, " n"], reach: Int[np.ndarray, " n"]
+        self,
+        key: UInt64[np.ndarray, " n"],
+        request: PlanRequest,
+        plan: DayPlan,
+        arm: Int[np.ndarray, " n"],
+        reach: Int[np.ndarray, " n"],
     ) -> None:
-        """Adds planned sends to the hours of the UTC days they fall in, spread over the reachable channels."""
-        rows, slots = np.nonzero(plan.sends)
+        """Adds planned sends to the hours of the UTC days they fall in, spread over the reachable channels.
+
+        Users whose volume or sends are randomised that day are left out, as their sends are.
+        """
+        rows, slots = np.nonzero((plan.sends > 0) & ~request.k_random[:, None])
+        shares = self._settings.exploration.shares
+        drawn, _ = explore.bucket(self._settings.seed, key[rows], request.slot_us[rows, slots], shares)
+        rows, slots = rows[drawn == 0], slots[drawn == 0]
         if not len(rows):
             return
         at = request.slot_us[rows, slots]

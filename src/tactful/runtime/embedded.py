@@ -83,6 +83,7 @@ class _Meta(msgspec.Struct, frozen=True):
     zones: tuple[str, ...]
     volume: bytes
     thresholds: list[tuple[int, "_Arrays"]]
+    killed: list[tuple[int, bool]]
     schema_version: int = 1
 
 
@@ -399,6 +400,7 @@ class Engine:
             self.population.frame.zones.names,
             self.population.volume.to_bytes(),
             [(effective, _arrays(prices)) for effective, prices in self.population.thresholds],
+            self.population.killed,
         )
         self.store.save_meta("states", msgspec.msgpack.encode(meta))
         self._saved_inputs = self._offset
@@ -427,6 +429,7 @@ class Engine:
         population.frame = Frame(self.settings, self.registry.columns(), Zones.of(meta.zones))
         population.volume = VolumeState.from_bytes(meta.volume, self.settings)
         population.thresholds = [(effective, _thresholds(stored)) for effective, stored in meta.thresholds]
+        population.killed = list(meta.killed)
         population.applied_us = self._committed_us = meta.applied_us
         rows = population.table.rows
         held = np.arange(rows["c_offset"].shape[1]) < rows["c_len"][:, None]

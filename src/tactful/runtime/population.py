@@ -224,8 +224,11 @@ class Population:
                 history.suppress(rows, here, np.array([channel]), at, lifted=record.lifted)
 
     def _profile(self, one: NDArray[Any], log_us: int, content: int, offset: int, user: User) -> None:
-        """The last profile by (log time, content) wins; the day is planned anew at its instant."""
+        """The last profile by (log time, content) wins; if it says something new, the day is planned anew."""
         if (log_us, content) <= (int(one["profile_log"][0]), int(one["profile_hash"][0])):
+            return
+        if content == int(one["profile_hash"][0]) and int(one["profile_offset"][0]) >= 0:
+            one["profile_log"], one["profile_offset"] = log_us, offset
             return
         zones = self.frame.zones.with_zone(user.timezone)
         if zones is not self.frame.zones:
@@ -257,7 +260,7 @@ class Population:
         after, plan = steps.plan_day(state, request, p, self.frame)
         self.table.rows[rows] = after
         reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.int64)
-        self.volume.plans(request, plan, self._arms[rows], reach)
+        self.volume.plans(state["user_key"], request, plan, self._arms[rows], reach)
         listener.planned(rows, request, p, plan)
 
     def _rank(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
