@@ -62,7 +62,7 @@ def chances(
     """Returns what may come of each send, were it the next thing that happens to its user.
 
     open  = attention * appeal(type) * looks(hours ahead) * exp(-dulls * fatigue) * (0.5 + relevance)
-    click = open * click_share * (0.4 + 1.2 relevance) * (0.4 + 1.2 quality)
+    click = open * click_share * (0.4 + 1.2 relevance) * (0.4 + 1.2 quality) * exp(-already_seen * own visits)
     leave = leave_base * sensitivity * exp(leave_fatigue * fatigue) * (1 + irrelevance * (1 - relevance))
     """
     who, category = sends.user, sends.category.astype(np.int64)
@@ -75,7 +75,7 @@ def chances(
     opened = people.attention[who] * channel * APPEAL[sends.type] * looks * dulled * (0.5 + relevant)
     opened = np.minimum(opened, 0.95)
     clicks = constants.click_share * (0.4 + 1.2 * relevant) * (0.4 + 1.2 * sends.quality)
-    clicks = np.minimum(clicks, 0.95) * _brings_visits(people, state, who, constants)
+    clicks = np.minimum(clicks, 0.95) * _news(people, state, who, constants)
     annoyed = np.exp(constants.leave_fatigue * state.fatigue[who].astype(np.float64))
     disturbed = np.where((sends.channel == PUSH) & in_quiet_hours(people, who, local), constants.leave_quiet, 1.0)
     irrelevant = 1.0 + constants.leave_irrelevance * (1.0 - relevant)
@@ -96,12 +96,11 @@ def _looks(
     return seen[:, -1] / fades.sum(axis=1), seen / seen[:, -1:]
 
 
-def _brings_visits(
+def _news(
     people: People, state: State, who: Int64[np.ndarray, " m"], constants: Constants
 ) -> Float64[np.ndarray, " m"]:
-    """1, or where messages only move visits: the chance that the coming day holds a visit to be moved."""
-    if constants.moved_share == 0.0:
-        return np.ones(len(who))
+    """What own visits leave to a message: content not yet seen in the app; and, where messages only move visits,
+    the chance that the coming day holds one to be moved."""
     a_day = own_visits(
         people.visits[who],
         state.habit[who],
@@ -109,8 +108,10 @@ def _brings_visits(
         state.burnout[who],
         state.stay[who],
         constants,
-    )
-    return 1.0 - constants.moved_share * np.exp(-_MOVED_FROM_DAYS * a_day.astype(np.float64))
+    ).astype(np.float64)
+    moved = 1.0 - constants.moved_share * np.exp(-_MOVED_FROM_DAYS * a_day)
+    news: Float64[np.ndarray, " m"] = np.exp(-constants.already_seen * a_day) * moved
+    return news
 
 
 def in_quiet_hours(

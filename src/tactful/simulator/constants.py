@@ -42,7 +42,7 @@ class Constants(NamedTuple):
     plain_relevance: float = 0.45
     """Relevance of messages without a category (a new follower)."""
     # Answers to messages.
-    attention: float = 0.083
+    attention: float = 0.08
     """Chance that the median user opens an e-mail at no fatigue; calibrated to a 9 % open rate."""
     attention_spread: float = 0.4
     """Standard deviation of log attention among people who visit alike."""
@@ -55,22 +55,24 @@ class Constants(NamedTuple):
     """Mean time until an unopened e-mail has sunk out of sight, hours."""
     push_lingers_hours: float = 1.5
     """The same for a push, hours."""
-    click_share: float = 0.72
+    click_share: float = 0.86
     """Clicks per open at ordinary relevance and quality; calibrated to 2.6 % of views for half the mail."""
+    already_seen: float = 0.5
+    """Loss of log clicks per own visit a day: who comes often has seen it in the app."""
     # Too many messages.
     fatigue_days: float = 7.0
     """Mean life of the fatigue that one message leaves, days; at k a week fatigue settles near k."""
     fatigue_dulls: float = 0.06
     """Loss of log attention per message still weighing on the user."""
-    fatigue_tires: float = 0.02
+    fatigue_tires: float = 0.022
     """Loss of log visits per message still weighing: nagging spoils the app itself a little."""
-    leave_base: float = 0.0003
+    leave_base: float = 0.00029
     """Chance that a fully relevant message to an unfatigued median user closes its channel; calibrated."""
     leave_fatigue: float = 0.1
     """Growth of the log of that chance per message still weighing."""
     leave_irrelevance: float = 4.0
     """A wholly irrelevant message is (1 + this) times as likely to close its channel."""
-    leave_power: float = 1.2
+    leave_power: float = 1.3
     """The chance falls as visits to this power: strangers leave first."""
     leave_quiet: float = 2.0
     """A push within quiet hours is this many times as likely to close the channel."""

@@ -96,13 +96,14 @@ def settle(
     Fatigue k * fatigue_days / 7; habit g r T / (1 + g r T) for r sessions a day, found by iteration.
     """
     fatigue = per_week * constants.fatigue_days / 7.0
-    clicks = np.minimum(per_week / 7.0 * click * np.exp(-constants.fatigue_dulls * fatigue), 2.0)
+    wanted = np.minimum(per_week / 7.0 * click * np.exp(-constants.fatigue_dulls * fatigue), 2.0)
     burnout = per_week / 7.0 * constants.burnout_per_send * constants.burnout_days
     leaves = np.minimum(per_week * leave * np.exp(constants.leave_fatigue * fatigue), 0.9)
     habit = np.full(len(click), 0.3)
-    own = np.zeros(len(click))
+    own, clicks = np.zeros(len(click)), wanted
     for _ in range(_ROUNDS):
         own = own_visits(people.visits, habit, fatigue, burnout, stay, constants).astype(np.float64)
+        clicks = wanted * np.exp(-constants.already_seen * own)
         pull = constants.habit_gain * constants.habit_days * (own + clicks)
         habit = pull / (1.0 + pull)
     return Settled(own, clicks, habit, burnout, leaves)
