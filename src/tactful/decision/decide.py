@@ -47,6 +47,7 @@ REASONS: Final[tuple[str, ...]] = (
     "below_threshold",
     "transactional",
     "randomised_volume",
+    "no_price",
     "random_send",
     "greedy_send",
     "greedy_no_send",
@@ -96,7 +97,7 @@ def decide(
     person, pool = request.person, request.pool
     notes = _Notes(request.n)
     drops = _Drops(pool.present.shape)
-    drops.add("expired", pool.present & pool.expired, pool.age_us / 3.6e9, np.zeros(1))
+    drops.add("expired", pool.present & pool.expired & (pool.tried == 0), pool.age_us / 3.6e9, np.zeros(1))
     drops.add("cancelled", pool.present & pool.cancelled, np.ones(1), np.zeros(1))
     drops.add("superseded", pool.present & pool.duplicate, pool.age_us / 3.6e9, np.zeros(1))
 
@@ -119,8 +120,9 @@ def decide(
     notes.add("forced_send_spent", spent & _any(feasible), np.ones(request.n), np.ones(request.n))
 
     rank = np.broadcast_to(types.channel_rank[kind].astype(np.int64), worth.shape)
+    tried = (pool.tried[:, :, None] & (1 << np.arange(worth.shape[2]))) != 0
     at_low, at_high, greedy = (
-        channel.choose(worth, price, feasible, pool.key, rank, rules.channel_mode) for price in (low, high, mid)
+        channel.choose(worth, price, feasible, pool.key, rank, rules.channel_mode, tried) for price in (low, high, mid)
     )
     action = explore.act(
         seed, person.key, person.now_us, buckets, at_low, at_high, greedy, feasible, pool.key, person.forced_today

@@ -62,6 +62,7 @@ class Pool:
 
     `offset` and `log_us` say where the input log has the candidate.
     `count` is how many events the candidate stands for (aggregation), `ready` whether that is enough.
+    `tried` is the bitmask of channels it went out on already (`ladder`), `seen` that the person came since.
     `absorbed` entries ride on another of their group; `duplicate` ones are superseded by a newer one.
     """
 
@@ -73,6 +74,8 @@ class Pool:
     type: Int[np.ndarray, "n c"]
     expired: Bool[np.ndarray, "n c"]
     cancelled: Bool[np.ndarray, "n c"]
+    seen: Bool[np.ndarray, "n c"]
+    tried: Int[np.ndarray, "n c"]
     absorbed: Bool[np.ndarray, "n c"]
     duplicate: Bool[np.ndarray, "n c"]
     count: Int[np.ndarray, "n c"]

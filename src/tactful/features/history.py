@@ -98,6 +98,8 @@ ROW: Final = np.dtype(
         ("c_quality", "f4", (POOL,)),
         ("c_priority", "f4", (POOL,)),
         ("c_state", "u1", (POOL,)),
+        ("c_tried", "u1", (POOL,)),
+        ("c_sent", "i8", (POOL,)),
         # cancels whose candidate may still come, descending by (log, key)
         ("x_key", "u8", (TOMBSTONES,)),
         ("x_log", "i8", (TOMBSTONES,)),

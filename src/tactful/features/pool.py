@@ -27,6 +27,8 @@ from tactful.kernel import kernel
 _COLUMNS = (
     "c_key", "c_offset", "c_log", "c_hash", "c_type", "c_created", "c_expires", "c_wake", "c_group", "c_cancel",
     "c_category", "c_quality", "c_priority", "c_state",
+    "c_tried",
+    "c_sent",
 )  # fmt: skip
 
 
@@ -61,7 +63,7 @@ def admit(table: NDArray[Any], candidates: CandidateRows) -> tuple[Int[np.ndarra
     _admit(
         table["c_len"], table["c_key"], table["c_offset"], table["c_log"], table["c_hash"], table["c_type"],
         table["c_created"], table["c_expires"], table["c_wake"], table["c_group"], table["c_cancel"],
-        table["c_category"], table["c_quality"], table["c_priority"], table["c_state"], table["x_key"],
+        table["c_category"], table["c_quality"], table["c_priority"], table["c_state"], table["c_tried"], table["c_sent"], table["x_key"],
         table["x_log"], candidates.row, candidates.key, candidates.offset, candidates.log_us, candidates.hash,
         candidates.type, candidates.created_us, candidates.expires_us, candidates.wake_us, candidates.group,
         candidates.cancel, candidates.category, candidates.quality, candidates.priority, status, out, key,
@@ -111,7 +113,8 @@ def _admit(
     c_len: NDArray[Any], c_key: NDArray[Any], c_offset: NDArray[Any], c_log: NDArray[Any],
     c_hash: NDArray[Any], c_type: NDArray[Any], c_created: NDArray[Any], c_expires: NDArray[Any],
     c_wake: NDArray[Any], c_group: NDArray[Any], c_cancel: NDArray[Any], c_category: NDArray[Any],
-    c_quality: NDArray[Any], c_priority: NDArray[Any], c_state: NDArray[Any], x_key: NDArray[Any],
+    c_quality: NDArray[Any], c_priority: NDArray[Any], c_state: NDArray[Any], c_tried: NDArray[Any],
+    c_sent: NDArray[Any], x_key: NDArray[Any],
     x_log: NDArray[Any], rows: NDArray[Any], key: NDArray[Any], offset: NDArray[Any], log: NDArray[Any],
     content: NDArray[Any], kind: NDArray[Any], created: NDArray[Any], expires: NDArray[Any],
     wake: NDArray[Any], group: NDArray[Any], cancel_key: NDArray[Any], category: NDArray[Any],
@@ -135,7 +138,7 @@ def _admit(
                 continue
             status[i] = DUPLICATE if same else CONFLICT_WON
             _shift(c_key, c_offset, c_log, c_hash, c_type, c_created, c_expires, c_wake, c_group, c_cancel,
-                   c_category, c_quality, c_priority, c_state, r, found, n - 1, 1)  # fmt: skip
+                   c_category, c_quality, c_priority, c_state, c_tried, c_sent, r, found, n - 1, 1)  # fmt: skip
             n -= 1
         place = n
         while place > 0 and _before(
@@ -157,7 +160,7 @@ def _admit(
             out_key[i, 0] = c_key[r, last]
             n -= 1
         _shift(c_key, c_offset, c_log, c_hash, c_type, c_created, c_expires, c_wake, c_group, c_cancel,
-               c_category, c_quality, c_priority, c_state, r, n, place, -1)  # fmt: skip
+               c_category, c_quality, c_priority, c_state, c_tried, c_sent, r, n, place, -1)  # fmt: skip
         c_key[r, place] = key[i]
         c_offset[r, place] = offset[i]
         c_log[r, place] = log[i]
@@ -172,6 +175,8 @@ def _admit(
         c_quality[r, place] = quality[i]
         c_priority[r, place] = priority[i]
         c_state[r, place] = CANDIDATE_OPEN
+        c_tried[r, place] = 0
+        c_sent[r, place] = 0
         for j in range(x_key.shape[1]):
             if x_log[r, j] >= 0 and (
                 x_key[r, j] == key[i] or (cancel_key[i] != 0 and x_key[r, j] == cancel_key[i] and log[i] <= x_log[r, j])
@@ -195,7 +200,7 @@ def _shift(
     c_key: NDArray[Any], c_offset: NDArray[Any], c_log: NDArray[Any], c_hash: NDArray[Any],
     c_type: NDArray[Any], c_created: NDArray[Any], c_expires: NDArray[Any], c_wake: NDArray[Any],
     c_group: NDArray[Any], c_cancel: NDArray[Any], c_category: NDArray[Any], c_quality: NDArray[Any],
-    c_priority: NDArray[Any], c_state: NDArray[Any], r: int, start: int, stop: int, step: int,
+    c_priority: NDArray[Any], c_state: NDArray[Any], c_tried: NDArray[Any], c_sent: NDArray[Any], r: int, start: int, stop: int, step: int,
 ) -> None:  # fmt: skip
     """Copies pool entries one place: step 1 closes a gap at `start`, step -1 opens one at `stop`."""
     for j in range(start, stop, step):
@@ -213,3 +218,5 @@ def _shift(
         c_quality[r, j] = c_quality[r, j + step]
         c_priority[r, j] = c_priority[r, j + step]
         c_state[r, j] = c_state[r, j + step]
+        c_tried[r, j] = c_tried[r, j + step]
+        c_sent[r, j] = c_sent[r, j + step]

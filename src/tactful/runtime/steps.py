@@ -237,8 +237,24 @@ def conclude(
     waits = (~frame.types.ranked[np.where(pool.present, pool.type, 0)]) & verdict.feasible.any(axis=2)
     again = waits & verdict.sends[:, None] & ~told
     state["c_wake"] = np.where((state["c_wake"] <= now[:, None]) & ~again, 0, state["c_wake"])
-    close(state, pool.present & ~told & (verdict.drop_code == 0))
+    if settings.rules.channel_mode == "ladder":
+        told &= ~_climbs(state, request, verdict, frame)
+    over = pool.seen | (pool.expired & (pool.tried > 0))
+    close(state, pool.present & ~told & ~over & (verdict.drop_code == 0))
     return state, Outcome(verdict, slot, probability, tokens)
+
+
+def _climbs(state: State, request: Request, verdict: Verdict, frame: Frame) -> NDArray[np.bool_]:
+    """Sent candidates that stay in the pool, because another channel may be tried if this one is not seen."""
+    person, pool = request.person, request.pool
+    rows = np.flatnonzero(verdict.sends)
+    place = (rows, verdict.candidate[rows])
+    tried = pool.tried[place] | (1 << verdict.channel[rows])
+    state["c_tried"][place], state["c_sent"][place] = tried, person.now_us[rows]
+    rungs = frame.types.channel_mask[pool.type[place]].astype(np.int64) & person.reachable[rows] & ~person.blocked[rows]
+    stays = np.zeros(pool.present.shape, dtype=np.bool_)
+    stays[place] = (rungs & ~tried) != 0
+    return stays
 
 
 def _ride_along(verdict: Verdict, pool: Pool, group: NDArray[np.uint64]) -> None:
@@ -342,6 +358,8 @@ def _pool(state: State, now: NDArray[np.int64], frame: Frame) -> Pool:
         type=kind,
         expired=expired,
         cancelled=cancelled,
+        seen=(state["c_tried"] > 0) & (standing.last_active(state)[:, None] > state["c_sent"]),
+        tried=state["c_tried"].astype(np.int64),
         absorbed=grouped.absorbed,
         duplicate=grouped.duplicate,
         count=grouped.count,
