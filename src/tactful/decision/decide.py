@@ -111,8 +111,9 @@ def decide(
     feasible = np.where(urgent[:, None, None], transactional, feasible)
 
     worth = _utilities(request, scores, rules)
+    free = urgent | person.volume_slice | (rules.price == "none")
     low, mid, high = (
-        np.where((urgent | person.volume_slice)[:, None], FLOOR, c[person.arm, person.segment])
+        np.where(free[:, None], FLOOR, c[person.arm, person.segment])
         for c in (controls.low, controls.mid, controls.high)
     )
     buckets = np.where(urgent | person.volume_slice, 0, person.bucket).astype(np.int8)
@@ -132,7 +133,7 @@ def decide(
     where = np.where(sends, action.channel, greedy.channel)
     prices = np.where(action.high[:, None], high, low)
     chosen, price = _at(worth, candidate, where), prices[np.arange(request.n), where]
-    _conclude(notes, request, sends, _any(feasible), urgent, buckets, spent, chosen, price)
+    _conclude(notes, request, rules, sends, _any(feasible), urgent, buckets, spent, chosen, price)
     ranked = feasible & ~transactional
     return Verdict(
         sends=sends,
@@ -201,6 +202,7 @@ def _utilities(request: Request, scores: Scores, rules: Rules) -> NDArray[np.flo
 def _conclude(
     notes: "_Notes",
     request: Request,
+    rules: Rules,
     sends: NDArray[np.bool_],
     any_option: NDArray[np.bool_],
     urgent: NDArray[np.bool_],
@@ -217,6 +219,9 @@ def _conclude(
     notes.add("random_send", any_option & ~spent & (buckets == _RANDOM), chosen, price)
     notes.add("greedy_send", any_option & ~spent & (buckets == _GREEDY), chosen, price)
     notes.add("greedy_no_send", any_option & (buckets == _SILENT), chosen, price)
+    if rules.price == "none":
+        notes.add("no_price", by_price, chosen, np.zeros(request.n))
+        return
     notes.add("above_threshold", by_price & sends, chosen, price)
     notes.add("below_threshold", by_price & ~sends, chosen, price)
 
