@@ -1,7 +1,7 @@
 """Time as an argument. Records carry aware UTC datetimes; arrays carry int64 microseconds since 1970 (`_us`)."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tactful.errors import InvalidRecord
 
@@ -41,6 +41,7 @@ def from_us(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=int(us))
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Says what time it is. The engine never asks the operating system."""
 

@@ -335,6 +335,7 @@ class Engine:
                     candidate_offset=int(request.pool.offset[i, c]),
                     candidate_log_us=int(request.pool.log_us[i, c]),
                     candidate_expires_us=int(request.pool.expires_us[i, c]),
+                    quiet_from_us=made[i].at_us + int(request.person.quiet_in_us[i]),
                     count=int(request.pool.count[i, c]),
                 )
             )

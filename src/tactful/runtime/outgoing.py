@@ -23,6 +23,7 @@ class Send:
     candidate_offset: int
     candidate_log_us: int
     candidate_expires_us: int
+    quiet_from_us: int
     count: int
 
 
@@ -42,6 +43,10 @@ def messages(sends: Sequence[Send], data: Mapping[int, bytes], registry: Registr
         assert isinstance(user, User)
         channel = send.decision.channel
         assert channel is not None
+        # a retry must not wake anybody: what is not critical is over when quiet hours begin
+        expires_us = send.candidate_expires_us
+        if not critical[candidate.type]:
+            expires_us = min(expires_us, send.quiet_from_us)
         message = OutboxMessage(
             decision_id=send.decision.decision_id,
             user_id=user.user_id,
@@ -54,7 +59,7 @@ def messages(sends: Sequence[Send], data: Mapping[int, bytes], registry: Registr
             candidate_log_ts_us=send.candidate_log_us,
             payload=candidate.payload,
             count=send.count,
-            expires_at=from_us(send.candidate_expires_us),
+            expires_at=from_us(expires_us),
             critical=critical[candidate.type],
         )
         code = CHANNELS.index(channel)

@@ -8,7 +8,7 @@ both run on this.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int
@@ -35,6 +35,7 @@ FIRE_AT_ONCE: Final = 8192
 """Rank jobs per call: large enough to forget the cost of a call, small enough that scores fit in cache."""
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Is told of everything that happens, in batches; rows are positions in the user table."""
 

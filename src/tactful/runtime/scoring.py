@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt64
@@ -21,6 +21,7 @@ Option = tuple[int, int]
 """(candidate key, channel index)."""
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """Answers the two requests that need a model, for many users at once."""
 

@@ -14,7 +14,7 @@ Conventions, the same for every method and every implementation:
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class LoggedInput(NamedTuple):
@@ -120,6 +120,7 @@ class Versioned(NamedTuple):
     data: bytes
 
 
+@runtime_checkable
 class InputLog(Protocol):
     """Everything that came in, in the order of acceptance; instants never fall as offsets rise."""
 
@@ -151,6 +152,7 @@ class InputLog(Protocol):
         ...
 
 
+@runtime_checkable
 class StateSnapshots(Protocol):
     """What the engine keeps in memory, saved so that a restart need not read the whole log."""
 
@@ -171,6 +173,7 @@ class StateSnapshots(Protocol):
         ...
 
 
+@runtime_checkable
 class DecisionLog(Protocol):
     """What was decided and planned. Decisions are ordered by (at, user key, decision key), plans likewise."""
 
@@ -207,6 +210,7 @@ class DecisionLog(Protocol):
         ...
 
 
+@runtime_checkable
 class ControlLog(Protocol):
     """Thresholds, kill switches, shares: every version of them."""
 
@@ -219,6 +223,7 @@ class ControlLog(Protocol):
         ...
 
 
+@runtime_checkable
 class Rights(Protocol):
     """What withdraws a message between decision and send. No result depends on the order of the calls."""
 
@@ -247,6 +252,7 @@ class Rights(Protocol):
         ...
 
 
+@runtime_checkable
 class Budgets(Protocol):
     """Assigned budgets: what allocation and the randomised slice are judged on."""
 
@@ -259,6 +265,7 @@ class Budgets(Protocol):
         ...
 
 
+@runtime_checkable
 class Outbox(Protocol):
     """Messages to be sent, and every call of a provider.
 
@@ -301,6 +308,7 @@ class Outbox(Protocol):
         ...
 
 
+@runtime_checkable
 class Rejects(Protocol):
     """What was not accepted, kept for a person to look at."""
 
@@ -313,6 +321,7 @@ class Rejects(Protocol):
         ...
 
 
+@runtime_checkable
 class Artefacts(Protocol):
     """Versioned models and catalogues. A version never changes; the latest is the one put last."""
 
@@ -341,6 +350,7 @@ class Artefacts(Protocol):
         ...
 
 
+@runtime_checkable
 class Store(
     InputLog,
     StateSnapshots,
