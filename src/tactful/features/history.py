@@ -7,7 +7,7 @@ Deliberately not here: texts (ids, payloads), which the input log keeps.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from jaxtyping import Int, UInt
@@ -128,6 +128,8 @@ ROW: Final = np.dtype(
     ]
 )
 
+Layout: TypeAlias = list[tuple[str, str, tuple[int, ...]]]
+
 ACTIVE: Final[NDArray[np.bool_]] = np.array([kind in ACTIVE_KINDS for kind in KINDS])
 """By index of the kind: whether it shows the person in the app."""
 _SESSION: Final = KINDS.index("session")
@@ -207,25 +209,48 @@ class UserTable:
             self._data = grown
         self._row_of[user_key] = row
         fresh = self._data[row : row + 1]
+        _begin(fresh)
         fresh["user_key"] = user_key
-        fresh["quiet_start"] = fresh["quiet_end"] = -1
-        fresh["profile_log"] = fresh["profile_offset"] = fresh["k_log"] = fresh["plan_day"] = -1
-        fresh["blocked_log"] = fresh["x_log"] = -1
-        fresh["k"] = fresh["k_now"] = fresh["k_period"] = -1
-        fresh["signup"] = log_us
+        fresh["signup"] = fresh["next_plan"] = log_us
         fresh["active_base"] = log_us // DAY_US
-        fresh["next_plan"] = log_us
-        fresh["tokens_at"] = -1
-        fresh["job_at"] = NEVER
-        fresh["job_p"] = 1.0
-        fresh["last_job"] = -1
         return row
 
-    def load(self, blobs: list[bytes]) -> None:
-        """Replaces the table by stored rows, in their order."""
-        data = np.frombuffer(b"".join(blobs), dtype=ROW).copy()
-        self._data = data if len(data) else np.zeros(64, dtype=ROW)
-        self._row_of = {int(user): i for i, user in enumerate(data["user_key"])}
+    def load(self, blobs: list[bytes], layout: Layout) -> None:
+        """Replaces the table by stored rows, in their order, whatever version of the row wrote them.
+
+        Args:
+            blobs: one row's bytes each.
+            layout: what `layout()` said when they were written. Fields are matched by name; a field that is new
+                since begins as for a new user, one that is gone is left out.
+        """
+        stored = np.frombuffer(b"".join(blobs), dtype=np.dtype([(n, t, tuple(s)) for n, t, s in layout]))
+        data = np.zeros(max(len(stored), 64), dtype=ROW)
+        _begin(data)
+        for name in set(ROW.names or ()) & set(stored.dtype.names or ()):
+            data[name][: len(stored)] = stored[name]
+        self._data = data
+        self._row_of = {int(user): i for i, user in enumerate(stored["user_key"])}
+
+
+def layout() -> Layout:
+    """Returns the fields of a row as (name, type, shape): what a later version needs to read today's bytes."""
+    fields = []
+    for name in ROW.names or ():
+        base, shape = ROW[name].base, ROW[name].shape
+        fields.append((name, base.str, tuple(shape)))
+    return fields
+
+
+def _begin(rows: NDArray[Any]) -> None:
+    """Sets what a new user does not begin with at 0."""
+    rows["quiet_start"] = rows["quiet_end"] = -1
+    rows["profile_log"] = rows["profile_offset"] = rows["k_log"] = rows["plan_day"] = -1
+    rows["blocked_log"] = rows["x_log"] = -1
+    rows["k"] = rows["k_now"] = rows["k_period"] = -1
+    rows["tokens_at"] = -1
+    rows["job_at"] = NEVER
+    rows["job_p"] = 1.0
+    rows["last_job"] = -1
 
 
 def observe(table: NDArray[Any], events: EngagementRows) -> Int[np.ndarray, " m"]:

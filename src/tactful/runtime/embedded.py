@@ -38,6 +38,7 @@ from tactful.events.records import (
 )
 from tactful.events.registry import Registry, load_folder
 from tactful.features.context import Zones
+from tactful.features.history import Layout, layout
 from tactful.features.pool import CandidateRows
 from tactful.models.click_rate import ClickRate
 from tactful.models.slot_histogram import SlotHistogram
@@ -84,6 +85,7 @@ class _Meta(msgspec.Struct, frozen=True):
     volume: bytes
     thresholds: list[tuple[int, "_Arrays"]]
     killed: list[tuple[int, bool]]
+    layout: Layout
     schema_version: int = 1
 
 
@@ -402,6 +404,7 @@ class Engine:
             self.population.volume.to_bytes(),
             [(effective, _arrays(prices)) for effective, prices in self.population.thresholds],
             self.population.killed,
+            layout(),
         )
         self.store.save_meta("states", msgspec.msgpack.encode(meta))
         self._saved_inputs = self._offset
@@ -425,7 +428,7 @@ class Engine:
         states = list(self.store.load_states())
         self.user_ids = [user_id for user_id, _ in states]
         population = self.population
-        population.table.load([blob for _, blob in states])
+        population.table.load([blob for _, blob in states], meta.layout)
         _rename_types(population.table.rows, meta.types, self.registry)
         population.frame = Frame(self.settings, self.registry.columns(), Zones.of(meta.zones))
         population.volume = VolumeState.from_bytes(meta.volume, self.settings)

@@ -170,12 +170,14 @@ class Population:
         )
 
     def _breaks(self, waiting: _Pending) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Inputs that make a timer at their own instant: candidates that wake, and profiles."""
-        wakes = waiting.candidates.wake_us == waiting.candidates.log_us
+        """Timers that waiting inputs may set: profiles at their own instant, candidates at their wake or next job."""
         users = [(row, log) for log, row, _, _, record in waiting.rest if isinstance(record, User)]
-        rows = np.concatenate([waiting.candidates.row[wakes], np.array([r for r, _ in users], dtype=np.int64)])
-        logs = np.concatenate([waiting.candidates.log_us[wakes], np.array([t for _, t in users], dtype=np.int64)])
-        return rows, logs
+        told = waiting.candidates
+        jobs = steps.jobs_ahead(self.table.rows[["job_at", "last_job"]][told.row])
+        next_job = np.where(jobs >= told.log_us[:, None], jobs, NEVER).min(axis=1, initial=NEVER)
+        timer = np.minimum(np.where(told.wake_us > 0, told.wake_us, NEVER), next_job)
+        rows = np.concatenate([told.row, np.array([r for r, _ in users], dtype=np.int64)])
+        return rows, np.concatenate([timer, np.array([t for _, t in users], dtype=np.int64)])
 
     def _apply(self, waiting: _Pending, limit: NDArray[np.int64], listener: Listener, version: int) -> bool:
         """Folds every waiting input up to its user's limit; returns whether there was one."""

@@ -103,17 +103,23 @@ class Outcome:
 def next_timer(state: State) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """Returns when each user is due next, and whether that is for her daily plan (else for a rank job).
 
-    Derived from the plan and the pool alone: the earliest job slot after the last job while something is in the
-    pool, or the earliest instant at which a candidate asked to be ranked.
+    Derived from the plan and the pool alone: the earliest job slot after the last job, and after the first arrival,
+    while something is in the pool (also if only withdrawn, so that it is dropped), or the earliest instant at which
+    a candidate asked to be ranked.
     """
-    place = np.arange(POOL)
-    open_ = (place < state["c_len"][:, None]) & (state["c_state"] == CANDIDATE_OPEN)
-    ahead = state["job_at"] > state["last_job"][:, None]
-    job = np.where(ahead & open_.any(axis=1)[:, None], state["job_at"], NEVER).min(axis=1)
+    present = np.arange(POOL) < state["c_len"][:, None]
+    open_ = present & (state["c_state"] == CANDIDATE_OPEN)
+    arrived = np.where(present, state["c_log"], NEVER).min(axis=1)
+    job = np.where(state["job_at"] >= arrived[:, None], jobs_ahead(state), NEVER).min(axis=1)
     wake = np.where(open_ & (state["c_wake"] > 0), state["c_wake"], NEVER).min(axis=1)
     rank = np.minimum(job, wake)
     plans = state["next_plan"] <= rank
     return np.where(plans, state["next_plan"], rank), plans
+
+
+def jobs_ahead(state: State) -> Int[np.ndarray, "n jobs"]:
+    """Returns the planned rank jobs that have not run, `NEVER` in unused places."""
+    return np.where(state["job_at"] > state["last_job"][:, None], state["job_at"], NEVER)
 
 
 # --- plan the day ---------------------------------------------------------------------------------------------
