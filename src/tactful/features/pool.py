@@ -63,7 +63,8 @@ def admit(table: NDArray[Any], candidates: CandidateRows) -> tuple[Int[np.ndarra
     _admit(
         table["c_len"], table["c_key"], table["c_offset"], table["c_log"], table["c_hash"], table["c_type"],
         table["c_created"], table["c_expires"], table["c_wake"], table["c_group"], table["c_cancel"],
-        table["c_category"], table["c_quality"], table["c_priority"], table["c_state"], table["c_tried"], table["c_sent"], table["x_key"],
+        table["c_category"], table["c_quality"], table["c_priority"], table["c_state"], table["c_tried"], table["c_sent"],
+        table["x_key"],
         table["x_log"], candidates.row, candidates.key, candidates.offset, candidates.log_us, candidates.hash,
         candidates.type, candidates.created_us, candidates.expires_us, candidates.wake_us, candidates.group,
         candidates.cancel, candidates.category, candidates.quality, candidates.priority, status, out, key,
@@ -200,7 +201,8 @@ def _shift(
     c_key: NDArray[Any], c_offset: NDArray[Any], c_log: NDArray[Any], c_hash: NDArray[Any],
     c_type: NDArray[Any], c_created: NDArray[Any], c_expires: NDArray[Any], c_wake: NDArray[Any],
     c_group: NDArray[Any], c_cancel: NDArray[Any], c_category: NDArray[Any], c_quality: NDArray[Any],
-    c_priority: NDArray[Any], c_state: NDArray[Any], c_tried: NDArray[Any], c_sent: NDArray[Any], r: int, start: int, stop: int, step: int,
+    c_priority: NDArray[Any], c_state: NDArray[Any], c_tried: NDArray[Any], c_sent: NDArray[Any],
+    r: int, start: int, stop: int, step: int,
 ) -> None:  # fmt: skip
     """Copies pool entries one place: step 1 closes a gap at `start`, step -1 opens one at `stop`."""
     for j in range(start, stop, step):

@@ -136,7 +136,8 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     k, random, probability, period = budgets.in_force(state, now_us, settings)
     tokens = budgets.tokens(state, now_us, k, frame.settings)
     left_us = np.maximum(zones.day_start_us(zone, day + 1) - now_us, 0)
-    sent_7d = standing.sent_since(state, now_us - WEEK_US, SENT_RANKED)
+    week_from = zones.day_start_us(zone, day - 6) - 1
+    sent_7d = standing.sent_since(state, week_from, SENT_RANKED)
     quota = pace.quota_of_day(tokens, left_us, k, sent_7d, settings.rules.daily_cap)
     return PlanRequest(
         now_us=now_us,
