@@ -51,6 +51,7 @@ State = NDArray[Any]
 
 SLOT_JITTER_US: Final = 50 * 60 * 1_000_000
 """Jobs start within the first 50 minutes of their slot, by hash, so that providers see no spike on the hour."""
+_LONG_AGO_US: Final = int(np.iinfo(np.int64).min) // 2
 
 
 @dataclass(frozen=True)
@@ -303,7 +304,9 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
     counted = 0 if settings.rules.counts_to_cap == "all" else SENT_RANKED
     day_from, week_from = _cap_window(zone, now, frame)
     recent = np.arange(SENDS) < state["s_len"][:, None]
-    last_send = np.where(recent, state["s_at"], np.iinfo(np.int64).min // 2).max(axis=1)
+    last_send = np.where(recent, state["s_at"], _LONG_AGO_US).max(axis=1)
+    ranked = recent & ((state["s_flags"] & SENT_RANKED) != 0)
+    last_ranked = np.where(ranked, state["s_at"], _LONG_AGO_US).max(axis=1)
     last_active = standing.last_active(state)
     drawn, probability = explore.bucket(settings.seed, state["user_key"], now, settings.exploration.shares)
     k = np.maximum(state["k_now"], 0).astype(np.int64)
@@ -335,7 +338,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         p_organic=standing.organic(state, minute, now),
         tokens=budgets.tokens(state, now, k, frame.settings),
         k=k,
-        exploratory=pace.exploratory_due(k, last_send, now, u),
+        exploratory=pace.exploratory_due(k, last_ranked, now, u),
         bucket=drawn.astype(np.int64),
         bucket_probability=probability,
         forced_today=standing.sent_since(state, now // DAY_US * DAY_US - 1, SENT_RANKED) > 0,
