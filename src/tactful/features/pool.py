@@ -53,7 +53,10 @@ class CandidateRows:
 
 
 def admit(table: NDArray[Any], candidates: CandidateRows) -> tuple[Int[np.ndarray, " m"], CandidateRows]:
-    """Puts candidates into their users' pools; returns a status for each and the evicted ones as columns."""
+    """Puts candidates into their users' pools; returns a status for each and the evicted ones as columns.
+
+    `log_us` of an evicted candidate is the instant of the one that took its place: when it was given up.
+    """
     m = len(candidates.row)
     status = np.empty(m, dtype=np.int64)
     out = np.zeros((m, 3), dtype=np.int64)
@@ -63,7 +66,8 @@ def admit(table: NDArray[Any], candidates: CandidateRows) -> tuple[Int[np.ndarra
     _admit(
         table["c_len"], table["c_key"], table["c_offset"], table["c_log"], table["c_hash"], table["c_type"],
         table["c_created"], table["c_expires"], table["c_wake"], table["c_group"], table["c_cancel"],
-        table["c_category"], table["c_quality"], table["c_priority"], table["c_state"], table["c_tried"], table["c_sent"],
+        table["c_category"], table["c_quality"], table["c_priority"], table["c_state"], table["c_tried"],
+        table["c_sent"],
         table["x_key"],
         table["x_log"], candidates.row, candidates.key, candidates.offset, candidates.log_us, candidates.hash,
         candidates.type, candidates.created_us, candidates.expires_us, candidates.wake_us, candidates.group,
@@ -157,7 +161,7 @@ def _admit(
                 out[i, 0], out[i, 1], out[i, 2], out_key[i, 0] = offset[i], log[i], kind[i], key[i]
                 continue
             last = size - 1
-            out[i, 0], out[i, 1], out[i, 2] = c_offset[r, last], c_log[r, last], c_type[r, last]
+            out[i, 0], out[i, 1], out[i, 2] = c_offset[r, last], log[i], c_type[r, last]
             out_key[i, 0] = c_key[r, last]
             n -= 1
         _shift(c_key, c_offset, c_log, c_hash, c_type, c_created, c_expires, c_wake, c_group, c_cancel,

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -51,7 +51,6 @@ from tactful.runtime.intake import (
     Line,
     Receipt,
     Rejection,
-    cancel_keys,
     candidate_key,
     check,
     columns,
@@ -79,6 +78,7 @@ class _Meta(msgspec.Struct, frozen=True):
     """What is saved beside the states: up to where they include the log, and what their numbers refer to."""
 
     applied_us: int
+    first_us: int
     offset: int
     types: tuple[str, ...]
     zones: tuple[str, ...]
@@ -137,7 +137,7 @@ class Engine:
         self._recover()
 
     @classmethod
-    def open(cls, path: Path, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None) -> Self:
+    def open(cls, path: Path, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None) -> "Engine":
         """Returns the engine over one SQLite file, made if it does not exist."""
         return cls(SqliteStore(path), settings, scorer, clock)
 
@@ -190,8 +190,8 @@ class Engine:
             taken = [(i, log_us, line) for i, (log_us, line) in enumerate(stamped) if i not in known]
             for _, log_us, line in taken:
                 self._file(log_us, line.record)
-        if stamped:
-            self._offset, self._log_us = inputs[-1].offset, stamped[-1][0]
+        if taken:  # refused inputs leave nothing behind, no offset and no time: a restart could not know them
+            self._offset, self._log_us = inputs[taken[-1][0]].offset, taken[-1][1]
         self._enter([(inputs[i].offset, log_us, line) for i, log_us, line in taken])
         conflicts = sum(1 for p, c in known.items() if c != stamped[p][1].content)
         refused.sort(key=lambda r: r.position)
@@ -209,8 +209,11 @@ class Engine:
             code = CHANNELS.index(record.channel) if record.channel else -1
             self.store.suppress(draws.key(record.user_id), code, log_us, record.lifted)
         elif isinstance(record, Cancel):
-            key, group = cancel_keys(record)
-            (self.store.cancel_group if group else self.store.cancel)(draws.key(record.user_id), key, log_us)
+            user = draws.key(record.user_id)
+            if record.cancel_key:
+                self.store.cancel_group(user, draws.key(record.cancel_key), log_us)
+            else:
+                self.store.cancel(user, draws.key(record.candidate_id), log_us)
         elif isinstance(record, BudgetAssignment):
             self.store.append_budgets([BudgetRow(draws.key(record.user_id), record.period, log_us, encode(record))])
         elif isinstance(record, Catalogue):
@@ -398,6 +401,7 @@ class Engine:
         pending = next((offset for log_us, offset in self._waiting if log_us > applied_us), self._offset + 1)
         meta = _Meta(
             applied_us,
+            self.population.first_us,
             pending - 1,
             self.registry.names,
             self.population.frame.zones.names,
@@ -435,6 +439,7 @@ class Engine:
         population.thresholds = [(effective, _thresholds(stored)) for effective, stored in meta.thresholds]
         population.killed = list(meta.killed)
         population.applied_us = self._committed_us = meta.applied_us
+        population.first_us = meta.first_us
         rows = population.table.rows
         held = np.arange(rows["c_offset"].shape[1]) < rows["c_len"][:, None]
         offsets = rows["c_offset"][held].tolist()

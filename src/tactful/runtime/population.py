@@ -85,6 +85,7 @@ class Population:
         self.killed: list[tuple[int, bool]] = []
         self.thresholds: list[tuple[int, Thresholds]] = []
         self.applied_us = -1
+        self.first_us = NEVER
         self._pending: list[_Pending] = []
         self._due: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._plans: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
@@ -93,6 +94,8 @@ class Population:
     def offer(self, batch: Batch) -> None:
         """Takes accepted inputs; they are applied when time reaches them."""
         self._pending.append(_Pending(batch.engagements, batch.candidates, batch.rest))
+        firsts = [int(c.log_us.min()) for c in (batch.engagements, batch.candidates) if len(c.row)]
+        self.first_us = min([self.first_us, *firsts, *(r[0] for r in batch.rest)])
 
     def refresh(self) -> None:
         """Recomputes what is derived from the rows: after loading a snapshot."""
@@ -113,24 +116,18 @@ class Population:
 
     def run(self, until_us: int, listener: Listener) -> None:
         """Applies every input and fires every timer up to and including `until_us`, epoch by epoch."""
-        start = self._first_us()
         if self.applied_us < 0:
-            self.applied_us = min(start, until_us) - 1
+            self.applied_us = min(self.first_us, until_us) - 1
         while self.applied_us < until_us:
             boundary = ((self.applied_us + 1) // EPOCH_US + 1) * EPOCH_US
             cuts = [c for c, _ in self.killed if self.applied_us + 1 < c <= until_us]
             end = min([until_us, boundary - 1, *(c - 1 for c in cuts)])
             self._window(end, listener)
             self.applied_us = end
-            if end == boundary - 1 and len(self.table):
+            if end == boundary - 1 and self.first_us <= end:
                 epoch = self.volume.close_epoch(boundary)
                 self.thresholds = [*self.thresholds[-2:], (epoch.effective_us, epoch.thresholds)]
                 listener.priced(epoch)
-
-    def _first_us(self) -> int:
-        firsts = [int(c.log_us[0]) for p in self._pending for c in (p.engagements, p.candidates) if len(c.row)]
-        firsts += [p.rest[0][0] for p in self._pending if p.rest]
-        return min(firsts, default=NEVER)
 
     def _window(self, end: int, listener: Listener) -> None:
         """Rounds within one epoch: apply inputs up to each user's next timer, fire what is due, repeat."""
@@ -165,7 +162,7 @@ class Population:
             return _Pending(nothing.engagements, nothing.candidates, [])
         return _Pending(
             _joined([p.engagements for p in now]),
-            _joined([p.candidates for p in now]),
+            _in_log_order(_joined([p.candidates for p in now])),
             [r for p in now for r in p.rest],
         )
 
@@ -308,6 +305,14 @@ def _joined(parts: list[Any]) -> Any:
         return parts[0]
     kind = type(parts[0])
     return kind(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(kind)})
+
+
+def _in_log_order(candidates: CandidateRows) -> CandidateRows:
+    """What a full pool gives up does not depend on the order of arrival, but the instants at which it does would."""
+    if (np.diff(candidates.log_us) >= 0).all():
+        return candidates
+    ordered: CandidateRows = take(candidates, np.lexsort((candidates.key, candidates.log_us)))
+    return ordered
 
 
 def _mask(channels: Iterable[str]) -> int:
