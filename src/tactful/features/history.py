@@ -18,6 +18,8 @@ from tactful.events.records import ACTIVE_KINDS, CHANNELS, KINDS
 from tactful.kernel import kernel
 
 N_CHANNELS: Final = len(CHANNELS)
+EVERY_CHANNEL: Final = N_CHANNELS
+"""The place of a suppression of everything; lifting it lifts nothing that was suppressed for one channel."""
 ENGAGEMENTS: Final = 48
 """Recent engagements kept per user: what the match and recency features look back on."""
 SENDS: Final = 32
@@ -55,8 +57,10 @@ ROW: Final = np.dtype(
         ("quiet_end", "i2"),
         ("addresses", "u1"),
         ("opt_in", "u1"),
+        # suppressions by their last writer, one bit a channel and one for all; blocked: the channels they close
+        ("suppressed", "u1"),
+        ("suppressed_log", "i8", (N_CHANNELS + 1,)),
         ("blocked", "u1"),
-        ("blocked_log", "i8", (N_CHANNELS,)),
         ("type_opt_out", "u8"),
         ("signup", "i8"),
         # behaviour
@@ -135,9 +139,9 @@ ACTIVE: Final[NDArray[np.bool_]] = np.array([kind in ACTIVE_KINDS for kind in KI
 _SESSION: Final = KINDS.index("session")
 _OPEN: Final = KINDS.index("open")
 _CLICK: Final = KINDS.index("click")
-_LEAVING: Final[NDArray[np.bool_]] = np.array(
-    [kind in ("unsubscribe", "disable", "complaint", "bounce") for kind in KINDS]
-)
+_ALL_BITS: Final = (1 << N_CHANNELS) - 1
+_LEAVING: Final[NDArray[np.bool_]] = np.array([kind in ("unsubscribe", "disable", "complaint") for kind in KINDS])
+_BOUNCE: Final = KINDS.index("bounce")
 _UNINSTALL: Final = KINDS.index("uninstall")
 
 APPLIED: Final = 0
@@ -245,7 +249,7 @@ def _begin(rows: NDArray[Any]) -> None:
     """Sets what a new user does not begin with at 0."""
     rows["quiet_start"] = rows["quiet_end"] = -1
     rows["profile_log"] = rows["profile_offset"] = rows["k_log"] = rows["plan_day"] = -1
-    rows["blocked_log"] = rows["x_log"] = -1
+    rows["suppressed_log"] = rows["x_log"] = -1
     rows["k"] = rows["k_now"] = rows["k_period"] = -1
     rows["tokens_at"] = -1
     rows["job_at"] = NEVER
@@ -271,10 +275,11 @@ def observe(table: NDArray[Any], events: EngagementRows) -> Int[np.ndarray, " m"
 
 
 def _leave(table: NDArray[Any], events: EngagementRows) -> None:
-    """Unsubscribes, disables, complaints and bounces block their channel; an uninstall all but e-mail."""
-    leaving = _LEAVING[events.kind] & (events.channel >= 0)
+    """Who leaves a channel, or every one without naming it, is blocked there; an uninstall leaves only e-mail."""
+    leaving = _LEAVING[events.kind] | ((events.kind == _BOUNCE) & (events.channel >= 0))
     if leaving.any():
-        suppress(table, events.row[leaving], events.channel[leaving], events.log_us[leaving], lifted=False)
+        place = np.where(events.channel[leaving] >= 0, events.channel[leaving], EVERY_CHANNEL)
+        suppress(table, events.row[leaving], place, events.log_us[leaving], lifted=False)
     gone = events.kind == _UNINSTALL
     if gone.any():
         for channel in range(1, N_CHANNELS):
@@ -289,13 +294,16 @@ def suppress(
     *,
     lifted: bool,
 ) -> None:
-    """Blocks channels of users, or lifts the block; the last writer by log time wins, a block over a lift."""
+    """Blocks a channel of each user (or `EVERY_CHANNEL`), or lifts that block.
+
+    The last writer by log time wins, a block over a lift.
+    """
     for r, c, log in zip(row.tolist(), channel.tolist(), log_us.tolist(), strict=True):
-        last = int(table["blocked_log"][r, c])
-        blocked = int(table["blocked"][r])
+        last, held = int(table["suppressed_log"][r, c]), int(table["suppressed"][r])
         if log > last or (log == last and not lifted):
-            table["blocked_log"][r, c] = log
-            table["blocked"][r] = blocked & ~(1 << c) if lifted else blocked | (1 << c)
+            held = held & ~(1 << c) if lifted else held | (1 << c)
+            table["suppressed_log"][r, c], table["suppressed"][r] = log, held
+            table["blocked"][r] = _ALL_BITS if held >> EVERY_CHANNEL else held
 
 
 @kernel

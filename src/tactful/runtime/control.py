@@ -5,7 +5,7 @@ an hour later, whether or not they changed. Counts only add, so the order of dec
 """
 
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -173,7 +173,7 @@ class VolumeState:
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes, settings: Settings) -> Self:
+    def from_bytes(cls, data: bytes, settings: Settings) -> "VolumeState":
         """Returns the state that `to_bytes` wrote."""
         stored = msgspec.msgpack.decode(data, type=_Stored)
         state = cls(settings)

@@ -33,6 +33,7 @@ from tactful.events.records import (
     Input,
     SlotPlan,
     Suppression,
+    User,
     decode,
     encode,
 )
@@ -65,7 +66,7 @@ from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, LoggedI
 from tactful.stores.sqlite import SqliteStore
 
 ACTION_CODE: Final = {"send": 0, "hold": 1, "drop": 2}
-_LEAVING: Final = {"unsubscribe", "disable", "complaint", "bounce"}
+_LEAVING: Final = {"unsubscribe", "disable", "complaint"}
 _READ_AT_ONCE: Final = 50_000
 
 
@@ -125,6 +126,7 @@ class Engine:
         self.population = Population(settings, self.registry, self._scorer)
         self.user_ids: list[str] = []
         self._candidates: dict[int, str] = {}
+        self._profiles: dict[int, tuple[int, int]] = {}
         self._offset, self._log_us = store.last()
         self._committed_us = -1
         self._saved_inputs = 0
@@ -168,6 +170,7 @@ class Engine:
         if len(keys) < sum(1 for line in lines if line.dedupe_key):
             # of equal ids with different content the smallest (log time, content hash) wins
             stamped.sort(key=lambda pair: (pair[0], pair[1].content))
+        stamped, repeated = self._without_repeated_profiles(stamped)
         inputs = [
             LoggedInput(
                 self._offset + 1 + i,
@@ -195,13 +198,35 @@ class Engine:
         self._enter([(inputs[i].offset, log_us, line) for i, log_us, line in taken])
         conflicts = sum(1 for p, c in known.items() if c != stamped[p][1].content)
         refused.sort(key=lambda r: r.position)
-        return Receipt(len(taken), len(known) - conflicts, tuple(refused))
+        return Receipt(len(taken), len(known) - conflicts + repeated, tuple(refused))
+
+    def _without_repeated_profiles(self, stamped: list[tuple[int, Line]]) -> tuple[list[tuple[int, Line]], int]:
+        """Leaves out users whose profile says what it said before, so that a delivery may be repeated; and how many."""
+        profiles = dict(self._profiles)
+        kept = []
+        for log_us, line in stamped:
+            if isinstance(line.record, User):
+                known = profiles.get(line.user_key) or self._profile_applied(line.user_key)
+                if known[1] == line.content:
+                    continue
+                profiles[line.user_key] = max(known, (log_us, line.content))
+            kept.append((log_us, line))
+        return kept, len(stamped) - len(kept)
+
+    def _profile_applied(self, user_key: int) -> tuple[int, int]:
+        """(Log time, content) of the profile in a user's state; log time -1 for none."""
+        row = self.population.table.find(user_key)
+        if row is None:
+            return -1, 0
+        state = self.population.table.rows[row]
+        return int(state["profile_log"]), int(state["profile_hash"])
 
     def _file(self, log_us: int, record: Input) -> None:
         """What delivery and later runs must see at once: rights, budgets, catalogues."""
         if isinstance(record, Engagement):
-            if record.kind in _LEAVING and record.channel is not None:
-                self.store.suppress(draws.key(record.user_id), CHANNELS.index(record.channel), log_us, False)
+            code = CHANNELS.index(record.channel) if record.channel else -1
+            if record.kind in _LEAVING or (record.kind == "bounce" and code >= 0):
+                self.store.suppress(draws.key(record.user_id), code, log_us, False)
             elif record.kind == "uninstall":
                 for code in range(1, len(CHANNELS)):
                     self.store.suppress(draws.key(record.user_id), code, log_us, False)
@@ -237,6 +262,9 @@ class Engine:
             if row == len(self.user_ids):
                 self.user_ids.append(line.user_id)
             accepted.append((offset, log_us, row, line))
+            if isinstance(line.record, User):
+                newest = (log_us, line.content)
+                self._profiles[line.user_key] = max(newest, self._profiles.get(line.user_key, newest))
             if isinstance(line.record, Candidate):
                 self._candidates[line.dedupe_key] = line.record.candidate_id
         self.population.offer(columns(accepted, self.registry))
@@ -283,6 +311,7 @@ class Engine:
         self._committed_us = end
         while self._waiting and self._waiting[0][0] <= end:
             self._waiting.popleft()
+        self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > end}
         self._forget(made)
         self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
         return [d.record for d in made]
@@ -475,6 +504,7 @@ class Engine:
             )
         while self._waiting and self._waiting[0][0] <= until_us:
             self._waiting.popleft()
+        self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > until_us}
         self._forget(self._made)
         self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
 

@@ -68,8 +68,7 @@ class Receipt(msgspec.Struct, frozen=True):
     rejected: tuple[Rejection, ...] = ()
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One checked record on its way to the log; user id "" and key 0 for what concerns everybody."""
 
     position: int

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from jaxtyping import Int, UInt64
 from numpy.typing import NDArray
@@ -35,8 +36,7 @@ class Names:
     policy_version: str
 
 
-@dataclass(frozen=True)
-class Logged:
+class Logged(msgspec.Struct, frozen=True, gc=False):
     """A decision with the keys that the store files it under."""
 
     key: int

@@ -219,9 +219,8 @@ class Population:
             if (log_us, content) > (int(one["k_log"][0]), int(one["k_hash"][0])):
                 one["k"], one["k_log"], one["k_hash"] = record.k, log_us, content
         elif isinstance(record, Suppression):
-            channels = [CHANNELS.index(record.channel)] if record.channel else list(range(N_CHANNELS))
-            for channel in channels:
-                history.suppress(rows, here, np.array([channel]), at, lifted=record.lifted)
+            place = CHANNELS.index(record.channel) if record.channel else history.EVERY_CHANNEL
+            history.suppress(rows, here, np.array([place]), at, lifted=record.lifted)
 
     def _profile(self, one: NDArray[Any], log_us: int, content: int, offset: int, user: User) -> None:
         """The last profile by (log time, content) wins; if it says something new, the day is planned anew."""
