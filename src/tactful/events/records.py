@@ -65,8 +65,8 @@ class QuietHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end_minute: Annotated[int, msgspec.Meta(ge=0, lt=1440)]
 
 
-class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="record"):
-    """What every stored record has."""
+class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="record", gc=False):
+    """What every stored record has. Frozen records form no cycles, so the garbage collector need not look at them."""
 
     schema_version: int = SCHEMA_VERSION
 
@@ -89,7 +89,7 @@ class User(_Stored, frozen=True, kw_only=True, tag="user"):
     attributes: dict[str, float | str] = {}
 
 
-class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One piece of content inside a candidate. `quality` is a prior in 0..1, 0.5 when unknown."""
 
     item_id: str
@@ -201,7 +201,7 @@ Input: TypeAlias = UserInput | Control | Catalogue
 """Everything the input log accepts."""
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why: a code, the number that was met, and the limit it met (`gap_minutes` 35 against 120)."""
 
     code: str
@@ -209,7 +209,7 @@ class Reason(msgspec.Struct, frozen=True):
     limit: float
 
 
-class Option(msgspec.Struct, frozen=True):
+class Option(msgspec.Struct, frozen=True, gc=False):
     """One feasible (candidate, channel): head scores in the order of `Decision.heads`, utility and threshold."""
 
     candidate_id: str
@@ -276,16 +276,7 @@ Record: TypeAlias = Input | Decision | SlotPlan
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(
-    User
-    | Candidate
-    | Engagement
-    | Cancel
-    | BudgetAssignment
-    | Suppression
-    | Control
-    | Catalogue
-    | Decision
-    | SlotPlan
+    User | Candidate | Engagement | Cancel | BudgetAssignment | Suppression | Control | Catalogue | Decision | SlotPlan
 )
 
 
