@@ -60,7 +60,7 @@ from tactful.runtime.intake import (
 from tactful.runtime.outgoing import Send, messages
 from tactful.runtime.population import Population
 from tactful.runtime.scoring import LiveScorer, LoggedScorer, Scorer
-from tactful.runtime.settings import Settings
+from tactful.runtime.settings import Settings, note
 from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
 from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, LoggedInput, OutboxRow, PlanRow, Store
 from tactful.stores.sqlite import SqliteStore
@@ -137,6 +137,7 @@ class Engine:
         self._budgets: list[BudgetRow] = []
         self._sends: list[Send] = []
         self._recover()
+        note(store, settings)
 
     @classmethod
     def open(cls, path: Path, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None) -> "Engine":

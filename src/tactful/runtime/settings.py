@@ -2,13 +2,16 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from tactful.decision.policy.explore import Exploration
 from tactful.decision.rules import Rules
 from tactful.errors import InvalidSettings
+from tactful.stores.protocols import StateSnapshots
+
+_NOTED: Final = "settings"
 
 
 class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,5 +89,27 @@ def load(path: Path) -> Settings:
         return msgspec.convert(tomllib.loads(path.read_text()), Settings)
     except OSError as error:
         raise InvalidSettings(f"cannot read {path}: {error.strerror}; give --settings a TOML file") from error
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, msgspec.ValidationError) as error:
         raise InvalidSettings(f"{path}: {error}; see docs/reference/settings.md for every key") from error
+
+
+def note(store: StateSnapshots, settings: Settings) -> None:
+    """Writes the settings of a run beside its states, for `replay` and `explain`; the latest run's stand."""
+    told = msgspec.json.encode(settings)
+    if store.load_meta(_NOTED) != told:
+        store.save_meta(_NOTED, told)
+
+
+def noted(store: StateSnapshots) -> Settings:
+    """Returns the settings of the run that a store holds; the defaults if no engine has opened it.
+
+    Raises:
+        InvalidSettings: they have a key or a value that this version does not read.
+    """
+    told = store.load_meta(_NOTED)
+    try:
+        return Settings() if told is None else msgspec.json.decode(told, type=Settings)
+    except msgspec.ValidationError as error:
+        raise InvalidSettings(
+            f"the store's settings: {error}; another version wrote them; give --settings with those of that run"
+        ) from error
