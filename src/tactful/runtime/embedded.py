@@ -324,9 +324,10 @@ class Engine:
         return messages(self._sends, self.store.fetch(sorted(offsets)), self.registry)
 
     def _forget(self, made: list[logbook.Logged]) -> None:
-        """Candidates that were sent or dropped need no name any more."""
+        """Candidates that were sent or dropped need no name any more; on a ladder a sent one may climb."""
+        closing = {"drop"} if self.settings.rules.channel_mode == "ladder" else {"drop", "send"}
         for decision in made:
-            if decision.record.action != "hold" and decision.record.candidate_id is not None:
+            if decision.record.action in closing and decision.record.candidate_id is not None:
                 self._candidates.pop(candidate_key(decision.record.candidate_id), None)
 
     # --- what the population tells --------------------------------------------------------------------------
