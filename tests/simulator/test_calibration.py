@@ -1,6 +1,6 @@
-"""The default world against what is published; figures of ten thousand simulated people, seed fixed.
+"""The default world against what is published; figures of 16,000 simulated people, seed fixed.
 
-Standard errors at this size: open rate 0.05 %, halving 0.2 % of views, best volumes as asserted.
+Standard errors at this size: open rate 0.1 %, halving 0.15 % of views, best volumes as asserted.
 """
 
 import pytest
@@ -8,7 +8,8 @@ import pytest
 from tactful.simulator.calibration import Run, difference, ratio, run_habit, segment, views_lost
 from tactful.simulator.world import make
 
-SEED, N, DAYS = 3, 10_000, 28
+SEED, N, DAYS = 3, 16_000, 28
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
 def habit(times: float = 1.0, mail_share: float = 1.0) -> Run:
@@ -16,17 +17,17 @@ def habit(times: float = 1.0, mail_share: float = 1.0) -> Run:
 
 
 @pytest.fixture(scope="module")
-def base() -> Run:
+def base(shapes_unchecked: None) -> Run:
     return habit()
 
 
 @pytest.fixture(scope="module")
-def less() -> Run:
+def less(shapes_unchecked: None) -> Run:
     return habit(times=0.25)
 
 
 @pytest.fixture(scope="module")
-def more() -> Run:
+def more(shapes_unchecked: None) -> Run:
     return habit(times=2.0)
 
 

@@ -7,7 +7,7 @@ from tactful.clock import DAY_US, HOUR_US
 from tactful.errors import TickOutOfOrder, TruthForbidden
 from tactful.events.records import KINDS
 from tactful.simulator.columns import pick
-from tactful.simulator.constants import MOVES_VISITS, PAYS_LATER, Constants, draw_constants
+from tactful.simulator.constants import Constants, draw_constants
 from tactful.simulator.habit import HabitualPolicy
 from tactful.simulator.protocol import FIRST_CANDIDATE, EngagementColumns, SendColumns, TruthlessWorld, World
 from tactful.simulator.world import DefaultWorld, make
@@ -208,26 +208,6 @@ def test_a_tick_out_of_order_is_refused() -> None:
         world.respond(SendColumns.none(), start + HOUR_US, start + 2 * HOUR_US)
     with pytest.raises(TickOutOfOrder, match="hand each send"):
         world.respond(message_to_everyone(world, start + HOUR_US, channel=0), start, start + HOUR_US)
-
-
-def test_where_messages_only_move_visits_they_bring_none() -> None:
-    counts = {}
-    for times in (0.0, 3.0):
-        _, seen = live(make(seed=3, n_users=1_000, constants=MOVES_VISITS), 14 * 24, times)
-        counts[times] = sum(int(np.sum(e.kind == SESSION)) for e in seen)
-    assert abs(counts[3.0] / counts[0.0] - 1.0) < 0.02
-
-
-def test_where_volume_pays_later_silence_costs_at_first_and_gains_after_months() -> None:
-    worth = {}
-    active = {}
-    for times in (0.0, 1.0):
-        world = make(seed=3, n_users=1_000, constants=PAYS_LATER)
-        _, seen = live(world, 14 * 24, times)
-        active[times] = sum(int(np.sum(e.kind == SESSION)) for e in seen)
-        worth[times] = world.truth().remaining_value().mean()
-    assert active[0.0] < active[1.0]
-    assert worth[0.0] > worth[1.0]
 
 
 def test_worlds_of_the_prior_differ_and_live() -> None:

@@ -101,14 +101,15 @@ class TypeConstants(NamedTuple):
 
 
 TYPES: tuple[TypeConstants, ...] = (
-    TypeConstants("recommendation", 0.60, False, 2.0, 0.5, 0.9),
-    TypeConstants("new_follower", 0.15, True, 1.0, -1.0, 1.1),
     TypeConstants("comment_digest", 0.25, True, 1.0, 0.8, 1.2),
     TypeConstants("new_content_from_followed", 0.40, True, 2.0, 0.7, 1.1),
-    TypeConstants("win_back", 0.07, False, 7.0, 0.3, 0.8),
+    TypeConstants("new_follower", 0.15, True, 1.0, -1.0, 1.1),
+    TypeConstants("recommendation", 0.60, False, 2.0, 0.5, 0.9),
     TypeConstants("security_alert", 0.0005, False, 1.0, -1.0, 2.0),
+    TypeConstants("win_back", 0.07, False, 7.0, 0.3, 0.8),
 )
-"""About one and a half candidates a user and day; a security alert once in five years."""
+"""By name, as the event registry orders them: about one and a half candidates a user and day; a security alert
+once in five years."""
 
 ARCHETYPES: tuple[tuple[tuple[tuple[float, float, float], ...], ...], ...] = (
     (((7.5, 1.0, 1.0), (18.0, 1.5, 0.8)), ((10.0, 2.5, 1.0),)),  # commuter
