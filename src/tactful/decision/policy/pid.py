@@ -84,7 +84,7 @@ class VolumeController:
         Raises:
             InvalidScores: a day before the last step's.
 
-        Source: Pinterest Engineering, "Notification Evolution Pinterest (NEP)", 2024: a threshold that follows the gap
+        Source: Pinterest Engineering, "NEP: Notification System and Relevance", 2024: a threshold that follows the gap
         between actual and target volume, with a learning rate; the equation is given as a picture only.
         Deviation: adding lr·clip(e) at each step, with e the gap since midnight, holds the day's mean gap at zero, not
         its end: on the tests' plant, whose plan is too flat over the hours, every day then ended about 14 % above its

@@ -74,7 +74,7 @@ def nep(
 ) -> Float[np.ndarray, "n c h"]:
     """Returns the utility of every option: U = Σ_head w[segment, head] · p[head].
 
-    Source: Pinterest Engineering, "Notification Evolution Pinterest (NEP)", 2024: a linear utility whose
+    Source: Pinterest Engineering, "NEP: Notification System and Relevance", 2024: a linear utility whose
     positive heads are engagements and whose negative heads are unsubscribes and deletions. The weights are
     not published.
     """
