@@ -1,24 +1,30 @@
-"""Columns as records, for the embedded engine: the only place where a simulated row becomes a `User` and so on.
+"""Columns as records, for the embedded engine, and its decisions as columns, for the world.
 
 Identifiers: user row 7 is "u000007", candidate 1000042 is "c1000042", item 17 is "i17". Engagement ids number
 the rows of a tick, so the caller names the tick.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tactful.clock import from_us
+import numpy as np
+from jaxtyping import Int64
+
+from tactful.clock import WEEK_US, from_us, to_us
 from tactful.events.records import (
     CHANNELS,
     KINDS,
+    BudgetAssignment,
     Candidate,
     Channel,
+    Decision,
     Engagement,
     Item,
     QuietHours,
     User,
 )
-from tactful.simulator.protocol import CandidateColumns, EngagementColumns, UserColumns
+from tactful.simulator.columns import pick
+from tactful.simulator.protocol import CandidateColumns, EngagementColumns, SendColumns, UserColumns
 
 _PAYLOAD_FIELDS: dict[str, dict[str, str]] = {
     "recommendation": {"title": "Item {c}"},
@@ -38,6 +44,15 @@ def user_id(row: int) -> str:
     'u000007'
     """
     return f"u{row:06d}"
+
+
+def user_row(user_id: str) -> int:
+    """Returns the row of a user id.
+
+    >>> user_row("u000007")
+    7
+    """
+    return int(user_id[1:])
 
 
 def user_records(users: UserColumns) -> list[User]:
@@ -111,3 +126,39 @@ def _engagement(columns: EngagementColumns, i: int, tick: int, decision_ids: Map
         channel=None if channel < 0 else CHANNELS[channel],
         value=float(columns.value[i]),
     )
+
+
+def budget_records(budgets: Int64[np.ndarray, " n"], at_us: int) -> list[BudgetAssignment]:
+    """Returns a weekly budget for every user as records, allocated at an instant."""
+    period = at_us // WEEK_US
+    return [
+        BudgetAssignment(assignment_id=f"{period}:{user_id(row)}", user_id=user_id(row), period=period, k=k, at=from_us(at_us))
+        for row, k in enumerate(budgets.tolist())
+    ]
+
+
+def send_columns(decisions: Sequence[Decision], told: Mapping[int, tuple[int, int, float]], first: int) -> SendColumns:
+    """Returns the sends among decisions as columns, by (instant, user), their decisions numbered from `first`.
+
+    Args:
+        decisions: what the engine decided in one tick.
+        told: the world's type, category and quality of every candidate, by its number.
+        first: the number of the first send; `engagement_records` wants the id of every number.
+    """
+    sends = [d for d in decisions if d.action == "send"]
+    number = [int(d.candidate_id[1:]) for d in sends if d.candidate_id is not None]
+    channel = [CHANNELS.index(d.channel) for d in sends if d.channel is not None]
+    about = [told[n] for n in number]
+    columns = SendColumns(
+        user=np.array([user_row(d.user_id) for d in sends], dtype=np.int64),
+        at_us=np.array([to_us(d.at) for d in sends], dtype=np.int64),
+        channel=np.array(channel, dtype=np.int8),
+        type=np.array([a[0] for a in about], dtype=np.int16),
+        category=np.array([a[1] for a in about], dtype=np.int32),
+        quality=np.array([a[2] for a in about], dtype=np.float32),
+        candidate=np.array(number, dtype=np.int64),
+        decision=np.zeros(len(sends), dtype=np.int64),
+    )
+    columns = pick(columns, np.lexsort((columns.candidate, columns.user, columns.at_us)))
+    columns.decision[:] = first + np.arange(len(sends))
+    return columns

@@ -1,0 +1,57 @@
+"""What an arm is: a name, a volume, and how it turns the exploration log into a policy."""
+
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int64
+
+from tactful.decision.policy.explore import Exploration
+from tactful.runtime.scoring import Scorer
+from tactful.runtime.settings import Settings
+from tactful.simulator.exploration_log import ExplorationLog
+
+NO_EXPLORATION = Exploration(
+    random_send=0.0, greedy_send=0.0, greedy_no_send=0.0, jitter=0.0, slot_epsilon=0.0, volume_share=0.0
+)
+"""For arms that would not randomise anything."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a population needs to run an arm.
+
+    Attributes:
+        settings: rules, volume, timing, exploration; `rules.price` says whether a threshold holds the volume.
+        scorer: the models.
+        budgets: a weekly budget for every user, by row; None leaves the default of `settings.volume`.
+        waits_for_slot: whether ranked messages wait for the slots of the day's plan, whatever their types say.
+    """
+
+    settings: Settings
+    scorer: Scorer
+    budgets: Int64[np.ndarray, " n"] | None = None
+    waits_for_slot: bool = False
+
+
+@runtime_checkable
+class Arm(Protocol):
+    """A policy in the making. Frozen: an arm learns by returning a `Policy`, not by changing."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    @property
+    def per_user_per_week(self) -> float:
+        """The volume it aims at, messages a user and week."""
+        ...
+
+    def at_volume(self, per_user_per_week: float) -> Self:
+        """Returns the same arm at another volume."""
+        ...
+
+    def prepare(self, log: ExplorationLog | None, seed: int) -> Policy:
+        """Returns the policy, learned from the log; without one, from stated priors."""
+        ...
