@@ -214,14 +214,17 @@ def _reasons(verdict: Verdict) -> list[tuple[Reason, ...]]:
 
 
 def _features(request: Request, scores: Scores, verdict: Verdict) -> list[dict[str, float]]:
-    """What the decision read, frozen: later training joins these, never a second computation."""
+    """What the decision read, frozen: later training joins these, never a second computation.
+
+    `match` and `recency` are those of the candidate at hand, -1 where there is none.
+    """
     person, pool = request.person, request.pool
-    here = np.arange(request.n)
+    here, some = np.arange(request.n), verdict.candidate >= 0
     columns: dict[str, list[Any]] = {
         "p_organic": person.p_organic.tolist(),
         "mean_unsubscribe": scores.mean_unsubscribe.tolist(),
-        "match": pool.match[here, verdict.candidate].astype(np.float64).tolist(),
-        "recency": pool.recency[here, verdict.candidate].astype(np.float64).tolist(),
+        "match": np.where(some, pool.match[here, verdict.candidate], -1.0).tolist(),
+        "recency": np.where(some, pool.recency[here, verdict.candidate], -1.0).tolist(),
         "sent_7d": person.sent_7d.astype(np.float64).tolist(),
         "active_today": person.active_today.astype(np.float64).tolist(),
         "k": person.k.astype(np.float64).tolist(),

@@ -154,5 +154,5 @@ def _all(values: NDArray[Any]) -> NDArray[Any]:
     return values[:, None, None]
 
 
-def _one(value: float) -> NDArray[np.float64]:
+def _one(value: float | int) -> NDArray[np.float64]:
     return np.full((1, 1, 1), float(value))
