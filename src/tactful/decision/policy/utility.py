@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 
 from tactful.errors import InvalidScores, InvalidSettings
 from tactful.features.segments import SEGMENTS
