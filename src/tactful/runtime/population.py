@@ -31,8 +31,8 @@ from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
 
-FIRE_AT_ONCE: Final = 8192
-"""Rank jobs per call: large enough to forget the cost of a call, small enough that scores fit in cache."""
+FIRE_AT_ONCE: Final = 2048
+"""Timers per call: large enough to forget the cost of a call, small enough that scores fit in cache."""
 
 
 @runtime_checkable
@@ -86,16 +86,14 @@ class Population:
         self.thresholds: list[tuple[int, Thresholds]] = []
         self.applied_us = -1
         self.first_us = NEVER
-        self._pending: list[_Pending] = []
+        self._pending: list[tuple[int, int, _Pending]] = []
         self._due: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._plans: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self._arms: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
     def offer(self, batch: Batch) -> None:
         """Takes accepted inputs; they are applied when time reaches them."""
-        self._pending.append(_Pending(batch.engagements, batch.candidates, batch.rest))
-        firsts = [int(c.log_us.min()) for c in (batch.engagements, batch.candidates) if len(c.row)]
-        self.first_us = min([self.first_us, *firsts, *(r[0] for r in batch.rest)])
+        self._keep(_Pending(batch.engagements, batch.candidates, batch.rest))
 
     def refresh(self) -> None:
         """Recomputes what is derived from the rows: after loading a snapshot."""
@@ -145,18 +143,29 @@ class Population:
             elif not applied:
                 break
 
+    def _keep(self, part: _Pending) -> None:
+        """Puts inputs by, under their first and last instants, until their time comes."""
+        stamps = np.concatenate(
+            [part.engagements.log_us, part.candidates.log_us, np.array([r[0] for r in part.rest], dtype=np.int64)]
+        )
+        if len(stamps):
+            self._pending.append((int(stamps.min()), int(stamps.max()), part))
+            self.first_us = min(self.first_us, int(stamps.min()))
+
     def _take_pending(self, end: int) -> _Pending:
         """Removes and returns the pending inputs up to `end`."""
+        parts, self._pending = self._pending, []
         now: list[_Pending] = []
-        later: list[_Pending] = []
-        for part in self._pending:
-            e, c = part.engagements.log_us <= end, part.candidates.log_us <= end
-            soon = [r for r in part.rest if r[0] <= end]
-            now.append(_Pending(take(part.engagements, e), take(part.candidates, c), soon))
-            if not (e.all() and c.all() and len(soon) == len(part.rest)):
-                rest = [r for r in part.rest if r[0] > end]
-                later.append(_Pending(take(part.engagements, ~e), take(part.candidates, ~c), rest))
-        self._pending = later
+        for first, last, part in parts:
+            if first > end:
+                self._pending.append((first, last, part))
+            elif last <= end:
+                now.append(part)
+            else:
+                e, c = part.engagements.log_us <= end, part.candidates.log_us <= end
+                soon, later = [r for r in part.rest if r[0] <= end], [r for r in part.rest if r[0] > end]
+                now.append(_Pending(take(part.engagements, e), take(part.candidates, c), soon))
+                self._keep(_Pending(take(part.engagements, ~e), take(part.candidates, ~c), later))
         if not now:
             nothing = columns((), self._registry)
             return _Pending(nothing.engagements, nothing.candidates, [])
@@ -244,12 +253,13 @@ class Population:
         one["next_plan"] = min(int(one["next_plan"][0]), log_us)
 
     def _fire(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
-        for chunk in np.array_split(rows, -(-len(rows) // FIRE_AT_ONCE)):
-            plans = self._plans[chunk]
-            if plans.any():
-                self._plan(chunk[plans], listener)
-            if not plans.all():
-                self._rank(chunk[~plans], controls, listener)
+        """Fires timers in chunks; rank jobs by the size of their pools, so that a chunk is as wide as it must be."""
+        planned = self._plans[rows]
+        plans, ranks = rows[planned], rows[~planned]
+        for chunk in _chunks(plans):
+            self._plan(chunk, listener)
+        for chunk in _chunks(ranks[np.argsort(self.table.rows["c_len"][ranks], kind="stable")]):
+            self._rank(chunk, controls, listener)
         self._touch(rows)
 
     def _plan(self, rows: NDArray[np.int64], listener: Listener) -> None:
@@ -286,6 +296,10 @@ class Population:
         arm = assign(self._layer, self.table.rows["user_key"][fresh], self.frame.settings.seed)
         self._arms = np.concatenate([self._arms, np.maximum(arm, 0)])
         self._touch(fresh)
+
+
+def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return np.array_split(rows, -(-len(rows) // FIRE_AT_ONCE)) if len(rows) else []
 
 
 def _first_per_row(waiting: _Pending, n: int) -> NDArray[np.int64]:
