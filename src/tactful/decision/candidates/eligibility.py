@@ -39,7 +39,8 @@ class Check:
 
 def live(pool: Pool) -> Bool[np.ndarray, "n c"]:
     """Returns the places that hold a candidate which may still be told."""
-    alive: NDArray[np.bool_] = pool.present & ~(pool.expired | pool.seen | pool.cancelled | pool.absorbed | pool.duplicate)
+    over = pool.expired | pool.seen | pool.cancelled | pool.absorbed | pool.duplicate
+    alive: NDArray[np.bool_] = pool.present & ~over
     return alive
 
 

@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
 
 from tactful.errors import InvalidScores, InvalidSettings
 from tactful.features.segments import SEGMENTS
@@ -79,8 +78,7 @@ def nep(
     positive heads are engagements and whose negative heads are unsubscribes and deletions. The weights are
     not published.
     """
-    utility: Float[np.ndarray, "n c h"] = np.einsum("nchk,nk->nch", scores, weights[segment])
-    return utility
+    return _weighted(scores, weights[segment])
 
 
 def incremental(
@@ -131,5 +129,14 @@ def incremental(
     per_head = weights[segment].copy()
     expected = per_head[:, heads.index("unsubscribe")] * mean_unsubscribe
     per_head[:, heads.index("click")] *= worth
-    utility: Float[np.ndarray, "n c h"] = np.einsum("nchk,nk->nch", scores, per_head) - expected[:, None, None]
-    return utility
+    return _weighted(scores, per_head) - expected[:, None, None]
+
+
+def _weighted(
+    scores: Float[np.ndarray, "n c h heads"], per_head: Float[np.ndarray, "n heads"]
+) -> Float[np.ndarray, "n c h"]:
+    """Returns the sum over heads, head by head: the same bits whatever the batch's shape, unlike a contraction."""
+    total = np.zeros(scores.shape[:3])
+    for head in range(scores.shape[3]):
+        total += scores[..., head] * per_head[:, head, None, None]
+    return total
