@@ -129,7 +129,8 @@ def incremental(
     per_head = weights[segment].copy()
     expected = per_head[:, heads.index("unsubscribe")] * mean_unsubscribe
     per_head[:, heads.index("click")] *= worth
-    return _weighted(scores, per_head) - expected[:, None, None]
+    utility: Float[np.ndarray, "n c h"] = _weighted(scores, per_head) - expected[:, None, None]
+    return utility
 
 
 def _weighted(
