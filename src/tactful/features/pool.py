@@ -104,13 +104,21 @@ def cancel(
 
 
 def close(table: NDArray[Any], keep: Bool[np.ndarray, "n c"]) -> None:
-    """Removes the pool places of every row that are not kept; the others keep their order."""
-    order = np.argsort(~keep, axis=1, kind="stable")
+    """Removes the pool places of every row that are not kept; the others keep their order.
+
+    Args:
+        table: user rows.
+        keep: for the first c places, which hold every candidate; False where a place is not used.
+    """
     left = keep.sum(axis=1)
+    rows = np.flatnonzero(left < table["c_len"])
+    order = np.argsort(~keep[rows], axis=1, kind="stable")
+    unused = np.arange(keep.shape[1]) >= left[rows, None]
     for name in _COLUMNS:
-        table[name] = np.take_along_axis(table[name], order, axis=1)
-        table[name][np.arange(keep.shape[1]) >= left[:, None]] = 0
-    table["c_len"] = left
+        held = np.take_along_axis(table[name][rows, : keep.shape[1]], order, axis=1)
+        held[unused] = 0
+        table[name][rows, : keep.shape[1]] = held
+    table["c_len"][rows] = left[rows]
 
 
 @kernel

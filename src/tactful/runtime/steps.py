@@ -49,6 +49,9 @@ __all__ = ["admit", "cancel", "conclude", "next_timer", "observe", "plan_day", "
 State = NDArray[Any]
 """Rows of `features.history.ROW`."""
 
+_POOL_READS: Final = (
+    "key", "offset", "log", "type", "created", "expires", "group", "category", "quality", "state", "tried", "sent",
+)  # fmt: skip
 SLOT_JITTER_US: Final = 50 * 60 * 1_000_000
 """Jobs start within the first 50 minutes of their slot, by hash, so that providers see no spike on the hour."""
 _LONG_AGO_US: Final = int(np.iinfo(np.int64).min) // 2
@@ -239,12 +242,14 @@ def conclude(
     _record_sends(state, verdict, pool, flags.astype(np.uint8), now)
     state["feasible_jobs"] += (verdict.best > -np.inf).any(axis=1)
 
-    _ride_along(verdict, pool, state["c_group"])
+    places = pool.present.shape[1]
+    _ride_along(verdict, pool, state["c_group"][:, :places])
     told = np.zeros(pool.present.shape, dtype=np.bool_)
     told[here[verdict.sends], verdict.candidate[verdict.sends]] = True
     waits = (~frame.types.ranked[np.where(pool.present, pool.type, 0)]) & verdict.feasible.any(axis=2)
     again = waits & verdict.sends[:, None] & ~told
-    state["c_wake"] = np.where((state["c_wake"] <= now[:, None]) & ~again, 0, state["c_wake"])
+    wake = state["c_wake"][:, :places]
+    wake[(wake <= now[:, None]) & ~again] = 0
     if settings.rules.channel_mode == "ladder":
         told &= ~_climbs(state, request, verdict, frame)
     over = pool.seen | (pool.expired & (pool.tried > 0))
@@ -349,36 +354,40 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
 
 
 def _pool(state: State, now: NDArray[np.int64], frame: Frame) -> Pool:
+    """The pools, with as many places as the fullest of them needs, at least one."""
     types = frame.types
-    present = np.arange(POOL) < state["c_len"][:, None]
-    kind = np.where(present, state["c_type"], 0).astype(np.int64)
-    expired = present & (state["c_expires"] <= now[:, None])
-    cancelled = present & (state["c_state"] == CANDIDATE_CANCELLED)
+    places = max(int(state["c_len"].max(initial=0)), 1)
+    held = {name: state["c_" + name][:, :places] for name in _POOL_READS}
+    present = np.arange(places) < state["c_len"][:, None]
+    kind = np.where(present, held["type"], 0).astype(np.int64)
+    expired = present & (held["expires"] <= now[:, None])
+    cancelled = present & (held["state"] == CANDIDATE_CANCELLED)
     window = types.aggregate_window_us[kind]
-    grouped = groups(present & ~expired & ~cancelled, kind, state["c_group"], state["c_created"], window > 0)
-    count, age = affinity(state, state["c_category"].astype(np.int64), now)
+    grouped = groups(present & ~expired & ~cancelled, kind, held["group"], held["created"], window > 0)
+    category = held["category"].astype(np.int64)
+    count, age = affinity(state, category, now)
     zone = state["zone"].astype(np.int64)
     day_from, week_from = _cap_window(zone, now, frame)
     bit = np.left_shift(np.uint64(1), kind.astype(np.uint64))
     return Pool(
         present=present,
-        key=state["c_key"],
-        offset=state["c_offset"],
-        log_us=state["c_log"],
-        expires_us=state["c_expires"],
+        key=held["key"],
+        offset=held["offset"],
+        log_us=held["log"],
+        expires_us=held["expires"],
         type=kind,
         expired=expired,
         cancelled=cancelled,
-        seen=(state["c_tried"] > 0) & (standing.last_active(state)[:, None] > state["c_sent"]),
-        tried=state["c_tried"].astype(np.int64),
+        seen=(held["tried"] > 0) & (standing.last_active(state)[:, None] > held["sent"]),
+        tried=held["tried"].astype(np.int64),
         absorbed=grouped.absorbed,
         duplicate=grouped.duplicate,
         count=grouped.count,
         count_needed=count_needed(types.aggregate_min[kind], window, grouped.first_created_us, now),
         opted_out=(state["type_opt_out"][:, None] & bit) != 0,
-        age_us=now[:, None] - state["c_created"],
-        category=state["c_category"].astype(np.int64),
-        quality=state["c_quality"].astype(np.float64),
+        age_us=now[:, None] - held["created"],
+        category=category,
+        quality=held["quality"].astype(np.float64),
         match=match_bucket(count).astype(np.int64),
         recency=recency_bucket(age).astype(np.int64),
         sent_day=standing.sent_of_type(state, kind, day_from),
