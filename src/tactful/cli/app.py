@@ -1,0 +1,45 @@
+"""The list of verbs, and what all of them share: how an error is told."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from tactful.cli.bench import bench
+from tactful.cli.explain import explain
+from tactful.cli.import_ import import_
+from tactful.cli.replay import replay
+from tactful.errors import TactfulError
+
+VERBS: Final[dict[str, Callable[..., None]]] = {"import": import_, "replay": replay, "explain": explain, "bench": bench}
+"""Name -> function. Order is that of a first encounter, and of the help page."""
+
+
+class _Verbs(TyperGroup):
+    """Tells an error of ours in one paragraph on stderr, without a traceback, and exits with 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the verb."""
+        try:
+            return super().invoke(ctx)
+        except TactfulError as error:
+            typer.echo(f"tactful: {error}", err=True)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    name="tactful",
+    help="Decides, for every user of an app, what to notify about, when, how often, and when to stay silent.",
+    cls=_Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+for _name, _verb in VERBS.items():
+    app.command(_name)(_verb)
+
+
+def main() -> None:
+    """Runs the command line: the console script `tactful`."""
+    app()

@@ -1,0 +1,71 @@
+"""Options that several verbs take, each declared once; and the two ways in which a verb answers."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tactful.runtime.settings import Settings
+    from tactful.stores.protocols import StateSnapshots
+    from tactful.stores.sqlite import SqliteStore
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="TOML file of settings; see docs/reference/settings.md.")
+]
+
+
+def _instant(text: str) -> datetime:
+    """Returns the instant of ISO 8601 text; without an offset nobody knows which instant is meant."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"got {text!r}, expected ISO 8601 such as 2026-03-01T18:00:00Z") from None
+    if at.tzinfo is None:
+        raise typer.BadParameter(f"got {text!r} without an offset; append Z for UTC, or +02:00")
+    return at
+
+
+def instant_option(name: str, meaning: str) -> Any:
+    """Returns the declaration of an option that holds an instant."""
+    return typer.Option(name, parser=_instant, metavar="INSTANT", help=f"{meaning}; ISO 8601 with an offset.")
+
+
+def settings_of(file: Path | None, store: "StateSnapshots") -> "Settings":
+    """Returns the settings of a file, else those that the store was run with."""
+    from tactful.runtime.settings import load, noted
+
+    return load(file) if file else noted(store)
+
+
+def open_to_read(path: Path) -> "SqliteStore":
+    """Returns a store that is never written to.
+
+    Raises:
+        StoreError: if the file is not there, or is no store.
+    """
+    from tactful.errors import StoreError
+    from tactful.stores.sqlite import SqliteStore
+
+    if not path.is_file():
+        raise StoreError(f"{path} is not there; give the file that `tactful import` or an engine wrote")
+    return SqliteStore(path, read_only=True)
+
+
+def console() -> "Console":
+    """Returns where a person reads."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def print_json(value: object) -> None:
+    """Writes a result as one line of JSON."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
