@@ -19,5 +19,5 @@ def test_a_store_holds_the_settings_of_the_engine_that_opened_it_last() -> None:
 def test_settings_of_another_version_are_an_error_that_says_what_to_do() -> None:
     store = MemoryStore()
     store.save_meta("settings", b'{"sead": 1}')
-    with pytest.raises(InvalidSettings, match="sead.*--settings"):
+    with pytest.raises(InvalidSettings, match=r"sead.*--settings"):
         noted(store)

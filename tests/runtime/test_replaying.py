@@ -1,0 +1,139 @@
+"""A store's log, replayed: the decisions on record byte for byte, or what other settings would have decided."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from small_app import END, START, run
+from tactful.clock import SimulatedClock, from_us, to_us
+from tactful.errors import ReplayMismatch
+from tactful.events.records import Candidate, Decision, decode, encode
+from tactful.runtime.embedded import Engine
+from tactful.runtime.replaying import compare, verify
+from tactful.runtime.settings import Settings, Volume
+from tactful.stores.memory import MemoryStore
+from tactful.stores.protocols import DecisionRow, LoggedInput
+
+
+@pytest.fixture(scope="module")
+def store() -> MemoryStore:
+    made = MemoryStore()
+    run(made)
+    return made
+
+
+def changed(store: MemoryStore, place: int) -> MemoryStore:
+    """The same store in which one decision on record is another one."""
+    rows = list(store.decisions_between(0, to_us(END) + 1))
+    decision = decode(rows[place].data)
+    assert isinstance(decision, Decision)
+    other = msgspec.structs.replace(decision, arm="another")
+    copy = MemoryStore()
+    copy.append(store.read(-1, 100_000))
+    row = rows[place]
+    rows[place] = DecisionRow(row.decision_key, row.user_key, row.at_us, row.action_code, encode(other))
+    copy.append_decisions(rows)
+    copy.append_plans(list(store.plans_between(0, to_us(END) + 1)))
+    copy.save_meta("committed", store.load_meta("committed") or b"-1")
+    return copy
+
+
+def test_replay_on_recorded_scores_gives_every_decision_and_plan_byte_for_byte(store: MemoryStore) -> None:
+    verified = verify(store, Settings())
+    assert verified.equal
+    assert verified.difference is None
+    assert verified.decisions == store.count_decisions() > 100
+    assert verified.plans == len(list(store.plans_between(0, to_us(END) + 1)))
+    assert verified.until == END
+
+
+def test_replay_writes_nothing_to_the_store(store: MemoryStore) -> None:
+    before = store.last(), store.count_decisions(), store.controls(), store.load_meta("committed")
+    verify(store, Settings())
+    compare(store, Settings(seed=3))
+    assert (store.last(), store.count_decisions(), store.controls(), store.load_meta("committed")) == before
+
+
+def test_replay_stops_where_it_is_told_to(store: MemoryStore) -> None:
+    until = START + timedelta(days=1)
+    verified = verify(store, Settings(), until)
+    assert verified.equal
+    assert verified.until == until
+    assert verified.decisions == len(list(store.decisions_between(0, to_us(until) + 1))) < store.count_decisions()
+
+
+def test_replay_goes_no_further_than_the_record(store: MemoryStore) -> None:
+    assert verify(store, Settings(), END + timedelta(days=9)).until == END
+
+
+def test_a_run_that_advanced_before_its_first_input_replays_equal() -> None:
+    made = MemoryStore()
+    clock = SimulatedClock(to_us(START))
+    engine = Engine(made, Settings(), clock=clock)
+    engine.advance(START + timedelta(hours=5))
+    clock.set(to_us(START + timedelta(hours=7)))
+    at = START + timedelta(hours=7)
+    told = Candidate(candidate_id="c", user_id="u", type="new_follower", created_at=at,
+                     payload={"follower_name": "Ada", "url": "https://app.invalid/1"})  # fmt: skip
+    engine.submit([told])
+    engine.advance(START + timedelta(hours=30))
+    assert made.count_decisions() > 0
+    assert verify(made, Settings()).equal
+
+
+def test_the_first_difference_is_named(store: MemoryStore) -> None:
+    place = store.count_decisions() // 2
+    found = verify(changed(store, place), Settings())
+    assert not found.equal
+    assert found.decisions == place
+    assert found.difference is not None
+    assert "differs in arm" in found.difference.what
+    assert isinstance(found.difference.recorded, Decision)
+    assert isinstance(found.difference.replayed, Decision)
+    assert (found.difference.recorded.arm, found.difference.replayed.arm) == ("another", "default")
+
+
+def test_other_settings_passed_off_as_the_recorded_ones_are_a_difference_not_a_crash(store: MemoryStore) -> None:
+    found = verify(store, Settings(seed=99))
+    assert not found.equal
+    assert found.difference is not None
+
+
+def test_the_same_settings_with_live_scores_change_nothing(store: MemoryStore) -> None:
+    compared = compare(store, Settings())
+    assert compared.changed == 0
+    assert compared.recorded == compared.replayed
+    assert compared.jobs == compared.recorded.sends + compared.recorded.holds
+
+
+def test_less_volume_sends_less_and_says_how_many_jobs_changed(store: MemoryStore) -> None:
+    compared = compare(store, Settings(volume=Volume(per_user_per_week=0.5)))
+    assert compared.replayed.sends < compared.recorded.sends
+    assert 0 < compared.changed <= compared.jobs
+    assert compared.changed_share == compared.changed / compared.jobs
+    for tally in (compared.recorded, compared.replayed):
+        assert sum(tally.by_hour) == sum(tally.by_type.values()) == sum(tally.by_channel.values()) == tally.sends
+
+
+def test_a_log_that_was_never_decided_on_is_compared_to_its_end() -> None:
+    source, made = MemoryStore(), MemoryStore()
+    run(source)
+    made.append(source.read(-1, 100_000))
+    compared = compare(made, Settings())
+    assert compared.until == from_us(source.last()[1])
+    assert compared.recorded.sends == 0 < compared.replayed.sends
+
+
+def test_an_empty_store_replays_to_nothing() -> None:
+    verified = verify(MemoryStore(), Settings())
+    assert verified.equal
+    assert verified.inputs == verified.decisions == 0
+
+
+def test_a_logged_input_that_no_registry_knows_any_more_is_an_error() -> None:
+    made = MemoryStore()
+    gone = Candidate(candidate_id="c", user_id="u", type="no_such_type", created_at=START)
+    made.append([LoggedInput(0, to_us(START), 1, 2, 3, 1, encode(gone))])
+    with pytest.raises(ReplayMismatch, match="no_such_type"):
+        compare(made, Settings())
