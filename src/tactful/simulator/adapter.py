@@ -132,7 +132,9 @@ def budget_records(budgets: Int64[np.ndarray, " n"], at_us: int) -> list[BudgetA
     """Returns a weekly budget for every user as records, allocated at an instant."""
     period = at_us // WEEK_US
     return [
-        BudgetAssignment(assignment_id=f"{period}:{user_id(row)}", user_id=user_id(row), period=period, k=k, at=from_us(at_us))
+        BudgetAssignment(
+            assignment_id=f"{period}:{user_id(row)}", user_id=user_id(row), period=period, k=k, at=from_us(at_us)
+        )
         for row, k in enumerate(budgets.tolist())
     ]
 

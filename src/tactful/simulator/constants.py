@@ -1,4 +1,4 @@
-"""Every number of the default world, with its unit and why it has that value; nothing else is free.
+"""Every number that shapes behaviour in the default world, with its unit and why it has that value.
 
 Three of them (`attention`, `click_share`, `leave_base`) are set so that the calibration of
 `recipes/world_calibration.py` holds; the others are judgements, and `draw_constants` spreads them.
@@ -30,13 +30,24 @@ class Constants(NamedTuple):
     """Visits a day at which that loss is halved: who comes anyway comes without messages too."""
     # Interests.
     favourite_relevance: float = 0.6
-    """Relevance of the first of three favourite categories; each next one has 0.7 of it."""
+    """Relevance of the first of three favourite categories."""
+    favourite_falls: float = 0.7
+    """Relevance of each next favourite relative to the one before."""
     other_relevance: float = 0.12
     """Relevance of any other category."""
     recent_relevance: float = 0.3
     """Added relevance of the category viewed last, at the moment of viewing."""
     recent_days: float = 2.0
     """Mean life of recent interest, days."""
+    affinity_top: float = 1.1
+    """Relevance scales with affinity for the app, which rises to this value along a logistic curve in log visits:
+    the app knows little of strangers, and what it has to say concerns them less."""
+    affinity_middle: float = 1.0
+    """Logit of the median user's share of that value (0.73)."""
+    affinity_slope: float = 1.1
+    """Slope of that curve in log visits."""
+    social_power: float = 0.3
+    """Social candidates grow as visits to this power, between a third and twice the median's."""
     drift_per_week: float = 0.05
     """Chance that a favourite is replaced in a week: half of them change in three months."""
     plain_relevance: float = 0.45
@@ -126,6 +137,12 @@ LEAST_RATE = 0.15
 N_CATEGORIES = 20
 N_FAVOURITES = 3
 ITEMS_PER_CATEGORY = 1_000
+MOST_VIEWS = 4
+"""A session has one to so many views, equally likely."""
+LONGEST_VIEW_SECONDS = 60.0
+SHARE_FAVOURITE, SHARE_RECENT = 0.55, 0.25
+"""Shares of own views in favourite categories and, at full recent interest, in the one viewed last; the rest is
+whatever is popular."""
 POPULARITY = (1.0 / np.arange(1, N_CATEGORIES + 1)) / np.sum(1.0 / np.arange(1, N_CATEGORIES + 1))
 """Share of each category in what the app offers to everyone (Zipf's law)."""
 

@@ -10,7 +10,7 @@ KDD 2018, where it is the system that was replaced.
 """
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Float64, Int64, UInt8
 
 from tactful.clock import DAY_US
 from tactful.simulator.answers import EMAIL, PUSH
@@ -93,6 +93,7 @@ class HabitualPolicy:
             decision=decision,
         )
 
-    def _channel(self, who: np.ndarray, start_us: int) -> np.ndarray:
+    def _channel(self, who: Int64[np.ndarray, " m"], start_us: int) -> Int64[np.ndarray, " m"]:
+        """E-mail or push by a coin where both are open, else the one that is."""
         coin = uniforms(self._seed, self._users.user_key[who], start_us, "habit channel") < EMAIL_SHARE
-        return np.where(self._reach[who] == 3, np.where(coin, EMAIL, PUSH), self._reach[who] - 1)
+        return np.where(self._reach[who] == 3, np.where(coin, EMAIL, PUSH), self._reach[who].astype(np.int64) - 1)

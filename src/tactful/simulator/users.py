@@ -58,13 +58,15 @@ def make_people(seed: int, n_users: int, start_us: int, constants: Constants) ->
     noise = constants.attention_spread * rng.standard_normal(n_users)
     cares = 2.0 / (1.0 + np.exp(-constants.attention_slope * log_visits))
     attention = constants.attention * cares * np.exp(noise)
+    knows = -constants.affinity_middle - constants.affinity_slope * log_visits
+    affinity = constants.affinity_top / (1.0 + np.exp(knows))
     return People(
         columns=_columns(rng, n_users, start_us),
         visits=(constants.visits * np.exp(log_visits)).astype(np.float32),
         attention=np.minimum(attention, 0.9).astype(np.float32),
-        affinity=(1.1 / (1.0 + np.exp(-1.0 - 1.1 * log_visits))).astype(np.float32),
+        affinity=affinity.astype(np.float32),
         sensitivity=np.exp(-constants.leave_power * log_visits).astype(np.float32),
-        social=np.clip(np.exp(0.3 * log_visits), 0.3, 2.0).astype(np.float32),
+        social=np.clip(np.exp(constants.social_power * log_visits), 0.3, 2.0).astype(np.float32),
         archetype_a=rng.integers(0, len(ARCHETYPES), n_users).astype(np.int8),
         archetype_b=rng.integers(0, len(ARCHETYPES), n_users).astype(np.int8),
         mix=rng.uniform(0.5, 1.0, n_users).astype(np.float32),
@@ -122,7 +124,7 @@ def relevance(
     """
     base = np.full(len(category), constants.other_relevance)
     for place in range(favourites.shape[1] - 1, -1, -1):
-        base[favourites[:, place] == category] = constants.favourite_relevance * 0.7**place
+        base[favourites[:, place] == category] = constants.favourite_relevance * constants.favourite_falls**place
     base[category < 0] = constants.plain_relevance
     relevant: Float64[np.ndarray, " m"] = affinity * base + constants.recent_relevance * recent
     return relevant.clip(0.0, 1.0)

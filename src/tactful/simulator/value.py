@@ -79,7 +79,10 @@ def typical_messages(people: People, constants: Constants) -> Typical:
 def _relevance_mixture(match: float, constants: Constants) -> list[tuple[float, float]]:
     if match < 0.0:
         return [(1.0, constants.plain_relevance)]
-    liked = [(match / N_FAVOURITES, constants.favourite_relevance * 0.7**j) for j in range(N_FAVOURITES)]
+    liked = [
+        (match / N_FAVOURITES, constants.favourite_relevance * constants.favourite_falls**j)
+        for j in range(N_FAVOURITES)
+    ]
     return [*liked, (1.0 - match, constants.other_relevance)]
 
 

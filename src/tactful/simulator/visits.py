@@ -8,16 +8,20 @@ from tactful.events.records import KINDS
 from tactful.simulator.activity import CLICKED, State
 from tactful.simulator.answers import EMAIL, Answers
 from tactful.simulator.columns import joined, pick
-from tactful.simulator.constants import ITEMS_PER_CATEGORY, N_FAVOURITES
+from tactful.simulator.constants import (
+    ITEMS_PER_CATEGORY,
+    LONGEST_VIEW_SECONDS,
+    MOST_VIEWS,
+    N_FAVOURITES,
+    SHARE_FAVOURITE,
+    SHARE_RECENT,
+)
 from tactful.simulator.content import popular_category
 from tactful.simulator.luck import uniforms
 from tactful.simulator.protocol import EngagementColumns
 
 SESSION, VIEW, OPEN, CLICK = (KINDS.index(k) for k in ("session", "view", "open", "click"))
 UNSUBSCRIBE, DISABLE = KINDS.index("unsubscribe"), KINDS.index("disable")
-_MOST_VIEWS = 4
-_LONGEST_VIEW_SECONDS = 60.0
-_SHARE_FAVOURITE, _SHARE_RECENT = 0.55, 0.25
 
 
 def answer_rows(due: Answers, hour: int) -> list[EngagementColumns]:
@@ -70,7 +74,7 @@ def session_rows(
     item_led[after_click], category_led[after_click] = due.candidate[cause], due.category[cause]
     _follow(state, who[category_led >= 0], category_led[category_led >= 0])
 
-    n_views = 1 + (uniforms(seed, keys, hour, "views") * _MOST_VIEWS).astype(np.int64)
+    n_views = 1 + (uniforms(seed, keys, hour, "views") * MOST_VIEWS).astype(np.int64)
     of, ends = np.repeat(np.arange(len(who)), n_views), np.cumsum(n_views)
     place = np.arange(len(of)) - (ends - n_views)[of]
     category, item, seconds = _content(who[of], keys[of], state, favourites, seed, hour * 8 + place)
@@ -108,11 +112,11 @@ def _content(
     )
     liked = favourites[who, (pick * N_FAVOURITES).astype(np.int64)]
     recently = state.recent_category[who]
-    follows = (source < _SHARE_FAVOURITE + _SHARE_RECENT * state.recent[who]) & (recently >= 0)
+    follows = (source < SHARE_FAVOURITE + SHARE_RECENT * state.recent[who]) & (recently >= 0)
     category = np.where(follows, recently, popular_category(pick))
-    category = np.where(source < _SHARE_FAVOURITE, liked, category).astype(np.int64)
+    category = np.where(source < SHARE_FAVOURITE, liked, category).astype(np.int64)
     item = category * ITEMS_PER_CATEGORY + _popular_item(which)
-    return category, item, (_LONGEST_VIEW_SECONDS * seconds).astype(np.float32)
+    return category, item, (LONGEST_VIEW_SECONDS * seconds).astype(np.float32)
 
 
 def _popular_item(luck: Float64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
