@@ -160,8 +160,11 @@ class Engine:
                 lies behind the log's end is moved up to it, so nothing is ever late.
         """
         lines, refused = check(records, self.registry)
-        now = self._clock.now_us()
-        stamps = [now if stamps_us is None else int(stamps_us[line.position]) for line in lines]
+        if stamps_us is None:
+            stamps = [self._clock.now_us()] * len(lines)
+        else:
+            stamps = [int(stamps_us[line.position]) for line in lines]
+            lines = [_dated(line, stamp) for line, stamp in zip(lines, stamps, strict=True)]
         lowest = max(self._log_us, self._committed_us + 1)
         stamped: list[tuple[int, Line]] = []
         for stamp, line in zip(stamps, lines, strict=True):
@@ -171,7 +174,7 @@ class Engine:
         if len(keys) < sum(1 for line in lines if line.dedupe_key):
             # of equal ids with different content the smallest (log time, content hash) wins
             stamped.sort(key=lambda pair: (pair[0], pair[1].content))
-        stamped, repeated = self._without_repeated_profiles(stamped)
+        stamped, repeated = self._without_repeated_profiles(stamped) if stamps_us is None else (stamped, 0)
         inputs = [
             LoggedInput(
                 self._offset + 1 + i,
@@ -513,6 +516,13 @@ class Engine:
 
 def _code(record: Input) -> int:
     return KIND_CODE[type(record)]
+
+
+def _dated(line: Line, stamp_us: int) -> Line:
+    """On import a profile has a name after all: the user, its own time and what it says."""
+    if not isinstance(line.record, User):
+        return line
+    return msgspec.structs.replace(line, dedupe_key=draws.key(f"user:{line.user_id}:{stamp_us}:{line.content}"))
 
 
 def _conflict(line: Line) -> str:

@@ -92,7 +92,16 @@ class Population:
         self._arms: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
     def offer(self, batch: Batch) -> None:
-        """Takes accepted inputs; they are applied when time reaches them."""
+        """Takes accepted inputs; they are applied when time reaches them.
+
+        Zones are numbered here, in the order of the log: the order in which inputs are applied is another.
+        """
+        zones = self.frame.zones
+        for *_, record in batch.rest:
+            if isinstance(record, User):
+                zones = zones.with_zone(record.timezone)
+        if zones is not self.frame.zones:
+            self.frame = Frame(self.frame.settings, self.frame.types, zones)
         self._keep(_Pending(batch.engagements, batch.candidates, batch.rest))
 
     def refresh(self) -> None:
@@ -238,11 +247,8 @@ class Population:
         if content == int(one["profile_hash"][0]) and int(one["profile_offset"][0]) >= 0:
             one["profile_log"], one["profile_offset"] = log_us, offset
             return
-        zones = self.frame.zones.with_zone(user.timezone)
-        if zones is not self.frame.zones:
-            self.frame = Frame(self.frame.settings, self.frame.types, zones)
         one["profile_log"], one["profile_hash"], one["profile_offset"] = log_us, content, offset
-        one["zone"] = zones.index(user.timezone)
+        one["zone"] = self.frame.zones.index(user.timezone)
         quiet = user.quiet_hours
         one["quiet_start"], one["quiet_end"] = (quiet.start_minute, quiet.end_minute) if quiet else (-1, -1)
         one["addresses"] = _mask(user.addresses)
