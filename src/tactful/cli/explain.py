@@ -9,6 +9,7 @@ import typer
 from tactful.cli.options import AsJson, SettingsFile, console, instant_option, open_to_read, print_json, settings_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from tactful.events.records import Decision
@@ -35,12 +36,11 @@ def explain(
     if as_json:
         print_json(explanation)
     else:
-        print_explanation(explanation)
+        print_explanation(explanation, console())
 
 
-def print_explanation(found: "Explanation") -> None:
+def print_explanation(found: "Explanation", out: "Console") -> None:
     """Prints an explanation for a person."""
-    out = console()
     out.print(found.sentence, style="bold", markup=False)
     if found.trace:
         out.print(_trace(found))
@@ -52,7 +52,7 @@ def print_explanation(found: "Explanation") -> None:
             f"Budget: {budget.sent_7d:g} of {budget.k:g} sent in 7 days, {budget.tokens:.2f} tokens left "
             "(a send takes one; they accrue over the week)."
         )
-    _print_plan(found)
+    _print_plan(found, out)
     out.print("What would have changed it", style="bold")
     out.print(_listed(found.changes))
     if found.also:
@@ -111,7 +111,7 @@ def _options(decision: "Decision") -> "Table":
     return table
 
 
-def _print_plan(found: "Explanation") -> None:
+def _print_plan(found: "Explanation", out: "Console") -> None:
     """The plan of the day as a heat line."""
     from tactful.cli.heat_line import heat_lines
 
@@ -119,10 +119,10 @@ def _print_plan(found: "Explanation") -> None:
     if plan is None:
         return
     now = found.decision.slot if found.decision is not None and found.decision.slot >= 0 else None
-    console().print(
+    out.print(
         f"Plan of the day: quota {plan.quota}, jobs at {', '.join(f'{slot:02d}' for slot in plan.jobs) or 'no slot'} "
         f"({found.timezone})" + (", slots sampled for exploration" if plan.randomised else "")
     )
     for line in heat_lines(plan, now):
-        console().print(f"  {line}", markup=False)
-    console().print("  J job, S job with a planned send, ^ this decision", style="dim")
+        out.print(f"  {line}", markup=False)
+    out.print("  J job, S job with a planned send, ^ this decision", style="dim")
