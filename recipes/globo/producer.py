@@ -26,7 +26,7 @@ BEFORE_MIDNIGHT_US: Final = 10 * MINUTE_US
 SHELF_US: Final = 2 * DAY_US
 """An article that nobody read for two days is not offered."""
 INTEREST_US: Final = 7 * DAY_US
-"""Interests are the categories read in the last week; who did not come in it counts as dormant."""
+"""Interests are the categories read in the last week; who came before and not in it counts as dormant."""
 INTERESTS, KNOWN, A_DAY = 5, 64, 3
 
 Ints = NDArray[np.int64]
@@ -143,7 +143,7 @@ def _readers(people: People, now: int, articles: Ints, offered: Ints, skip: Bool
         follows=np.full((people.n, 1), -1),
         known=_places(np.concatenate([read, offered], axis=1), articles),
         last_visit_us=last,
-        dormant=last < now - INTEREST_US,
+        dormant=(last > 0) & (last < now - INTEREST_US),
         skip=skip,
     )
 
