@@ -1,0 +1,62 @@
+"""Tuned hand caps at the global best hour: what a good engineer gets without any model of people."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float64
+
+from tactful.decision.rules import Rules
+from tactful.events.registry import Registry
+from tactful.models.slot_histogram import GlobalSlots, circular_kernel
+from tactful.runtime.embedded import simple_scorer
+from tactful.runtime.scoring import LiveScorer
+from tactful.runtime.settings import Settings, Timing, Volume
+from tactful.simulator.arms.fitted import fitted_scorer
+from tactful.simulator.arms.policy import NO_EXPLORATION, Policy
+from tactful.simulator.exploration_log import ExplorationLog, local_hour, send_rows
+
+HOUR = 18
+"""The hour taken where there is no log to find the best one in."""
+_SMOOTHING_HOURS = 1.5
+
+
+@dataclass(frozen=True)
+class HandCaps:
+    """At most one message a day with a least gap, in the hour whose sends were engaged with most.
+
+    `gap_hours` was tuned on worlds that are not scored (`recipes/arms_simulated.py --tune`).
+    """
+
+    per_user_per_week: float = 3.0
+    gap_hours: int = 24
+    name: str = "hand_caps"
+
+    def at_volume(self, per_user_per_week: float) -> Self:
+        """Returns the arm at another volume."""
+        return replace(self, per_user_per_week=per_user_per_week)
+
+    def prepare(self, log: ExplorationLog | None, seed: int) -> Policy:
+        """Returns the policy with the best hour of the log, and the ranker that every learning arm has."""
+        settings = Settings(
+            seed=seed,
+            rules=Rules(price="none", daily_cap=1, gap_minutes=min(self.gap_hours * 60, 1440)),
+            exploration=NO_EXPLORATION,
+            volume=Volume(per_user_per_week=self.per_user_per_week, headroom=0.0),
+            timing=Timing(jobs_per_send=1, min_jobs=1),
+        )
+        registry = Registry.shipped()
+        fitted = simple_scorer() if log is None else fitted_scorer(log, registry)
+        hour = HOUR if log is None else int(np.argmax(engagement_by_hour(log, registry)))
+        scorer = LiveScorer(GlobalSlots(np.eye(24)[hour]), fitted.click_model, fitted.unsubscribe_model)
+        return Policy(settings, scorer, waits_for_slot=True)
+
+
+def engagement_by_hour(log: ExplorationLog, registry: Registry) -> Float64[np.ndarray, " 24"]:
+    """Returns the share of sends engaged with by local hour of sending, smoothed around the clock."""
+    rows = send_rows(log, registry)
+    hour = local_hour(log.users, rows.user, rows.at_us)
+    near = circular_kernel(24, _SMOOTHING_HOURS)[(np.arange(24)[:, None] - np.arange(24)) % 24]
+    engaged = near @ np.bincount(hour, rows.engaged, minlength=24)
+    share: Float64[np.ndarray, " 24"] = engaged / np.maximum(near @ np.bincount(hour, minlength=24), 1e-9)
+    return share
