@@ -6,7 +6,7 @@ went. States are kept in memory and saved now and then: after a crash the engine
 replays the log from there with the scores on record, which leads to the very same states.
 """
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -48,7 +48,6 @@ from tactful.runtime import logbook
 from tactful.runtime.control import Epoch, VolumeState
 from tactful.runtime.intake import (
     KIND_CODE,
-    Accepted,
     Line,
     Receipt,
     Rejection,
@@ -130,7 +129,8 @@ class Engine:
         self._offset, self._log_us = store.last()
         self._committed_us = -1
         self._saved_inputs = 0
-        self._waiting: deque[tuple[int, int]] = deque()
+        self._waiting_us: list[int] = []
+        self._waiting_offsets: list[int] = []
         self._made: list[logbook.Logged] = []
         self._plans: list[PlanRow] = []
         self._epochs: list[Epoch] = []
@@ -160,62 +160,52 @@ class Engine:
                 lies behind the log's end is moved up to it, so nothing is ever late.
         """
         lines, refused = check(records, self.registry)
+        self._stamp(lines, stamps_us)
+        repeated = 0
         if stamps_us is None:
-            stamps = [self._clock.now_us()] * len(lines)
-        else:
-            stamps = [int(stamps_us[line.position]) for line in lines]
-            lines = [_dated(line, stamp) for line, stamp in zip(lines, stamps, strict=True)]
-        lowest = max(self._log_us, self._committed_us + 1)
-        stamped: list[tuple[int, Line]] = []
-        for stamp, line in zip(stamps, lines, strict=True):
-            lowest = max(lowest, stamp)
-            stamped.append((lowest, line))
-        keys = {line.dedupe_key for line in lines if line.dedupe_key}
-        if len(keys) < sum(1 for line in lines if line.dedupe_key):
-            # of equal ids with different content the smallest (log time, content hash) wins
-            stamped.sort(key=lambda pair: (pair[0], pair[1].content))
-        stamped, repeated = self._without_repeated_profiles(stamped) if stamps_us is None else (stamped, 0)
-        inputs = [
-            LoggedInput(
-                self._offset + 1 + i,
-                log_us,
-                line.user_key,
-                line.dedupe_key,
-                line.content,
-                _code(line.record),
-                line.data,
-            )
-            for i, (log_us, line) in enumerate(stamped)
-        ]
+            lines, repeated = self._without_repeated_profiles(lines)
+        for offset, line in enumerate(lines, self._offset + 1):
+            line.offset = offset
         with self.store.transaction():
-            known = {r.position: r.known_content_hash for r in self.store.append(inputs)}
-            for position, content in known.items():
-                if content != stamped[position][1].content:
-                    reason = _conflict(stamped[position][1])
-                    refused.append(Rejection(stamped[position][1].position, reason))
-                    self.store.reject(stamped[position][0], "conflict", reason, stamped[position][1].data)
-            taken = [(i, log_us, line) for i, (log_us, line) in enumerate(stamped) if i not in known]
-            for _, log_us, line in taken:
-                self._file(log_us, line.record)
+            known = {r.position: r.known_content_hash for r in self.store.append([_logged(line) for line in lines])}
+            conflicts = [lines[position] for position, content in known.items() if content != lines[position].content]
+            for line in conflicts:
+                refused.append(Rejection(line.position, _conflict(line)))
+                self.store.reject(line.log_us, "conflict", _conflict(line), line.data)
+            taken = [line for position, line in enumerate(lines) if position not in known] if known else lines
+            for line in taken:
+                self._file(line.log_us, line.record)
         if taken:  # refused inputs leave nothing behind, no offset and no time: a restart could not know them
-            self._offset, self._log_us = inputs[taken[-1][0]].offset, taken[-1][1]
-        self._enter([(inputs[i].offset, log_us, line) for i, log_us, line in taken])
-        conflicts = sum(1 for p, c in known.items() if c != stamped[p][1].content)
+            self._offset, self._log_us = taken[-1].offset, taken[-1].log_us
+        self._enter(taken)
         refused.sort(key=lambda r: r.position)
-        return Receipt(len(taken), len(known) - conflicts + repeated, tuple(refused))
+        return Receipt(len(taken), len(known) - len(conflicts) + repeated, tuple(refused))
 
-    def _without_repeated_profiles(self, stamped: list[tuple[int, Line]]) -> tuple[list[tuple[int, Line]], int]:
+    def _stamp(self, lines: list[Line], stamps_us: Sequence[int] | None) -> None:
+        """Gives every line its log time, none before the log's end, and sorts those that contest an id."""
+        now, lowest = self._clock.now_us() if stamps_us is None else 0, max(self._log_us, self._committed_us + 1)
+        for line in lines:
+            lowest = max(lowest, now if stamps_us is None else int(stamps_us[line.position]))
+            line.log_us = lowest
+            if stamps_us is not None and isinstance(line.record, User):
+                line.dedupe_key = _dated(line, int(stamps_us[line.position]))
+        keys = [line.dedupe_key for line in lines if line.dedupe_key]
+        if len(set(keys)) < len(keys):
+            # of equal ids with different content the smallest (log time, content hash) wins
+            lines.sort(key=lambda line: (line.log_us, line.content))
+
+    def _without_repeated_profiles(self, lines: list[Line]) -> tuple[list[Line], int]:
         """Leaves out users whose profile says what it said before, so that a delivery may be repeated; and how many."""
         profiles = dict(self._profiles)
         kept = []
-        for log_us, line in stamped:
+        for line in lines:
             if isinstance(line.record, User):
                 known = profiles.get(line.user_key) or self._profile_applied(line.user_key)
                 if known[1] == line.content:
                     continue
-                profiles[line.user_key] = max(known, (log_us, line.content))
-            kept.append((log_us, line))
-        return kept, len(stamped) - len(kept)
+                profiles[line.user_key] = max(known, (line.log_us, line.content))
+            kept.append(line)
+        return kept, len(lines) - len(kept)
 
     def _profile_applied(self, user_key: int) -> tuple[int, int]:
         """(Log time, content) of the profile in a user's state; log time -1 for none."""
@@ -248,30 +238,28 @@ class Engine:
         elif isinstance(record, Catalogue):
             self.store.put_catalogue(record.version, encode(record))
 
-    def _enter(self, taken: Sequence[tuple[int, int, Line]]) -> None:
+    def _enter(self, taken: Sequence[Line]) -> None:
         """Hands accepted inputs to the population."""
-        own: list[tuple[int, int, Line]] = []
-        for offset, log_us, line in taken:
-            self._waiting.append((log_us, offset))
+        self._waiting_us.extend([line.log_us for line in taken])
+        self._waiting_offsets.extend([line.offset for line in taken])
+        for line in taken:
             if isinstance(line.record, Control):
-                self._control(log_us, line.record)
-            elif not isinstance(line.record, Catalogue):
-                own.append((offset, log_us, line))
+                self._control(line.log_us, line.record)
+        own = [line for line in taken if line.user_id]
         if not own:
             return
-        keys = np.array([line.user_key for _, _, line in own], dtype=np.uint64)
-        rows = self.population.table.ensure(keys, np.array([log_us for _, log_us, _ in own]))
-        accepted: list[Accepted] = []
-        for row, (offset, log_us, line) in zip(rows.tolist(), own, strict=True):
+        keys = np.array([line.user_key for line in own], dtype=np.uint64)
+        rows = self.population.table.ensure(keys, np.array([line.log_us for line in own])).tolist()
+        for row, line in zip(rows, own, strict=True):
+            line.row = row
             if row == len(self.user_ids):
                 self.user_ids.append(line.user_id)
-            accepted.append((offset, log_us, row, line))
-            if isinstance(line.record, User):
-                newest = (log_us, line.content)
-                self._profiles[line.user_key] = max(newest, self._profiles.get(line.user_key, newest))
             if isinstance(line.record, Candidate):
                 self._candidates[line.dedupe_key] = line.record.candidate_id
-        self.population.offer(columns(accepted, self.registry))
+            elif isinstance(line.record, User):
+                newest = (line.log_us, line.content)
+                self._profiles[line.user_key] = max(newest, self._profiles.get(line.user_key, newest))
+        self.population.offer(columns(own, self.registry))
 
     def _control(self, log_us: int, control: Control) -> None:
         """An operator's control; one that would lie in the past takes effect as soon as it is accepted."""
@@ -297,7 +285,7 @@ class Engine:
     def _next_end(self, until_us: int) -> int:
         """Where the next micro-batch ends: after `micro_batch` inputs, or at the end."""
         size = self.settings.engine.micro_batch
-        return until_us if len(self._waiting) <= size else min(self._waiting[size - 1][0], until_us)
+        return until_us if len(self._waiting_us) <= size else min(self._waiting_us[size - 1], until_us)
 
     def _commit(self, end: int) -> list[Decision]:
         """Writes everything that one micro-batch made, in one transaction."""
@@ -313,12 +301,16 @@ class Engine:
             if self._due_for_saving():
                 self._save(end)
         self._committed_us = end
-        while self._waiting and self._waiting[0][0] <= end:
-            self._waiting.popleft()
+        self._pass(end)
         self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > end}
         self._forget(made)
         self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
         return [d.record for d in made]
+
+    def _pass(self, until_us: int) -> None:
+        """Inputs up to an instant wait no longer."""
+        passed = bisect_right(self._waiting_us, until_us)
+        del self._waiting_us[:passed], self._waiting_offsets[:passed]
 
     def _outgoing(self) -> list[OutboxRow]:
         if not self._sends:
@@ -432,7 +424,8 @@ class Engine:
         """Saves every state (a row's bytes) with the mark of what it includes; part of the open transaction."""
         rows = self.population.table.rows
         self.store.save_states((user_id, rows[i : i + 1].tobytes()) for i, user_id in enumerate(self.user_ids))
-        pending = next((offset for log_us, offset in self._waiting if log_us > applied_us), self._offset + 1)
+        first = bisect_right(self._waiting_us, applied_us)
+        pending = [*self._waiting_offsets[first : first + 1], self._offset + 1][0]
         meta = _Meta(
             applied_us,
             self.population.first_us,
@@ -485,10 +478,10 @@ class Engine:
         population.refresh()
         return meta.offset
 
-    def _log_after(self, offset: int) -> Iterator[list[tuple[int, int, Line]]]:
+    def _log_after(self, offset: int) -> Iterator[list[Line]]:
         while part := self.store.read(offset, _READ_AT_ONCE):
             offset = part[-1].offset
-            yield [(i.offset, i.log_ts_us, logged_line(i)) for i in part]
+            yield [logged_line(i) for i in part]
 
     def _replay(self, until_us: int) -> None:
         """Goes over what was decided once more; every decision must be the one on record."""
@@ -507,22 +500,21 @@ class Engine:
                 f"recovery made {len(again - known)} decisions that are not on record and missed "
                 f"{len(known - again)}; the settings or event types are not those of the stopped run"
             )
-        while self._waiting and self._waiting[0][0] <= until_us:
-            self._waiting.popleft()
+        self._pass(until_us)
         self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > until_us}
         self._forget(self._made)
         self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
 
 
-def _code(record: Input) -> int:
-    return KIND_CODE[type(record)]
+def _logged(line: Line) -> LoggedInput:
+    return LoggedInput(
+        line.offset, line.log_us, line.user_key, line.dedupe_key, line.content, KIND_CODE[type(line.record)], line.data
+    )
 
 
-def _dated(line: Line, stamp_us: int) -> Line:
-    """On import a profile has a name after all: the user, its own time and what it says."""
-    if not isinstance(line.record, User):
-        return line
-    return msgspec.structs.replace(line, dedupe_key=draws.key(f"user:{line.user_id}:{stamp_us}:{line.content}"))
+def _dated(line: Line, stamp_us: int) -> int:
+    """On import a profile has a key after all: of the user, its own time and what it says."""
+    return draws.key(f"user:{line.user_id}:{stamp_us}:{line.content}")
 
 
 def _conflict(line: Line) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -68,8 +68,11 @@ class Receipt(msgspec.Struct, frozen=True):
     rejected: tuple[Rejection, ...] = ()
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One checked record on its way to the log; user id "" and key 0 for what concerns everybody."""
+class Line(msgspec.Struct, gc=False):
+    """One checked record on its way to the log and into the state; user id "" and key 0 for what concerns everybody.
+
+    The engine sets its log time and offset when it is stamped, and its row in the user table when it is taken.
+    """
 
     position: int
     record: Input
@@ -78,6 +81,9 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     dedupe_key: int
     content: int
     data: bytes
+    log_us: int = 0
+    offset: int = -1
+    row: int = -1
 
 
 def check(records: Iterable[Input], registry: Registry) -> tuple[list[Line], list[Rejection]]:
@@ -146,7 +152,17 @@ def logged_line(logged: LoggedInput) -> Line:
     if isinstance(record, Decision | SlotPlan):
         raise InvalidRecord(f"the input log holds a {type(record).__name__} at offset {logged.offset}")
     user = "" if isinstance(record, Control | Catalogue) else record.user_id
-    return Line(0, record, user, logged.user_key, logged.dedupe_key, logged.content_hash, logged.data)
+    return Line(
+        0,
+        record,
+        user,
+        logged.user_key,
+        logged.dedupe_key,
+        logged.content_hash,
+        logged.data,
+        logged.log_ts_us,
+        logged.offset,
+    )
 
 
 def _instant(at: Any) -> None:
@@ -180,38 +196,19 @@ class Batch:
 
     engagements: EngagementRows
     candidates: CandidateRows
-    candidate_ids: list[str]
     rest: list[tuple[int, int, int, int, UserInput]] = field(default_factory=list)
 
 
-Accepted = tuple[int, int, int, Line]
-"""(offset, log_us, row, line)."""
-
-
-def columns(accepted: Sequence[Accepted], registry: Registry) -> Batch:
+def columns(taken: Sequence[Line], registry: Registry) -> Batch:
     """Returns the columns of accepted per-user inputs."""
-    acts: list[tuple[Any, ...]] = []
-    told: list[tuple[Any, ...]] = []
-    ids: list[str] = []
-    rest: list[tuple[int, int, int, int, UserInput]] = []
-    for offset, log_us, row, line in accepted:
-        record = line.record
-        if isinstance(record, Engagement):
-            channel = _CHANNEL_OF[record.channel]
-            at = min(to_us(record.at), log_us)
-            acts.append(
-                (row, at, line.dedupe_key, log_us, line.content, _KIND_OF[record.kind], channel, record.category)
-            )
-        elif isinstance(record, Candidate):
-            told.append((row, line.dedupe_key, offset, log_us, line.content, *_candidate(record, log_us, registry)))
-            ids.append(record.candidate_id)
-        elif isinstance(record, User | Cancel | BudgetAssignment | Suppression):
-            rest.append((log_us, row, line.content, offset, record))
-        elif isinstance(record, Control | Catalogue):
-            continue
-        else:
-            assert_never(record)
-    return Batch(_engagement_rows(acts), _candidate_rows(told), ids, rest)
+    acts = [line for line in taken if isinstance(line.record, Engagement)]
+    told = [line for line in taken if isinstance(line.record, Candidate)]
+    rest: list[tuple[int, int, int, int, UserInput]] = [
+        (line.log_us, line.row, line.content, line.offset, line.record)
+        for line in taken
+        if isinstance(line.record, User | Cancel | BudgetAssignment | Suppression)
+    ]
+    return Batch(_engagement_rows(acts), _candidate_rows(told, registry), rest)
 
 
 def _candidate(record: Candidate, log_us: int, registry: Registry) -> tuple[Any, ...]:
@@ -238,16 +235,28 @@ def _candidate(record: Candidate, log_us: int, registry: Registry) -> tuple[Any,
     )
 
 
-def _engagement_rows(acts: list[tuple[Any, ...]]) -> EngagementRows:
-    if not acts:
-        acts_t: tuple[Any, ...] = ((),) * 8
-    else:
-        acts_t = tuple(zip(*acts, strict=True))
-    kinds = (np.int64, np.int64, np.uint64, np.int64, np.uint64, np.int8, np.int8, np.int32)
-    return EngagementRows(*(np.array(c, dtype=k) for c, k in zip(acts_t, kinds, strict=True)))
+def _engagement_rows(lines: list[Line]) -> EngagementRows:
+    acts = [line.record for line in lines if isinstance(line.record, Engagement)]
+    log_us = np.array([line.log_us for line in lines], dtype=np.int64)
+    return EngagementRows(
+        row=np.array([line.row for line in lines], dtype=np.int64),
+        at_us=np.minimum(np.array([to_us(act.at) for act in acts], dtype=np.int64), log_us),
+        key=np.array([line.dedupe_key for line in lines], dtype=np.uint64),
+        log_us=log_us,
+        hash=np.array([line.content for line in lines], dtype=np.uint64),
+        kind=np.array([_KIND_OF[act.kind] for act in acts], dtype=np.int8),
+        channel=np.array([_CHANNEL_OF[act.channel] for act in acts], dtype=np.int8),
+        category=np.array([act.category for act in acts], dtype=np.int32),
+    )
 
 
-def _candidate_rows(told: list[tuple[Any, ...]]) -> CandidateRows:
+def _candidate_rows(lines: list[Line], registry: Registry) -> CandidateRows:
+    told = [
+        (line.row, line.dedupe_key, line.offset, line.log_us, line.content,
+         *_candidate(line.record, line.log_us, registry))
+        for line in lines
+        if isinstance(line.record, Candidate)
+    ]  # fmt: skip
     told_t: tuple[Any, ...] = tuple(zip(*told, strict=True)) if told else ((),) * 14
     kinds = (
         np.int64, np.uint64, np.int64, np.int64, np.uint64, np.int16, np.int64, np.int64, np.int64, np.uint64,
