@@ -56,6 +56,7 @@ POLICIES: Final = {
 REPEATED: Final = ("tactful", "tactful_nep")
 """The others explain and are run with the first seed only."""
 SEEDS: Final = (0, 1, 2)
+COSTS: Final = ("wall_seconds", "cpu_seconds", "peak_memory_mb")
 TABLE_WIDTH: Final = 160
 CAPTION: Final = (
     "Shares of sends after which it was so, %. Availability, not lift: no push was shown to these people, "
@@ -66,13 +67,14 @@ SOURCES_SEEN_FROM: Final = 4
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One run of one policy with one seed, and its rivals at the same sends a user-day."""
+    """One run of one policy with one seed, and its rivals; the peak memory is that of the process so far."""
 
     policy: str
     seed: int
     users: int
     rates: tuple[Rate, ...]
     sends_by_day: tuple[int, ...]
+    sends_by_hour: tuple[int, ...]
     decisions: dict[str, int]
     hold_reasons: dict[str, int]
     candidates: int
@@ -81,6 +83,7 @@ class Cell(msgspec.Struct, frozen=True):
     slot_prior_weight: float
     slot_bandwidth_hours: float
     wall_seconds: float
+    cpu_seconds: float
     peak_memory_mb: float
 
 
@@ -131,7 +134,7 @@ def main() -> None:
 
 def run(log: Log, policy: str, seed: int, progress: Progress) -> Cell:
     """Returns one cell: fits, replays, judges."""
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     people = People(log)
     model = fit(people)
     settings = msgspec.structs.replace(POLICIES[policy], seed=seed)
@@ -150,6 +153,7 @@ def run(log: Log, policy: str, seed: int, progress: Progress) -> Cell:
         users=people.n,
         rates=tuple(rates),
         sends_by_day=tuple(int((sends.day == day).sum()) for day in DECIDE),
+        sends_by_hour=tuple(np.bincount(people.hour(sends.at_us), minlength=24).tolist()),
         decisions=replayed.decisions,
         hold_reasons=replayed.hold_reasons,
         candidates=sum(len(each.row) for each in made),
@@ -158,6 +162,7 @@ def run(log: Log, policy: str, seed: int, progress: Progress) -> Cell:
         slot_prior_weight=float(strengths["prior_weight"]),
         slot_bandwidth_hours=float(strengths["bandwidth_hours"]),
         wall_seconds=round(time.perf_counter() - began, 1),
+        cpu_seconds=round(time.process_time() - worked, 1),
         peak_memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0),
     )
 
@@ -198,9 +203,13 @@ Stamped = tuple[int, Input]
 
 
 def schedule(log: Log, people: People) -> Iterator[tuple[int, int | list[Stamped]]]:
-    """Yields what is fed in the order of time, each with how far to advance: records, or a day to produce for."""
+    """Yields what is fed in the order of time, each with how far to advance: records, or a day to produce for.
+
+    It ends with the 16th: of the 17th the log has only the tails of sessions, so a send of that day cannot be judged.
+    """
+    end_us = people.start_us(DECIDE.stop)
     due = [(people.start_us(day) - BEFORE_MIDNIGHT_US, day) for day in DECIDE]
-    for batch in log:
+    for batch in replace(log, rows=log.rows.take(log.rows.at_us < end_us)):
         left = _stamped(batch)
         while due and left and left[-1][0] >= due[0][0]:
             at_us, day = due.pop(0)
@@ -210,7 +219,7 @@ def schedule(log: Log, people: People) -> Iterator[tuple[int, int | list[Stamped
             left = left[cut:]
         if left:
             yield left[-1][0], left
-    yield people.start_us(DECIDE.stop), []
+    yield end_us - 1, []
 
 
 def _stamped(batch: Batch) -> list[Stamped]:
@@ -238,8 +247,8 @@ def show(cells: list[Cell], console: Console) -> None:
                     table, [r for cell in own for r in cell.rates if (r.matching, r.stratum) == (matching, stratum)]
                 )
         console.print(table)
-        seconds, memory = [cell.wall_seconds for cell in own], max(cell.peak_memory_mb for cell in own)
-        console.print(f"{len(own)} seed(s); {min(seconds):.0f}-{max(seconds):.0f} s a cell, at most {memory:,.0f} MB\n")
+        wall, cpu, memory = (max(getattr(cell, name) for cell in own) for name in COSTS)
+        console.print(f"{len(own)} seed(s); at most {wall:.0f} s ({cpu:.0f} s of CPU) a cell and {memory:,.0f} MB\n")
 
 
 def _add_section(table: Table, rates: list[Rate]) -> None:

@@ -61,6 +61,10 @@ class People:
         """Returns the local days of instants."""
         return self.zones.local_day(_HERE, at_us)
 
+    def hour(self, at_us: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
+        """Returns the local hours of instants."""
+        return self.zones.local_minute(_HERE, at_us) // 60
+
     def start_us(self, day: int) -> int:
         """Returns the first instant of a local day: 01:00 on the 15th, when clocks went forward."""
         return int(self.zones.day_start_us(_HERE, np.array([day]))[0])
@@ -73,9 +77,8 @@ class People:
         """Returns how many sessions each user began in each local hour on these days."""
         first, end = self.start_us(days.start), self.start_us(days.stop)
         inside = (self.session_us >= first) & (self.session_us < end)
-        hour = self.zones.local_minute(_HERE, self.session_us[inside]) // 60
         counts: NDArray[np.float64] = np.zeros((self.n, 24))
-        np.add.at(counts, (self.session_user[inside], hour), 1.0)
+        np.add.at(counts, (self.session_user[inside], self.hour(self.session_us[inside])), 1.0)
         return counts
 
 
