@@ -2,7 +2,7 @@
 
 Times are aware UTC datetimes; identifiers are opaque strings; every stored record carries `schema_version`.
 `Input` is what the input log accepts; `Decision` and `SlotPlan` are what the engine writes.
-Records are parsed once, at the edge, with `decode_input`.
+Stored bytes become records again with `decode`.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Turns what was decided for many users into records: decisions, drops, plans, and messages for the outbox."""
+"""Turns what was decided for many users into records: decisions, drops and plans."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

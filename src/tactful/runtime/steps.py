@@ -59,7 +59,7 @@ _LONG_AGO_US: Final = int(np.iinfo(np.int64).min) // 2
 
 @dataclass(frozen=True)
 class Frame:
-    """What holds for every user: settings, event types, zones, and the arm of each."""
+    """What holds for every user: settings, event types, time zones."""
 
     settings: Settings
     types: TypeColumns
@@ -96,7 +96,7 @@ class DayPlan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a rank job leaves behind: the verdict, and the pool places that ride on the one that was sent."""
+    """What a rank job leaves behind: the verdict, its local slot with the chance that a job was there, tokens left."""
 
     verdict: Verdict
     slot: Int[np.ndarray, " n"]

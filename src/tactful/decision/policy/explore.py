@@ -2,8 +2,8 @@
 
 Every draw is a hash of (seed, user, time, purpose). Probabilities are what later estimates divide by, so
 each is computed from the same arguments as its draw, next to it. Not here: the sampler of slots
-(`timing/send_time.py`), which reports its own inclusion probabilities, and the estimators
-(`experiments/ope.py`).
+(`timing/send_time.py`), which reports its own inclusion probabilities, and the estimators that will read the
+log (`experiments`).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The allocator: one weekly budget a user, the largest total value within a total volume.
 
-The curves come from `models/volume_response.py`; the price that the allocator returns is the value of one
+The curves come from a volume model (`models/volume_curve.py`); the price that the allocator returns is the value of one
 more send. Exact for concave curves; for others within one user's step of the bound of the relaxed problem.
 """
 
