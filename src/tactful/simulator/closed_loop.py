@@ -58,13 +58,13 @@ def run(world: World, arm: Arm, days: int = 28, seed: int = 0, warm_up_days: int
     """
     if warm_up_days:
         return follow(explore(world, warm_up_days, seed), arm, days, seed, judge)
-    loop = _Loop.start(world, arm.prepare(None, seed))
+    loop = Loop.start(world, arm.prepare(None, seed))
     return loop.run(arm.name, days, judge)
 
 
 def explore(world: World, days: int = WARM_UP_DAYS, seed: int = 0, per_user_per_week: float = 3.0) -> Explored:
     """Runs the neutral policy for some weeks and returns where that leads; moves the world on."""
-    loop = _Loop.start(world, Neutral(per_user_per_week).prepare(None, seed))
+    loop = Loop.start(world, Neutral(per_user_per_week).prepare(None, seed))
     return loop.explore(days)
 
 
@@ -74,10 +74,10 @@ def follow(explored: Explored, arm: Arm, days: int = 28, seed: int = 0, judge: b
     Every arm begins with the same users' states, plans everyone's day anew, and prices its sends from scratch.
     """
     policy = arm.prepare(explored.log, seed)
-    return _Loop.after(explored, policy).run(arm.name, days, judge)
+    return Loop.after(explored, policy).run(arm.name, days, judge)
 
 
-class _Loop:
+class Loop:
     """A world and a population at the same instant."""
 
     def __init__(self, world: World, policy: Policy, zones: Zones | None) -> None:
@@ -89,7 +89,7 @@ class _Loop:
         self.type_of = np.array([self.registry.index(name) for name in world.types])
 
     @classmethod
-    def start(cls, world: World, policy: Policy) -> "_Loop":
+    def start(cls, world: World, policy: Policy) -> "Loop":
         """A world at its first instant, in which everyone has just been made known."""
         loop = cls(world, policy, None)
         records = user_records(loop.users)
@@ -98,7 +98,7 @@ class _Loop:
         return loop
 
     @classmethod
-    def after(cls, explored: Explored, policy: Policy) -> "_Loop":
+    def after(cls, explored: Explored, policy: Policy) -> "Loop":
         """The world and everyone's state after the exploration, under another policy."""
         loop = cls(copy.deepcopy(explored.world), policy, explored.zones)
         loop.tick, loop.waiting = explored.tick, explored.waiting

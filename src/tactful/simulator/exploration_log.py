@@ -45,7 +45,10 @@ class ExplorationLog:
 
 @dataclass(frozen=True)
 class SendRows:
-    """One row a send whose windows have closed: what was known, and whether it was engaged with or made her leave."""
+    """One row a send whose window has closed: what was known, and whether it was clicked or made her leave.
+
+    A click only: a type may count a session within days as engagement (win_back does), and people come by themselves.
+    """
 
     user: Int64[np.ndarray, " m"]
     at_us: Int64[np.ndarray, " m"]
@@ -54,22 +57,21 @@ class SendRows:
     match: Int64[np.ndarray, " m"]
     recency: Int64[np.ndarray, " m"]
     sent_7d: Int64[np.ndarray, " m"]
-    engaged: Int64[np.ndarray, " m"]
+    clicked: Int64[np.ndarray, " m"]
     left: Int64[np.ndarray, " m"]
 
 
 def send_rows(log: ExplorationLog, registry: Registry) -> SendRows:
-    """Returns the joined rows of the log, by the rules of the event types."""
+    """Returns the joined rows of the log, within the windows of the event types."""
     order = np.lexsort((log.sends.decision, log.sends.at_us, log.sends.user))
     sends, features = pick(log.sends, order), pick(log.features, order)
     kind = log.type_of[sends.type]
     window = np.array([_window_us(each.engagement) for each in registry.types], dtype=np.int64)[kind]
-    counts = np.array([join.kinds_mask(each.engagement.kinds) for each in registry.types], dtype=np.int64)[kind]
     sent = join.Sends(
         user=sends.user,
         at_us=sends.at_us,
         window_us=window,
-        kinds=counts,
+        kinds=np.full(len(kind), join.kinds_mask(["click"])),
         channel=sends.channel.astype(np.int64),
         decision=_key(sends.decision),
     )
@@ -90,7 +92,7 @@ def send_rows(log: ExplorationLog, registry: Registry) -> SendRows:
         match=features.match[over],
         recency=features.recency[over],
         sent_7d=features.sent_7d[over],
-        engaged=became.engaged[over].astype(np.int64),
+        clicked=became.engaged[over].astype(np.int64),
         left=became.left[over].astype(np.int64),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int16, Int64
 from numpy.typing import NDArray
 
-from tactful.clock import DAY_US, HOUR_US
+from tactful.clock import HOUR_US
 from tactful.simulator.columns import joined
 from tactful.simulator.hours import local_minutes, zone_minutes
 from tactful.simulator.protocol import EngagementColumns, SendColumns, UserColumns
@@ -60,8 +60,8 @@ class Result:
     def weekly_active(self) -> Bool[np.ndarray, "n w"]:
         """Whether each user had a session in each whole week."""
         n, days = self.active.shape
-        weeks: Bool[np.ndarray, "n w"] = self.active[:, : days // 7 * 7].reshape(n, -1, 7).any(axis=2)
-        return weeks
+        weeks = self.active[:, : days // 7 * 7].reshape(n, -1, 7)
+        return np.logical_or.reduce(weeks, axis=2)
 
 
 class Diary:

@@ -1,29 +1,26 @@
 """Tuned hand caps at the global best hour: what a good engineer gets without any model of people."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
-from jaxtyping import Float64
 
 from tactful.decision.rules import Rules
 from tactful.events.registry import Registry
-from tactful.models.slot_histogram import GlobalSlots, circular_kernel
+from tactful.models.slot_histogram import GlobalSlots
 from tactful.runtime.embedded import simple_scorer
 from tactful.runtime.scoring import LiveScorer
 from tactful.runtime.settings import Settings, Timing, Volume
-from tactful.simulator.arms.fitted import fitted_scorer
+from tactful.simulator.arms.fitted import clicks_by_hour, fitted_scorer
 from tactful.simulator.arms.policy import NO_EXPLORATION, Policy
-from tactful.simulator.exploration_log import ExplorationLog, local_hour, send_rows
+from tactful.simulator.exploration_log import ExplorationLog, send_rows
 
 HOUR = 18
 """The hour taken where there is no log to find the best one in."""
-_SMOOTHING_HOURS = 1.5
 
 
 @dataclass(frozen=True)
 class HandCaps:
-    """At most one message a day with a least gap, in the hour whose sends were engaged with most.
+    """At most one message a day with a least gap, in the hour whose sends were clicked most.
 
     `gap_hours` was tuned on worlds that are not scored (`recipes/arms_simulated.py --tune`).
     """
@@ -32,7 +29,7 @@ class HandCaps:
     gap_hours: int = 24
     name: str = "hand_caps"
 
-    def at_volume(self, per_user_per_week: float) -> Self:
+    def at_volume(self, per_user_per_week: float) -> "HandCaps":
         """Returns the arm at another volume."""
         return replace(self, per_user_per_week=per_user_per_week)
 
@@ -47,16 +44,6 @@ class HandCaps:
         )
         registry = Registry.shipped()
         fitted = simple_scorer() if log is None else fitted_scorer(log, registry)
-        hour = HOUR if log is None else int(np.argmax(engagement_by_hour(log, registry)))
+        hour = HOUR if log is None else int(np.argmax(clicks_by_hour(log, send_rows(log, registry))))
         scorer = LiveScorer(GlobalSlots(np.eye(24)[hour]), fitted.click_model, fitted.unsubscribe_model)
         return Policy(settings, scorer, waits_for_slot=True)
-
-
-def engagement_by_hour(log: ExplorationLog, registry: Registry) -> Float64[np.ndarray, " 24"]:
-    """Returns the share of sends engaged with by local hour of sending, smoothed around the clock."""
-    rows = send_rows(log, registry)
-    hour = local_hour(log.users, rows.user, rows.at_us)
-    near = circular_kernel(24, _SMOOTHING_HOURS)[(np.arange(24)[:, None] - np.arange(24)) % 24]
-    engaged = near @ np.bincount(hour, rows.engaged, minlength=24)
-    share: Float64[np.ndarray, " 24"] = engaged / np.maximum(near @ np.bincount(hour, minlength=24), 1e-9)
-    return share

@@ -1,7 +1,6 @@
 """The policy of the exploration weeks: a random open candidate, at a random hour, as much for everyone."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 from tactful.decision.policy.explore import Exploration
 from tactful.decision.rules import Rules
@@ -26,7 +25,7 @@ class Neutral:
     per_user_per_week: float = 3.0
     name: str = "neutral"
 
-    def at_volume(self, per_user_per_week: float) -> Self:
+    def at_volume(self, per_user_per_week: float) -> "Neutral":
         """Returns the arm at another volume."""
         return replace(self, per_user_per_week=per_user_per_week)
 

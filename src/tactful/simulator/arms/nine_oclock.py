@@ -1,7 +1,6 @@
 """Everyone at 9:00 local, the cron job of most apps: one hour for all, as much for all, no threshold."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class NineOclock:
     per_user_per_week: float = 3.0
     name: str = "nine_oclock"
 
-    def at_volume(self, per_user_per_week: float) -> Self:
+    def at_volume(self, per_user_per_week: float) -> "NineOclock":
         """Returns the arm at another volume."""
         return replace(self, per_user_per_week=per_user_per_week)
 

@@ -1,7 +1,7 @@
 """What an arm is: a name, a volume, and how it turns the exploration log into a policy."""
 
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -48,7 +48,7 @@ class Arm(Protocol):
         """The volume it aims at, messages a user and week."""
         ...
 
-    def at_volume(self, per_user_per_week: float) -> Self:
+    def at_volume(self, per_user_per_week: float) -> "Arm":
         """Returns the same arm at another volume."""
         ...
 

@@ -37,13 +37,13 @@ def responses(log: ExplorationLog, registry: Registry) -> Responses:
     own_days = organic_days(log).sum(axis=1)
     group = np.searchsorted(GROUPS, own_days * 28.0 / log.days, side="right")
     sends = np.bincount(rows.user, minlength=n).astype(np.float64)
-    engaged = np.bincount(rows.user, rows.engaged, minlength=n)
+    clicked = np.bincount(rows.user, rows.clicked, minlength=n)
     left = np.bincount(rows.user, rows.left, minlength=n)
-    of_group = _group_rate(group, engaged, sends, _GROUP_CLICK_WEIGHT)
-    weight = prior_strength(engaged, sends, of_group, default=_OWN_CLICK_WEIGHT)
+    of_group = _group_rate(group, clicked, sends, _GROUP_CLICK_WEIGHT)
+    weight = prior_strength(clicked, sends, of_group, default=_OWN_CLICK_WEIGHT)
     return Responses(
         p_organic=(own_days + _PRIOR_ACTIVE_DAYS) / (log.days + _PRIOR_DAYS),
-        p_click=shrunk(engaged, sends, of_group, weight),
+        p_click=shrunk(clicked, sends, of_group, weight),
         p_unsubscribe=_group_rate(group, left, sends, _GROUP_LEAVE_WEIGHT),
     )
 
@@ -55,4 +55,5 @@ def _group_rate(
     overall = (hits.sum() + 1.0) / (sends.sum() + 100.0)
     size = len(GROUPS) + 1
     seen, tried = np.bincount(group, hits, minlength=size), np.bincount(group, sends, minlength=size)
-    return shrunk(seen, tried, np.full(size, overall), weight)[group]
+    rate: Float64[np.ndarray, " groups"] = shrunk(seen, tried, np.full(size, overall), weight)
+    return rate[group]

@@ -1,7 +1,6 @@
 """Nothing but critical messages: what people do by themselves."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 from tactful.decision.rules import Rules
 from tactful.runtime.embedded import simple_scorer
@@ -17,7 +16,7 @@ class Silence:
     per_user_per_week: float = 0.0
     name: str = "silence"
 
-    def at_volume(self, per_user_per_week: float) -> Self:
+    def at_volume(self, per_user_per_week: float) -> "Silence":
         """Returns the same silence at any volume."""
         return replace(self)
 

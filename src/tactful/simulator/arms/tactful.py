@@ -1,7 +1,6 @@
 """Tactful with its simple predictors: budgets by response, personal slots, and a threshold that holds the volume."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from jaxtyping import Int64
@@ -27,7 +26,7 @@ class Tactful:
     per_user_per_week: float = 3.0
     name: str = "tactful"
 
-    def at_volume(self, per_user_per_week: float) -> Self:
+    def at_volume(self, per_user_per_week: float) -> "Tactful":
         """Returns the arm at another volume."""
         return replace(self, per_user_per_week=per_user_per_week)
 

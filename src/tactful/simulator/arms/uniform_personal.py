@@ -1,7 +1,6 @@
 """As much for everyone, each in her own best hour: what an app gets from send-time optimisation alone."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 from tactful.decision.rules import Rules
 from tactful.events.registry import Registry
@@ -19,7 +18,7 @@ class UniformPersonal:
     per_user_per_week: float = 3.0
     name: str = "uniform_personal"
 
-    def at_volume(self, per_user_per_week: float) -> Self:
+    def at_volume(self, per_user_per_week: float) -> "UniformPersonal":
         """Returns the arm at another volume."""
         return replace(self, per_user_per_week=per_user_per_week)
 
