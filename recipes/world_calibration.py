@@ -3,7 +3,7 @@
 Source: LinkedIn (KDD 2016) for halving all e-mail at random, -2.6 % page views; Pinterest (KDD 2018, Figure 7) for
 the best volume against the past one; XCampaign (CIKM 2025) for open rates near 9 %; 0.1 to 0.3 % unsubscribes a
 mail as mailing services report.
-Command: python recipes/world_calibration.py [--users 8000] [--days 56] [--seeds 2]
+Command: python recipes/world_calibration.py [--users 8000] [--days 28] [--seeds 2]
 Data: none; simulated people only. Hardware: any, a few minutes on two cores.
 Expected: every row within its tolerance, see recipes/results/world_calibration/table.json.
 """
@@ -126,7 +126,7 @@ def main() -> None:
     """Measures, prints the table, and writes JSON, PNG and HTML."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=8_000)
-    parser.add_argument("--days", type=int, default=56)
+    parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--seeds", type=int, default=2)
     args = parser.parse_args()
     table, points = measure(args.users, args.days, range(1, args.seeds + 1))
