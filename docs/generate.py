@@ -40,11 +40,17 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "decision/policy/pid.py": ("VolumeController", "lower_if_saturated"),
         "decision/policy/explore.py": ("path_weight",),
     },
+    "Replaying and explaining": {
+        "runtime/replaying.py": ("verify", "compare"),
+        "runtime/evidence.py": ("gather",),
+        "runtime/explaining.py": ("explain", "Explanation"),
+    },
     "Sending": {"delivery/send.py": ("Sender",), "delivery/channels/__init__.py": ("default_channels",)},
     "Judging": {
         "experiments/assign.py": ("Layer", "assign"),
         "experiments/stats.py": ("Interval", "mean_difference", "ratio", "ratio_difference", "bootstrap", "fieller"),
     },
+    "Simulating": {"simulator/world.py": ("make",), "simulator/closed_loop.py": ("run",)},
     "Draws": {"draws.py": ("key", "uniform")},
 }
 """What others may rely on: file -> names. Everything else may change without notice."""
