@@ -141,7 +141,7 @@ def run(log: Log, policy: str, seed: int, progress: Progress) -> Cell:
     task = progress.add_task(f"{policy}, seed {seed}", total=len(log.rows))
     replayed = replay(log, people, model, settings, lambda rows: progress.advance(task, rows))
     sends = replayed.sends(people)
-    anew = dealt(people, sends, replayed.days, np.random.default_rng(seed))
+    anew = dealt(sends, replayed.days, np.random.default_rng(seed))
     rates: list[Rate] = []
     for matching, template in (("dealt", anew), ("same days", sends)):
         policies = {policy: sends} | rivals(people, template, model, seed)

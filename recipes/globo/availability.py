@@ -64,9 +64,9 @@ class Rate(msgspec.Struct, frozen=True, array_like=True):
     over_best_slots: Interval
 
 
-def dealt(people: People, sends: Sends, days: Mapping[int, Day], rng: np.random.Generator) -> Sends:
+def dealt(sends: Sends, days: Mapping[int, Day], rng: np.random.Generator) -> Sends:
     """Returns as many sends for every user and on every day, with the days dealt anew; articles are the day's first."""
-    day = rng.permutation(sends.day)
+    day = _dealt_days(sends, rng)
     order = np.lexsort((day, sends.user))
     user, day = sends.user[order], day[order]
     return Sends(
@@ -78,11 +78,29 @@ def dealt(people: People, sends: Sends, days: Mapping[int, Day], rng: np.random.
     )
 
 
+def _dealt_days(sends: Sends, rng: np.random.Generator) -> Ints:
+    """Tactful's days in random order; where one user has more on a day than Tactful ever sent, they are swapped on."""
+    most = int(_nth(sends.user, sends.day).max(initial=0))
+    day = rng.permutation(sends.day)
+    while True:
+        order = np.lexsort((day, sends.user))
+        crowded = order[_nth(sends.user[order], day[order]) > most]
+        if not len(crowded):
+            return day
+        for one, other in zip(crowded.tolist(), rng.integers(0, len(day), len(crowded)).tolist(), strict=True):
+            day[[one, other]] = day[[other, one]]
+
+
+def _nth(user: Ints, day: Ints) -> Ints:
+    """Which send of its user-day each one is, from 0; sends are sorted by (user, day)."""
+    cell = _cells(user, day)
+    return np.arange(len(cell)) - np.searchsorted(cell, cell)
+
+
 def nth_of_day(tables: Mapping[int, Ints], user: Ints, day: Ints) -> Ints:
     """Returns for the nth send of each user-day the nth entry of her row in that day's table; sends are sorted."""
-    cell = _cells(user, day)
-    nth = np.arange(len(cell)) - np.searchsorted(cell, cell)
-    found: Ints = np.full(len(cell), -1, dtype=np.int64)
+    nth = _nth(user, day)
+    found: Ints = np.full(len(nth), -1, dtype=np.int64)
     for number, table in tables.items():
         here = day == number
         found[here] = table[user[here], np.minimum(nth[here], table.shape[1] - 1)]

@@ -76,7 +76,7 @@ def test_rivals_send_as_often_as_tactful_at_allowed_hours(recipe: ModuleType, lo
     sends = run.sends(people)
     assert len(sends.user) > USERS
     assert np.isin(sends.day, DECIDE).all()
-    anew = availability.dealt(people, sends, run.days, np.random.default_rng(0))
+    anew = availability.dealt(sends, run.days, np.random.default_rng(0))
     assert (np.bincount(anew.user) == np.bincount(sends.user)).all(), "the same for every user"
     assert (np.bincount(anew.day) == np.bincount(sends.day)).all(), "and on every day"
     for template in (sends, anew):
@@ -84,6 +84,21 @@ def test_rivals_send_as_often_as_tactful_at_allowed_hours(recipe: ModuleType, lo
             assert (rival.user == template.user).all(), name
             assert (people.day(rival.at_us) == template.day).all(), name
             assert ((people.hour(rival.at_us) >= 8) & (people.hour(rival.at_us) < 22)).all(), name
+
+
+def test_days_are_dealt_anew_without_crowding_one_user(recipe: ModuleType) -> None:
+    from globo import availability
+
+    user = np.repeat(np.arange(30), [12, *[4] * 29])
+    day = np.concatenate([np.repeat(np.arange(4), 3), np.tile([0, 0, 0, 1], 29)])
+    sends = availability.Sends(user, day, day, day, day)
+    anew = availability.dealt(sends, {}, np.random.default_rng(3))
+    counts = np.zeros((30, 4), dtype=np.int64)
+    np.add.at(counts, (anew.user, anew.day), 1)
+    assert counts.max() <= 3
+    assert (np.bincount(anew.day) == np.bincount(day)).all()
+    assert (np.bincount(anew.user) == np.bincount(user)).all()
+    assert (counts[1:] != [3, 1, 0, 0]).any(), "the days moved"
 
 
 def test_what_followed_a_send_is_found_by_looking_at_every_read(recipe: ModuleType, log: Log) -> None:
