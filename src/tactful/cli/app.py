@@ -10,9 +10,16 @@ from tactful.cli.bench import bench
 from tactful.cli.explain import explain
 from tactful.cli.import_ import import_
 from tactful.cli.replay import replay
+from tactful.cli.simulate import simulate
 from tactful.errors import TactfulError
 
-VERBS: Final[dict[str, Callable[..., None]]] = {"import": import_, "replay": replay, "explain": explain, "bench": bench}
+VERBS: Final[dict[str, Callable[..., None]]] = {
+    "import": import_,
+    "replay": replay,
+    "explain": explain,
+    "simulate": simulate,
+    "bench": bench,
+}
 """Name -> function. Order is that of a first encounter, and of the help page."""
 
 
