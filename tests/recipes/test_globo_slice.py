@@ -89,8 +89,8 @@ def test_rivals_send_as_often_as_tactful_at_allowed_hours(recipe: ModuleType, lo
 def test_days_are_dealt_anew_without_crowding_one_user(recipe: ModuleType) -> None:
     from globo import availability
 
-    user = np.repeat(np.arange(30), [10, *[4] * 29])
-    day = np.concatenate([[0, 0, 0, 1, 1, 1, 2, 2, 3, 3], np.tile([0, 0, 0, 1], 29)])
+    user = np.repeat(np.arange(30), [9, *[4] * 29])
+    day = np.concatenate([[0, 0, 0, 1, 1, 1, 2, 2, 3], np.tile([0, 0, 1, 3], 29)])
     sends = availability.Sends(user, day, day, day, day)
     anew = availability.dealt(sends, {}, np.random.default_rng(3))
     counts = np.zeros((30, 4), dtype=np.int64)
@@ -98,7 +98,7 @@ def test_days_are_dealt_anew_without_crowding_one_user(recipe: ModuleType) -> No
     assert counts.max() <= 3
     assert (np.bincount(anew.day) == np.bincount(day)).all()
     assert (np.bincount(anew.user) == np.bincount(user)).all()
-    assert (counts[1:] != [3, 1, 0, 0]).any(), "the days moved"
+    assert (counts[1:] != [2, 1, 0, 1]).any(), "the days moved"
 
 
 def test_what_followed_a_send_is_found_by_looking_at_every_read(recipe: ModuleType, log: Log) -> None:
