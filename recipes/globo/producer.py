@@ -99,7 +99,7 @@ def candidates(day: Day, people: People) -> Iterator[Candidate]:
             user_id=people.ids[row],
             type=SOURCE_TYPES[source],
             created_at=from_us(day.at_us),
-            payload={"title": f"Artigo {item.item_id}", "url": f"https://g1.globo.com/{item.item_id}"},
+            payload={"title": f"Artigo {item.item_id}", "url": f"https://news.example/{item.item_id}"},
             items=(item,),
             group_key=item.item_id,
             source=SOURCES[source],
