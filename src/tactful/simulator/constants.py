@@ -75,7 +75,7 @@ class Constants(NamedTuple):
     """Mean life of the fatigue that one message leaves, days; at k a week fatigue settles near k."""
     fatigue_dulls: float = 0.06
     """Loss of log attention per message still weighing on the user."""
-    fatigue_tires: float = 0.022
+    fatigue_tires: float = 0.016
     """Loss of log visits per message still weighing: nagging spoils the app itself a little."""
     leave_base: float = 0.00029
     """Chance that a fully relevant message to an unfatigued median user closes its channel; calibrated."""
@@ -83,7 +83,7 @@ class Constants(NamedTuple):
     """Growth of the log of that chance per message still weighing."""
     leave_irrelevance: float = 4.0
     """A wholly irrelevant message is (1 + this) times as likely to close its channel."""
-    leave_power: float = 1.3
+    leave_power: float = 1.15
     """The chance falls as visits to this power: strangers leave first."""
     leave_quiet: float = 2.0
     """A push within quiet hours is this many times as likely to close the channel."""
