@@ -44,7 +44,12 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Arms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which arms users are assigned to, by salted hash; thresholds and targets are kept per arm."""
+    """Which arms users are assigned to, by salted hash; thresholds and targets are kept per arm.
+
+    Attributes:
+        names: of the arms; decisions name theirs.
+        shares: of the users, one for each name.
+    """
 
     names: tuple[str, ...] = ("default",)
     shares: tuple[float, ...] = (1.0,)
@@ -55,8 +60,9 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     Attributes:
         micro_batch: inputs handled in one transaction; 8,192 keeps one fsync per third of a second at full load.
-        snapshot_inputs_per_user: states are saved after so many inputs a user since the last save (at least
-            `snapshot_min_inputs`); a restart replays no more than that.
+        snapshot_inputs_per_user: states are saved after so many inputs a user since the last save; a restart
+            replays no more than that.
+        snapshot_min_inputs: but never after fewer inputs in all.
         policy_version: named by every decision.
     """
 
@@ -67,7 +73,12 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All settings. `seed` makes every draw; `event_types` is a folder of TOML files ("" = the shipped ones)."""
+    """Everything that an operator may set, in one table a room.
+
+    Attributes:
+        seed: makes every draw; the same seed and log give the same decisions.
+        event_types: folder of event-type files; "" takes the shipped ones.
+    """
 
     seed: int = 0
     event_types: str = ""

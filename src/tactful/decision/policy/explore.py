@@ -26,10 +26,16 @@ _PRODUCTION, _RANDOM_SEND, _GREEDY_SEND, _GREEDY_NO_SEND = range(4)
 class Exploration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much is randomised. Shares are 0..1; the buckets' sizes are those that NEP published.
 
-    `jitter` moves the threshold of production jobs by so much in quantile, up or down with equal chance.
-    `slot_epsilon` is the share of user-days whose slots are sampled. `volume_share` of the users get, for
-    `volume_period_weeks` weeks, one of the weekly budgets `volume_choices` with equal chance: eight weeks,
-    because the effect of volume on leaving shows slowly.
+    Attributes:
+        random_send: share of user-days on which one random feasible option is sent.
+        greedy_send: share of user-days on which the best option is sent at any price.
+        greedy_no_send: share of user-days on which nothing is sent.
+        jitter: moves the threshold of production jobs by so much in quantile, up or down with equal chance.
+        slot_epsilon: share of user-days whose slots are sampled instead of chosen.
+        volume_share: share of the users whose weekly budget is drawn at random.
+        volume_period_weeks: for how many weeks one such draw holds; eight, because the effect of volume on leaving
+            shows slowly.
+        volume_choices: the weekly budgets that are drawn from, with equal chance.
 
     Raises:
         InvalidSettings: a share outside 0..1, buckets that leave no production, or bad budgets.
