@@ -7,8 +7,8 @@ Source: the finaliser is SplitMix64 (Steele, Lea and Flood, "Fast splittable pse
 OOPSLA 2014).
 """
 
-import hashlib
 from functools import lru_cache
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,7 +26,7 @@ def key(text: str | bytes) -> int:
     True
     """
     data = text.encode() if isinstance(text, str) else text
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
 
 
 @lru_cache(maxsize=1024)

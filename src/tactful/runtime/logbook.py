@@ -1,9 +1,9 @@
 """Turns what was decided for many users into records: decisions, drops and plans."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,8 +20,7 @@ from tactful.events.records import CHANNELS, Action, Decision, Option, Reason, S
 from tactful.features.segments import SEGMENTS
 from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
 
-NameOf = Callable[[int], str]
-"""Candidate key -> candidate id."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -189,28 +188,32 @@ def drops(
 def _options(verdict: Verdict, scores: Scores, key: NDArray[np.uint64], names: Names) -> list[tuple[Option, ...]]:
     """The feasible set of every job, in pool order."""
     i, c, h = np.nonzero(verdict.feasible)
-    flat = [
-        Option(names.candidates[k], CHANNELS[channel], tuple(s), u, t)
-        for k, channel, s, u, t in zip(
-            key[i, c].tolist(),
-            h.tolist(),
-            scores.values[i, c, h].tolist(),
-            verdict.utilities[i, c, h].tolist(),
-            verdict.thresholds[i, h].tolist(),
-            strict=True,
-        )
-    ]
-    ends = np.searchsorted(i, np.arange(len(key) + 1)).tolist()
-    return [tuple(flat[a:b]) for a, b in pairwise(ends)]
+    flat = map(
+        Option,
+        [names.candidates[k] for k in key[i, c].tolist()],
+        [CHANNELS[channel] for channel in h.tolist()],
+        zip(*scores.values[i, c, h].T.tolist(), strict=True),
+        verdict.utilities[i, c, h].tolist(),
+        verdict.thresholds[i, h].tolist(),
+    )
+    return _by_row(flat, i, len(key))
 
 
 def _reasons(verdict: Verdict) -> list[tuple[Reason, ...]]:
-    return [
-        tuple(Reason(REASONS[code], a, b) for code, a, b in zip(codes, numbers, limits, strict=True) if code)
-        for codes, numbers, limits in zip(
-            verdict.reason_code.tolist(), verdict.reason_number.tolist(), verdict.reason_limit.tolist(), strict=True
-        )
-    ]
+    i, r = np.nonzero(verdict.reason_code)
+    flat = map(
+        Reason,
+        [REASONS[code] for code in verdict.reason_code[i, r].tolist()],
+        verdict.reason_number[i, r].tolist(),
+        verdict.reason_limit[i, r].tolist(),
+    )
+    return _by_row(flat, i, len(verdict.reason_code))
+
+
+def _by_row(flat: Iterable[T], row: NDArray[np.int64], n: int) -> list[tuple[T, ...]]:
+    """Things in the order of their rows, as one tuple for each of n rows."""
+    things, ends = list(flat), np.searchsorted(row, np.arange(n + 1)).tolist()
+    return [tuple(things[a:b]) for a, b in pairwise(ends)]
 
 
 def _features(request: Request, scores: Scores, verdict: Verdict) -> list[dict[str, float]]:

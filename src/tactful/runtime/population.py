@@ -30,6 +30,7 @@ from tactful.runtime.intake import Batch, cancel_keys, columns
 from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
+from tactful.runtime.timer import next_timer
 
 FIRE_AT_ONCE: Final = 2048
 """Timers per call: large enough to forget the cost of a call, small enough that scores fit in cache."""
@@ -290,7 +291,7 @@ class Population:
     def _touch(self, rows: Int[np.ndarray, " n"]) -> None:
         """Derives the next timer of rows that changed."""
         if len(rows):
-            self._due[rows], self._plans[rows] = steps.next_timer(self.table.rows[rows])
+            self._due[rows], self._plans[rows] = next_timer(self.table.rows, rows)
 
     def _grow(self) -> None:
         known, total = len(self._due), len(self.table)

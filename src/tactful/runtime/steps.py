@@ -28,11 +28,9 @@ from tactful.features.content import match_bucket, recency_bucket
 from tactful.features.context import Zones
 from tactful.features.history import (
     CANDIDATE_CANCELLED,
-    CANDIDATE_OPEN,
     JOBS,
     N_CHANNELS,
     NEVER,
-    POOL,
     SENDS,
     SENT_CRITICAL,
     SENT_FORCED,
@@ -44,7 +42,7 @@ from tactful.features.pool import admit, cancel, close
 from tactful.runtime import budgets
 from tactful.runtime.settings import Settings
 
-__all__ = ["admit", "cancel", "conclude", "next_timer", "observe", "plan_day", "plan_request", "rank_request"]
+__all__ = ["admit", "cancel", "conclude", "observe", "plan_day", "plan_request", "rank_request"]
 
 State = NDArray[Any]
 """Rows of `features.history.ROW`."""
@@ -102,23 +100,6 @@ class Outcome:
     slot: Int[np.ndarray, " n"]
     slot_probability: Float[np.ndarray, " n"]
     budget_left: Float[np.ndarray, " n"]
-
-
-def next_timer(state: State) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """Returns when each user is due next, and whether that is for her daily plan (else for a rank job).
-
-    Derived from the plan and the pool alone: the earliest job slot after the last job, and after the first arrival,
-    while something is in the pool (also if only withdrawn, so that it is dropped), or the earliest instant at which
-    a candidate asked to be ranked.
-    """
-    present = np.arange(POOL) < state["c_len"][:, None]
-    open_ = present & (state["c_state"] == CANDIDATE_OPEN)
-    arrived = np.where(present, state["c_log"], NEVER).min(axis=1)
-    job = np.where(state["job_at"] >= arrived[:, None], jobs_ahead(state), NEVER).min(axis=1)
-    wake = np.where(open_ & (state["c_wake"] > 0), state["c_wake"], NEVER).min(axis=1)
-    rank = np.minimum(job, wake)
-    plans = state["next_plan"] <= rank
-    return np.where(plans, state["next_plan"], rank), plans
 
 
 def jobs_ahead(state: State) -> Int[np.ndarray, "n jobs"]:
