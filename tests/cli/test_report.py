@@ -27,6 +27,7 @@ def _arm(key: str, title: str, per_day: float, activity: float, seed: int, days:
         title=title,
         sends=sends,
         opens=rng.binomial(sends, 0.1),
+        clicks=rng.binomial(sends, 0.05),
         active=rng.random((N, days)) < activity,
         left=np.zeros((N, days), dtype=np.int64),
         quiet=np.zeros((N, days), dtype=np.int64),
@@ -70,6 +71,9 @@ def test_values_are_plain_counts(story: Story) -> None:
     assert row.sends_per_week.value == pytest.approx(arm.sends.sum() / N / (DAYS / 7))
     assert row.open_share is not None
     assert row.open_share.value == pytest.approx(arm.opens.sum() / arm.sends.sum())
+    assert row.click_share is not None
+    assert row.click_share.value == pytest.approx(arm.clicks.sum() / arm.sends.sum())
+    assert row.left_share.value == 0.0
     assert row.daily_active_share.value == pytest.approx(arm.active.mean())
     gain = arm.active.mean() - story.arms[0].active.mean()
     assert row.daily_gain.value == pytest.approx(gain)
@@ -96,7 +100,8 @@ def test_the_same_story_gives_the_same_numbers(story: Story) -> None:
 def test_silence_has_no_open_rate(story: Story) -> None:
     row = estimates.arm_rows(story)[0]
     assert row.open_share is None
-    assert cells(row)[3] == "-"
+    assert row.click_share is None
+    assert cells(row)[3:5] == ("-", "-")
 
 
 def test_a_run_shorter_than_a_week_counts_as_one_week() -> None:
@@ -112,7 +117,7 @@ def test_percent_tells_value_and_half_width() -> None:
 def test_table_fits_a_hundred_columns(story: Story) -> None:
     console = Console(width=100, record=True)
     rows = [r for r in estimates.arm_rows(story) for _ in range(2)]
-    console.print(arms_table(rows, "simulated"))
+    console.print(arms_table(rows))
     assert "…" not in console.export_text()
 
 

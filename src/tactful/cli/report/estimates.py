@@ -14,7 +14,7 @@ from tactful.cli.report.story import ArmDays, Story
 from tactful.experiments.stats import Interval, bootstrap_totals
 
 RESAMPLES: Final = 1000
-_SUMS: Final = 5
+_SUMS: Final = 6
 METHOD: Final = (
     f"Intervals are 95 %, by user: {RESAMPLES:,} resamples of people with replacement, the same people in every arm."
 )
@@ -27,7 +27,8 @@ class ArmRow(msgspec.Struct, frozen=True):
         sends: messages in all.
         sends_per_week: messages a user and week.
         volume_ratio: messages relative to the last arm's; 1 is equal volume.
-        open_share: opens by messages, 0..1; None without messages.
+        open_share: opens (of e-mail) by messages, 0..1; None without messages.
+        click_share: clicks by messages, 0..1; None without messages.
         daily_active_share: share of people active on a day, mean over days.
         daily_gain: the same less the first arm's (silence).
         weekly_active_share: share of people active in a week of seven days, mean over whole weeks.
@@ -41,6 +42,7 @@ class ArmRow(msgspec.Struct, frozen=True):
     sends_per_week: Interval
     volume_ratio: float
     open_share: Interval | None
+    click_share: Interval | None
     daily_active_share: Interval
     daily_gain: Interval
     weekly_active_share: Interval
@@ -68,11 +70,12 @@ def arm_rows(story: Story) -> list[ArmRow]:
             sends=int(total[a, 0]),
             sends_per_week=_scaled(total[a, 0], drawn[:, a, 0], 1.0 / (n * weeks)),
             volume_ratio=float(total[a, 0]) / reference,
-            open_share=_open_share(total[a], drawn[:, a]),
-            daily_active_share=_scaled(total[a, 2], drawn[:, a, 2], 1.0 / n),
-            daily_gain=_scaled(total[a, 2] - total[0, 2], drawn[:, a, 2] - drawn[:, 0, 2], 1.0 / n),
-            weekly_active_share=_scaled(total[a, 3], drawn[:, a, 3], 1.0 / n),
-            left_share=_scaled(total[a, 4], drawn[:, a, 4], 1.0 / n),
+            open_share=_by_messages(total[a], drawn[:, a], 1),
+            click_share=_by_messages(total[a], drawn[:, a], 2),
+            daily_active_share=_scaled(total[a, 3], drawn[:, a, 3], 1.0 / n),
+            daily_gain=_scaled(total[a, 3] - total[0, 3], drawn[:, a, 3] - drawn[:, 0, 3], 1.0 / n),
+            weekly_active_share=_scaled(total[a, 4], drawn[:, a, 4], 1.0 / n),
+            left_share=_scaled(total[a, 5], drawn[:, a, 5], 1.0 / n),
             quiet_violations=int(arm.quiet.sum()),
         )
         for a, arm in enumerate(story.arms)
@@ -80,10 +83,11 @@ def arm_rows(story: Story) -> list[ArmRow]:
 
 
 def _user_sums(arm: ArmDays) -> NDArray[np.float64]:
-    """What each user adds: sends, opens, share of active days, share of active weeks, whether she left."""
+    """What each user adds: sends, opens, clicks, share of active days, share of active weeks, whether she left."""
     columns = (
         arm.sends.sum(axis=1),
         arm.opens.sum(axis=1),
+        arm.clicks.sum(axis=1),
         arm.active.mean(axis=1),
         weekly_active(arm).mean(axis=1),
         arm.left.any(axis=1),
@@ -103,11 +107,11 @@ def weekly_active(arm: ArmDays) -> NDArray[np.bool_]:
     return seen
 
 
-def _open_share(total: NDArray[np.float64], drawn: NDArray[np.float64]) -> Interval | None:
+def _by_messages(total: NDArray[np.float64], drawn: NDArray[np.float64], column: int) -> Interval | None:
     if total[0] == 0.0 or (drawn[:, 0] == 0.0).any():
         return None
-    low, high = np.quantile(drawn[:, 1] / drawn[:, 0], [0.025, 0.975])
-    return Interval(float(total[1] / total[0]), float(low), float(high))
+    low, high = np.quantile(drawn[:, column] / drawn[:, 0], [0.025, 0.975])
+    return Interval(float(total[column] / total[0]), float(low), float(high))
 
 
 def _scaled(value: float, drawn: NDArray[np.float64], scale: float) -> Interval:

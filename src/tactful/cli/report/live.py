@@ -1,6 +1,5 @@
 """Some of the simulated people through the embedded engine, hour by hour, into a store that every other verb reads."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tactful.clock import DAY_US, SimulatedClock, from_us
@@ -22,7 +21,7 @@ class Live:
     end_us: int
 
 
-def live(world: World, policy: Policy, store: Store, days: int, day_done: Callable[[], None]) -> Live:
+def live(world: World, policy: Policy, store: Store, days: int) -> Live:
     """Lives through some days of a world at its first instant; states are saved in the store at the end.
 
     Everything is a record here: what came up and what people did is submitted as an app would submit it, and
@@ -61,6 +60,4 @@ def live(world: World, policy: Policy, store: Store, days: int, day_done: Callab
         engine.submit(seen)
         decided.extend(made)
         done.extend(seen)
-        if end % DAY_US == 0:
-            day_done()
     return Live(users, tuple(decided), tuple(done), world.start_us + days * DAY_US)

@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float, Int
 class ArmDays:
     """One arm: what each user got and did on each UTC day of the run.
 
-    `key` is a short name without spaces, `title` what a person reads. `left` counts channels that the user
+    `key` is a short name without spaces, `title` what a person reads. `opens` are those of e-mail, for a push that is
+    looked at shows as its click only. `left` counts channels that the user
     closed that day. `quiet` counts sends inside the user's quiet hours.
     """
 
@@ -22,6 +23,7 @@ class ArmDays:
     title: str
     sends: Int[np.ndarray, "n D"]
     opens: Int[np.ndarray, "n D"]
+    clicks: Int[np.ndarray, "n D"]
     active: Bool[np.ndarray, "n D"]
     left: Int[np.ndarray, "n D"]
     quiet: Int[np.ndarray, "n D"]

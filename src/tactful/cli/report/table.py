@@ -9,9 +9,10 @@ from tactful.experiments.stats import Interval
 
 COLUMNS: Final = (
     "arm",
-    "messages",
+    "sent",
     "volume",
     "opened\n%",
+    "clicked\n%",
     "active a\nday, %",
     "gain\npoints",
     "active a\nweek, %",
@@ -19,8 +20,8 @@ COLUMNS: Final = (
     "quiet\nhours",
 )
 LEGEND: Final = (
-    "volume: messages relative to Tactful's; gain: active a day, less silence, the same people; "
-    "left: closed a channel; quiet hours: messages within them, counted from the instants of the sends."
+    "volume: sent relative to Tactful; opened: e-mail only, a push shows its click; gain: active a day, less "
+    "silence, the same people; left: closed a channel; quiet hours: sent within them, by the instants of the sends."
 )
 """What the short headings mean."""
 
@@ -32,6 +33,7 @@ def cells(row: ArmRow) -> tuple[str, ...]:
         f"{row.sends:,}",
         f"{row.volume_ratio:.2f}",
         percent(row.open_share, 1),
+        percent(row.click_share, 1),
         percent(row.daily_active_share, 1),
         percent(row.daily_gain, 2, signed=True) if row.sends else "-",
         percent(row.weekly_active_share, 1),
@@ -40,9 +42,9 @@ def cells(row: ArmRow) -> tuple[str, ...]:
     )
 
 
-def arms_table(rows: list[ArmRow], title: str) -> Table:
+def arms_table(rows: list[ArmRow]) -> Table:
     """Returns the table of arms; the last one, Tactful's, in bold."""
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     for i, name in enumerate(COLUMNS):
         table.add_column(name, justify="right" if i else "left", no_wrap=True)
     for i, row in enumerate(rows):

@@ -56,9 +56,10 @@ def slot_line(
 
     S a message was sent, J messages were to be ranked and none was sent, z quiet hours, · nothing.
 
-    >>> print(slot_line(np.eye(24)[8], np.eye(24)[8] > 0, np.eye(24, dtype=int)[9], np.arange(24) < 8))
+    >>> hour = np.arange(24)
+    >>> print(slot_line((hour + 1) / 300, hour == 8, (hour == 9) * 1, hour < 8))
     hour      00 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 20 21 22 23
-    activity                          ██                                             \x20
+    activity  ▁▁ ▁▁ ▁▁ ▂▂ ▂▂ ▂▂ ▃▃ ▃▃ ▃▃ ▄▄ ▄▄ ▄▄ ▅▅ ▅▅ ▅▅ ▆▆ ▆▆ ▆▆ ▇▇ ▇▇ ▇▇ ██ ██ ██
     done       z  z  z  z  z  z  z  z  J  S  ·  ·  ·  ·  ·  ·  ·  ·  ·  ·  ·  ·  ·  ·
     """
     top = max(float(slots.max()), 1e-12)
