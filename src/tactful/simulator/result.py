@@ -60,8 +60,8 @@ class Result:
     def weekly_active(self) -> Bool[np.ndarray, "n w"]:
         """Whether each user had a session in each whole week."""
         n, days = self.active.shape
-        weeks = self.active[:, : days // 7 * 7].reshape(n, -1, 7)
-        return np.logical_or.reduce(weeks, axis=2)
+        weeks: NDArray[np.bool_] = np.logical_or.reduce(self.active[:, : days // 7 * 7].reshape(n, -1, 7), axis=2)
+        return weeks
 
 
 class Diary:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
+from numpy.typing import NDArray
 
 from tactful.events.registry import Registry
 from tactful.features.segments import CASUAL_DAYS, CORE_DAYS
@@ -55,5 +56,5 @@ def _group_rate(
     overall = (hits.sum() + 1.0) / (sends.sum() + 100.0)
     size = len(GROUPS) + 1
     seen, tried = np.bincount(group, hits, minlength=size), np.bincount(group, sends, minlength=size)
-    rate: Float64[np.ndarray, " groups"] = shrunk(seen, tried, np.full(size, overall), weight)
-    return rate[group]
+    rate: NDArray[np.float64] = shrunk(seen, tried, np.full(size, overall), weight)[group]
+    return rate
