@@ -4,6 +4,8 @@ The controller (`pid.py`) works in quantiles, where its plant is nearly linear; 
 into a utility. Counts are integers, so neither the order of additions nor how they were batched matters.
 """
 
+from dataclasses import dataclass
+
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int8, Int64
@@ -53,6 +55,7 @@ class UtilityHistogram:
         self._counts: Int64[np.ndarray, "days arms segments channels bins"] = np.zeros(
             (DAYS, n_arms, len(SEGMENTS), len(CHANNELS), BINS), dtype=np.int64
         )
+        self._pools: _Pools | None = None
 
     def add(
         self,
@@ -84,11 +87,13 @@ class UtilityHistogram:
         bin_of = np.clip(np.searchsorted(_EDGES, utility, side="right") - 1, 0, BINS - 1)
         cell = np.ravel_multi_index((arm, segment, channel, bin_of), self._counts.shape[1:])
         np.add.at(self._counts[day % DAYS].reshape(-1), cell, 1)
+        self._pools = None
 
     def _advance(self, day: int) -> None:
         """Clears the days that a new newest day pushes out of the ring."""
         for passed in range(max(self._newest + 1, day - DAYS + 1), day + 1):
             self._counts[passed % DAYS] = 0
+            self._pools = None
         self._newest = max(self._newest, day)
 
     def jobs(self) -> Int64[np.ndarray, "arms segments channels"]:
@@ -112,17 +117,10 @@ class UtilityHistogram:
             q: quantiles, 0..1; q = 0 is the lower edge of the lowest bin in use, 1 the upper edge of the
             highest. min_jobs: size below which a cell is too small.
         """
-        own = self._counts.sum(axis=0)
-        arms, segments, channels, bins = own.shape
-        by_state = own.reshape(arms, len(ACTIVITIES), len(REACHES), channels, bins).sum(axis=2)
-        state = np.repeat(by_state, len(REACHES), axis=1)
-        channel = np.broadcast_to(own.sum(axis=1, keepdims=True), own.shape)
-        everything = np.broadcast_to(own.sum(axis=(0, 1, 2)), own.shape)
-        large = np.stack([pool.sum(axis=-1) >= min_jobs for pool in (own, state, channel)])
-        pool = np.where(large.any(axis=0), large.argmax(axis=0), 3).astype(np.int8)
-        counts = np.choose(pool[..., None], [own, state, channel, everything])
-        utility = _read(counts.reshape(-1, bins), q.reshape(-1).astype(np.float64))
-        return utility.reshape(arms, segments, channels), pool
+        if self._pools is None or self._pools.min_jobs != min_jobs:
+            self._pools = _pools(self._counts.sum(axis=0), min_jobs)
+        utility = _read(self._pools.below, q.reshape(-1).astype(np.float64))
+        return utility.reshape(q.shape), self._pools.pool
 
     def to_bytes(self) -> bytes:
         """Returns the histogram as msgpack: only bins in use, exactly."""
@@ -165,15 +163,35 @@ class _Stored(msgspec.Struct, frozen=True):
     counts: bytes
 
 
-def _read(counts: Int64[np.ndarray, "cells bins"], q: Float[np.ndarray, " cells"]) -> Float[np.ndarray, " cells"]:
-    """The utility below which a share q of the counts lies; 0 for an empty cell."""
-    below = np.cumsum(counts, axis=1)
+@dataclass(frozen=True, eq=False)
+class _Pools:
+    """What quantiles are read from until the next count: the pool of each cell, and its running counts by bin."""
+
+    min_jobs: int
+    pool: Int8[np.ndarray, "arms segments channels"]
+    below: Int64[np.ndarray, "cells bins"]
+
+
+def _pools(own: Int64[np.ndarray, "arms segments channels bins"], min_jobs: int) -> _Pools:
+    """The first pool of each cell with enough jobs, else everything."""
+    arms, _, channels, bins = own.shape
+    by_state = own.reshape(arms, len(ACTIVITIES), len(REACHES), channels, bins).sum(axis=2)
+    state = np.repeat(by_state, len(REACHES), axis=1)
+    channel = np.broadcast_to(own.sum(axis=1, keepdims=True), own.shape)
+    everything = np.broadcast_to(own.sum(axis=(0, 1, 2)), own.shape)
+    large = np.stack([pool.sum(axis=-1) >= min_jobs for pool in (own, state, channel)])
+    pool = np.where(large.any(axis=0), large.argmax(axis=0), 3).astype(np.int8)
+    counts = np.choose(pool[..., None], [own, state, channel, everything])
+    return _Pools(min_jobs, pool, np.cumsum(counts.reshape(-1, bins), axis=1))
+
+
+def _read(below: Int64[np.ndarray, "cells bins"], q: Float[np.ndarray, " cells"]) -> Float[np.ndarray, " cells"]:
+    """The utility below which a share q of the counts lies; 0 for an empty cell. `below` are running counts."""
     total = below[:, -1]
     place = q * total
-    reached = (below >= place[:, None]) & (counts > 0)
-    found = reached.argmax(axis=1)
-    cell = np.arange(len(counts))
-    inside = counts[cell, found]
-    part = (place - (below[cell, found] - inside)) / np.maximum(inside, 1)
+    found = (below >= np.maximum(place, 1)[:, None]).argmax(axis=1)
+    cell = np.arange(len(below))
+    before = np.where(found > 0, below[cell, found - 1], 0)
+    part = (place - before) / np.maximum(below[cell, found] - before, 1)
     utility = _EDGES[found] + np.clip(part, 0, 1) * (_EDGES[found + 1] - _EDGES[found])
     return np.where(total > 0, utility, 0.0)
