@@ -23,7 +23,7 @@ def explain(app_db: Path, *arguments: str) -> Result:
 def test_an_explanation_has_its_parts_within_100_columns(app_db: Path, number: int) -> None:
     result = explain(app_db, f"u{number:03d}")
     assert result.exit_code == 0, result.output
-    for part in ("Trace", "Budget:", "Plan of the day: quota", "What would have changed it", "The next opportunity"):
+    for part in ("Trace", "Budget:", "Plan of the day: quota", "Decision ", "What would have changed it"):
         assert part in result.output
     assert max(len(line) for line in result.output.splitlines()) <= 100
 

@@ -130,3 +130,18 @@ def test_an_empty_log_is_an_error_and_makes_no_store(content: str, mapping: Path
     assert result.exit_code == 1
     assert "empty.csv" in result.stderr
     assert not (tmp_path / "app.db").exists()
+
+
+def test_a_row_whose_id_is_known_with_other_content_is_refused_and_the_first_stands(tmp_path: Path) -> None:
+    named = tmp_path / "named.toml"
+    named.write_text('id = "id"\n' + MAPPING)
+    for text in ("id,who,ts,article", f"e1,u1,{T0},a1"), ("id,who,ts,article", f"e1,u1,{T0},a2"):
+        (tmp_path / "log.csv").write_text("\n".join(text) + "\n")
+        result = load(tmp_path / "log.csv", named, tmp_path / "app.db", "--json")
+    found = json.loads(result.stdout)["submitted"]
+    assert found["refused"] == 1
+    assert "id is known with other content" in next(iter(found["reasons"]))
+    store = SqliteStore(tmp_path / "app.db", read_only=True)
+    views = [r for i in store.read(-1, 100) if isinstance(r := decode(i.data), Engagement) and r.kind == "view"]
+    assert [view.item for view in views] == ["a1"]
+    store.close()

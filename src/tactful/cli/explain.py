@@ -53,6 +53,8 @@ def print_explanation(found: "Explanation", out: "Console") -> None:
             "(a send takes one; they accrue over the week)."
         )
     _print_plan(found, out)
+    if found.decision is not None:
+        out.print(_origin(found.decision), style="dim", markup=False)
     out.print("What would have changed it", style="bold")
     out.print(_listed(found.changes))
     if found.also:
@@ -109,6 +111,19 @@ def _options(decision: "Decision") -> "Table":
             price,
         )
     return table
+
+
+def _origin(decision: "Decision") -> str:
+    """By which arm, draw and versions it came about; a drop was not drawn."""
+    drawn = (
+        f"arm {decision.arm}, bucket {decision.bucket} ({decision.bucket_probability:.4g}), "
+        f"action probability {decision.action_probability:.4g}, slot probability {decision.slot_probability:.4g}, "
+        f"model {decision.model_version}, "
+    )
+    made = "" if decision.action == "drop" else drawn
+    return (
+        f"Decision {decision.decision_id}: {made}policy {decision.policy_version}, control {decision.control_version}"
+    )
 
 
 def _print_plan(found: "Explanation", out: "Console") -> None:

@@ -135,8 +135,9 @@ def click_needed(decision: Decision, evidence: Evidence) -> float | None:
 
 
 def _figure(value: float, reason: Reason) -> str:
+    """A number of the trace; ages have no limit, and rights no number."""
     unit = WORDS[reason.code].unit
-    return "" if unit == "none" else shown(value, unit)
+    return "" if unit == "none" or (unit == "hours" and value == 0.0) else shown(value, unit)
 
 
 # --- sentences ------------------------------------------------------------------------------------------------

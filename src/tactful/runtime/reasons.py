@@ -77,8 +77,8 @@ WORDS: Final[Mapping[str, Words]] = {
         "digest size",
         "count",
         "the group held {number} of the {limit} events that it waits for",
-        "{missing} more in the group, an `aggregation.min_count` of {number} in the event type's file (2 is the "
-        "least), or a job after its `aggregation.window`",
+        "{missing} more in the group, a smaller `aggregation.min_count` in the event type's file, or a job after its "
+        "`aggregation.window`",
     ),
     "quiet_hours": _check(
         "quiet hours",
@@ -181,7 +181,7 @@ WORDS: Final[Mapping[str, Words]] = {
         "no price",
         "clicks",
         "the settings ask no price: the best feasible option goes out within caps and budget (utility {number})",
-        "with `rules.price = \"threshold\"` its utility {number} would have had to pass the threshold of its segment",
+        'with `rules.price = "threshold"` its utility {number} would have had to pass the threshold of its segment',
     ),
     "random_send": _pass(
         "random send",
