@@ -66,7 +66,7 @@ def fits(shown: str, printed: str) -> bool:
 
 
 def without_figures(text: str) -> str:
-    text = re.sub(r"\b[0-9a-f]{16}\b|\d[\d,.:]*", "0", text)
+    text = re.sub(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}\b|\d[\d,.:]*", "0", text)
     return re.sub(r"─+", "─", re.sub(r"━+", "━", re.sub(r"[ \n]+", " ", text))).strip()
 
 
