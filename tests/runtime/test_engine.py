@@ -1,11 +1,13 @@
 """Stories: what one person gets, and does not get, from a running engine."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
 from stage import CALM, MONDAY, App, act, at, codes, person, told, with_rules
+from tactful import draws
 from tactful.clock import to_us
 from tactful.decision.policy.explore import Exploration
 from tactful.delivery.channels.memory import MemoryChannel
@@ -72,7 +74,7 @@ def test_lifting_the_suppression_of_everything_keeps_that_of_one_channel() -> No
     app.submit(at(11), Suppression(suppression_id="s2", user_id="ann", at=at(11), lifted=True))
     app.submit(at(14), told("c2", created=at(14)))
     app.run(at(15))
-    assert [(d.candidate_id, d.channel) for d in app.of("send")][0][1] == "email"
+    assert len(app.of("send")) >= 1
     assert all(d.at > at(11) and d.channel == "email" for d in app.of("send"))
 
 
@@ -152,7 +154,6 @@ def test_on_the_day_the_clocks_go_forward_nothing_is_sent_in_local_quiet_hours()
         when = sunday - timedelta(hours=6) + timedelta(hours=hour)
         app.submit(when, told(f"c{hour}", created=when))
     app.run(sunday + timedelta(days=2))
-    from zoneinfo import ZoneInfo
 
     local = [d.at.astimezone(ZoneInfo("Europe/Berlin")) for d in app.of("send")]
     assert len(local) > 3
@@ -264,7 +265,6 @@ def test_randomised_budgets_are_recorded_with_their_probability() -> None:
     app.submit(at(8), *(person(f"u{i}") for i in range(10)))
     app.run(at(9))
     period = to_us(MONDAY) // (8 * 7 * 86_400_000_000)
-    from tactful import draws
 
     found = [app.store.budgets_of(draws.key(f"u{i}"), period) for i in range(10)]
     records = [decode(row.data) for (row,) in found]
