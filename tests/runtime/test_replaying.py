@@ -9,8 +9,12 @@ from small_app import END, START, run
 from tactful.clock import SimulatedClock, from_us, to_us
 from tactful.errors import ReplayMismatch
 from tactful.events.records import Candidate, Decision, decode, encode
+from tactful.models.click_rate import ClickRate
+from tactful.models.slot_histogram import GlobalSlots
+from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.runtime.embedded import Engine
 from tactful.runtime.replaying import compare, verify
+from tactful.runtime.scoring import LiveScorer
 from tactful.runtime.settings import Settings, Volume
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import DecisionRow, LoggedInput
@@ -103,6 +107,7 @@ def test_other_settings_passed_off_as_the_recorded_ones_are_a_difference_not_a_c
 def test_the_same_settings_with_live_scores_change_nothing(store: MemoryStore) -> None:
     compared = compare(store, Settings())
     assert compared.changed == 0
+    assert compared.recorded_model == compared.replayed_model != ""
     assert compared.recorded == compared.replayed
     assert compared.jobs == compared.recorded.sends + compared.recorded.holds
 
@@ -114,6 +119,12 @@ def test_less_volume_sends_less_and_says_how_many_jobs_changed(store: MemoryStor
     assert compared.changed_share == compared.changed / compared.jobs
     for tally in (compared.recorded, compared.replayed):
         assert sum(tally.by_hour) == sum(tally.by_type.values()) == sum(tally.by_channel.values()) == tally.sends
+
+
+def test_other_models_than_the_recorded_ones_are_named(store: MemoryStore) -> None:
+    other = LiveScorer(GlobalSlots(), ClickRate(), UnsubscribeRate())
+    compared = compare(store, Settings(), scorer=other)
+    assert compared.replayed_model == other.version != compared.recorded_model
 
 
 def test_a_log_that_was_never_decided_on_is_compared_to_its_end() -> None:

@@ -95,3 +95,8 @@ def _print_comparison(compared: "Comparison") -> None:
         "one run only.\nThe engagements are those of the recorded run: this says what would have been sent, not what "
         "people would have done."
     )
+    if compared.recorded_model not in ("", compared.replayed_model):
+        console().print(
+            f"The recorded run used other models ({compared.recorded_model}) than this one "
+            f"({compared.replayed_model}): part of the difference is theirs."
+        )

@@ -81,7 +81,8 @@ class Comparison(msgspec.Struct, frozen=True):
     """The recorded run against other settings, over the same inputs.
 
     A job is named by (user, instant, turn). `changed_share` is the share of all jobs, of either run, that only one
-    of the two had or that ended differently (send or hold, candidate, channel).
+    of the two had or that ended differently (send or hold, candidate, channel). Where the models are not the same,
+    part of the difference is theirs.
     """
 
     until: datetime | None
@@ -91,7 +92,8 @@ class Comparison(msgspec.Struct, frozen=True):
     jobs: int
     changed: int
     changed_share: float
-    scores: str
+    recorded_model: str
+    replayed_model: str
 
 
 def verify(
@@ -164,7 +166,8 @@ def compare(
         jobs=jobs,
         changed=changed,
         changed_share=changed / jobs if jobs else 0.0,
-        scores=scorer.version,
+        recorded_model=_model_version(_plans(store, until_us)),
+        replayed_model=scorer.version,
     )
 
 
@@ -202,9 +205,20 @@ def _recorded(store: Store, until_us: int) -> Iterator[Decision]:
 
 
 def _recorded_scorer(store: Store, until_us: int) -> LoggedScorer:
-    plans = [p for p in (decode(row.data) for row in store.plans_between(0, until_us + 1)) if isinstance(p, SlotPlan)]
-    version = plans[0].model_version if plans else ""
-    return LoggedScorer(_recorded(store, until_us), plans, version)
+    plans = list(_plans(store, until_us))
+    return LoggedScorer(_recorded(store, until_us), plans, _model_version(plans))
+
+
+def _plans(store: Store, until_us: int) -> Iterator[SlotPlan]:
+    for row in store.plans_between(0, until_us + 1):
+        record = decode(row.data)
+        if isinstance(record, SlotPlan):
+            yield record
+
+
+def _model_version(plans: Iterable[SlotPlan]) -> str:
+    """The models of a run, named by its first plan: nothing is decided before one."""
+    return next((plan.model_version for plan in plans), "")
 
 
 def _tally(decisions: Iterable[Decision]) -> tuple[Tally, dict[Job, Ending]]:
