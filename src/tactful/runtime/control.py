@@ -27,6 +27,8 @@ EPOCH_US: Final = HOUR_US
 DAYS_KEPT: Final = 10
 """Seven past days of sends make the channel shares; today, and plans that reach into tomorrow and beyond."""
 SHARE_DAYS: Final = 7
+BUDGET_HOURS: Final = 168
+"""A weekly budget is due in equal parts over the hours of the week."""
 SHARE_UNIT: Final = 60
 """Planned sends are counted in sixtieths, divisible by every number of channels: integers add in any order."""
 EQUAL_SHARE_SENDS: Final = 100.0
@@ -52,6 +54,7 @@ class VolumeState:
         cells = (arms, len(SEGMENTS), N_CHANNELS)
         self._settings = settings
         self._planned = np.zeros((DAYS_KEPT, 24, *cells))
+        self._due = np.zeros((DAYS_KEPT, arms, len(SEGMENTS)))
         self._reachable = np.zeros((DAYS_KEPT, *cells))
         self._sent = np.zeros((DAYS_KEPT, *cells))
         self._day = -1
@@ -74,16 +77,23 @@ class VolumeState:
     ) -> None:
         """Adds planned sends to the hours of the UTC days they fall in, spread over the reachable channels.
 
-        Users whose volume or sends are randomised that day are left out, as their sends are.
+        The plans shape the day; its total is the budgets' (`_due`, a budget's 168th for every hour ahead), since a
+        send that was held is planned again on the next day, and a sum of plans would count it twice. Users whose
+        volume or sends are randomised that day are left out, as their sends are.
         """
-        rows, slots = np.nonzero((plan.sends > 0) & ~request.k_random[:, None])
+        ahead = (request.slot_us > request.now_us[:, None] - HOUR_US) & (reach > 0)[:, None]
+        rows, slots = np.nonzero(ahead & ~request.k_random[:, None])
         shares = self._settings.exploration.shares
         drawn, _ = explore.bucket(self._settings.seed, key[rows], request.slot_us[rows, slots], shares)
         rows, slots = rows[drawn == 0], slots[drawn == 0]
         if not len(rows):
             return
+        self._advance(int(request.slot_us[rows, slots].max()) // DAY_US)
+        day = request.slot_us[rows, slots] // DAY_US % DAYS_KEPT
+        np.add.at(self._due, (day, arm[rows], request.segment[rows]), request.k[rows])
+        planned = plan.sends[rows, slots] > 0
+        rows, slots = rows[planned], slots[planned]
         at = request.slot_us[rows, slots]
-        self._advance(int(at.max()) // DAY_US)
         open_ = (reach[rows, None] & (1 << np.arange(N_CHANNELS))) != 0
         share = open_ * (SHARE_UNIT // np.maximum(open_.sum(axis=1, keepdims=True), 1))
         day, hour = (at // DAY_US) % DAYS_KEPT, (at // HOUR_US) % 24
@@ -137,14 +147,15 @@ class VolumeState:
         return Epoch(end_us + EPOCH_US, prices, target, actual.copy(), saturated)
 
     def _target(self, day: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """The day's target by channel: planned sends without the headroom, by the segment's channel shares."""
+        """The day's target by channel: the budgets' share of the day without the headroom, by channel shares."""
         planned = self._planned[day % DAYS_KEPT].sum(axis=0) / SHARE_UNIT
         by_segment = planned.sum(axis=2, keepdims=True)
         equal = np.divide(planned, by_segment, out=np.zeros_like(planned), where=by_segment > 0)
         past = [(day - ago) % DAYS_KEPT for ago in range(1, SHARE_DAYS + 1)]
         sent = self._sent[past].sum(axis=0)
         share = (sent + EQUAL_SHARE_SENDS * equal) / (sent.sum(axis=2, keepdims=True) + EQUAL_SHARE_SENDS)
-        target = by_segment / (1.0 + self._settings.volume.headroom) * share
+        due = self._due[day % DAYS_KEPT][:, :, None] / BUDGET_HOURS / (1.0 + self._settings.volume.headroom)
+        target = np.where(by_segment > 0, due, 0.0) * share
         yesterday = self._reachable[(day - 1) % DAYS_KEPT]
         reachable = np.where(yesterday.sum(axis=2, keepdims=True) > 0, yesterday, np.inf)
         return lower_if_saturated(target, reachable)
@@ -154,7 +165,7 @@ class VolumeState:
         if self._day < 0:
             self._day = day
         for passed in range(max(self._day + 1, day - DAYS_KEPT + 1), day + 1):
-            for counts in (self._planned, self._reachable, self._sent):
+            for counts in (self._planned, self._due, self._reachable, self._sent):
                 counts[passed % DAYS_KEPT] = 0.0
         self._day = max(self._day, day)
 
@@ -163,6 +174,7 @@ class VolumeState:
         return msgspec.msgpack.encode(
             _Stored(
                 self._planned.tobytes(),
+                self._due.tobytes(),
                 self._reachable.tobytes(),
                 self._sent.tobytes(),
                 self._day,
@@ -177,7 +189,7 @@ class VolumeState:
         """Returns the state that `to_bytes` wrote."""
         stored = msgspec.msgpack.decode(data, type=_Stored)
         state = cls(settings)
-        for name in ("planned", "reachable", "sent"):
+        for name in ("planned", "due", "reachable", "sent"):
             counts: NDArray[Any] = getattr(state, f"_{name}")
             counts[:] = np.frombuffer(getattr(stored, name)).reshape(counts.shape)
         state._day, state._version = stored.day, stored.version
@@ -188,6 +200,7 @@ class VolumeState:
 
 class _Stored(msgspec.Struct, frozen=True):
     planned: bytes
+    due: bytes
     reachable: bytes
     sent: bytes
     day: int
