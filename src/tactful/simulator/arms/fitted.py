@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
+from tactful.decision.timing.quiet_hours import quiet_slots
 from tactful.events.registry import Registry
 from tactful.models.click_rate import ClickRate
 from tactful.models.shrinkage import shrunk
@@ -12,7 +13,7 @@ from tactful.runtime.scoring import LiveScorer
 from tactful.simulator.exploration_log import ExplorationLog, SendRows, local_hour, send_rows, sessions_by_slot
 
 _WEIGHTS = (4.0, 16.0, 64.0, 256.0, 1024.0)
-_BANDWIDTHS_HOURS = (1.0, 2.0, 3.0)
+_BANDWIDTHS_HOURS = (1.0, 2.0, 3.0, 4.0, 6.0)
 _SMOOTHING_HOURS = 1.5
 _HOUR_WEIGHT = 500.0
 """Sends that the mean click rate counts for in an hour's."""
@@ -40,8 +41,15 @@ def fitted_slots(log: ExplorationLog, rows: SendRows) -> SlotHistogram:
     cell = rows.user[clicked] * 24 + local_hour(log.users, rows.user[clicked], rows.at_us[clicked])
     clicks = np.bincount(cell, minlength=log.users.n * 24).reshape(-1, 24)
     visits, prior = sessions_by_slot(log, 0, half), clicks_by_hour(log, rows)
+    quiet = quiet_slots(log.users.quiet_start, log.users.quiet_end)
     grid = [SlotHistogram(prior, weight, hours) for hours in _BANDWIDTHS_HOURS for weight in _WEIGHTS]
-    return max(grid, key=lambda model: float(np.sum(clicks * np.log(model.slots(visits)))))
+
+    def likelihood(model: SlotHistogram) -> float:
+        p = np.where(quiet, 0.0, model.slots(visits))
+        p = p / p.sum(axis=1, keepdims=True)
+        return float(np.sum(clicks * np.log(p, where=p > 0.0, out=np.zeros_like(p))))
+
+    return max(grid, key=likelihood)
 
 
 def clicks_by_hour(log: ExplorationLog, rows: SendRows) -> Float64[np.ndarray, " 24"]:

@@ -37,7 +37,7 @@ class HandCaps:
         """Returns the policy with the best hour of the log, and the ranker that every learning arm has."""
         settings = Settings(
             seed=seed,
-            rules=Rules(price="none", daily_cap=1, gap_minutes=min(self.gap_hours * 60, 1440)),
+            rules=Rules(price="none", daily_cap=1, cap_window="calendar", gap_minutes=min(self.gap_hours * 60, 1440)),
             exploration=NO_EXPLORATION,
             volume=Volume(per_user_per_week=self.per_user_per_week, headroom=0.0),
             timing=Timing(jobs_per_send=1, min_jobs=1),

@@ -31,7 +31,7 @@ class NineOclock:
         """Returns the policy; it learns nothing."""
         settings = Settings(
             seed=seed,
-            rules=Rules(price="none", daily_cap=1),
+            rules=Rules(price="none", daily_cap=1, cap_window="calendar"),
             exploration=NO_EXPLORATION,
             volume=Volume(per_user_per_week=self.per_user_per_week, headroom=0.0),
             timing=Timing(jobs_per_send=1, min_jobs=1),
