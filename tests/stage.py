@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from tactful.clock import SimulatedClock, from_us, to_us
 from tactful.decision.policy.explore import Exploration
 from tactful.decision.rules import Rules
-from tactful.events.records import Candidate, Channel, Decision, Engagement, Input, User, encode
-from tactful.runtime.embedded import Engine
-from tactful.runtime.intake import Receipt
+from tactful.events.records import Candidate, Channel, Decision, Engagement, Input, User, UserInput
+from tactful.events.registry import Registry
+from tactful.features.pool import CandidateRows
+from tactful.runtime.embedded import Engine, simple_scorer
+from tactful.runtime.intake import Receipt, check, columns
+from tactful.runtime.population import Population
 from tactful.runtime.settings import Settings, Volume
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import Store
@@ -147,6 +151,43 @@ def plan_bytes(app: App) -> list[bytes]:
     return [row.data for row in app.store.plans_between(0, 1 << 62)]
 
 
-def content(record: Input) -> bytes:
-    """Returns a record as the log keeps it."""
-    return encode(record)
+class Deaf:
+    """A listener that keeps what was given up, and ignores the rest."""
+
+    def __init__(self) -> None:
+        self.given_up: list[tuple[int, int]] = []
+        self.conflicts: list[int] = []
+
+    def planned(self, rows: Any, request: Any, p: Any, plan: Any) -> None: ...
+
+    def ranked(self, rows: Any, request: Any, scores: Any, outcome: Any, controls: Any) -> None: ...
+
+    def priced(self, epoch: Any) -> None: ...
+
+    def evicted(self, candidates: CandidateRows, version: int) -> None:
+        self.given_up += zip(candidates.log_us.tolist(), candidates.key.tolist(), strict=True)
+
+    def conflicted(self, kind: str, keys: Any) -> None:
+        self.conflicts += keys.tolist()
+
+
+def arrived(records: Sequence[UserInput], stamps: Sequence[int]) -> bytes:
+    """Returns ann's state after inputs that arrived in this order, each with its own stamp (µs after 6:00 of MONDAY).
+
+    She has a profile since midnight; her day is planned, and no job of hers runs between 6:00 and 7:00.
+    """
+    registry, listener = Registry.shipped(), Deaf()
+    population = Population(CALM, registry, simple_scorer())
+    lines, refused = check([person(), *records], registry)
+    assert not refused
+    key = np.array([lines[0].user_key], dtype=np.uint64)
+    row = int(population.table.ensure(key, np.array([to_us(MONDAY)]))[0])
+    for line, log_us in zip(lines, [to_us(MONDAY), *(to_us(at(6)) + stamp for stamp in stamps)], strict=True):
+        # the offset goes with the content, not with the order of arrival
+        line.log_us, line.offset, line.row = log_us, line.content >> 2, row
+    population.offer(columns(lines[:1], registry))
+    population.run(to_us(at(6)), listener)
+    for line in lines[1:]:
+        population.offer(columns([line], registry))
+    population.run(to_us(at(7)), listener)
+    return population.table.rows[row : row + 1].tobytes() + repr(sorted(listener.given_up)).encode()

@@ -39,11 +39,11 @@ _TYPES = tuple(PAYLOADS)
 _ACTS: tuple[EngagementKind, ...] = ("session", "session", "session", "view", "open", "click", "receipt", "unsubscribe")
 
 
-def stream(seed: int, n_users: int, days: float) -> list[tuple[int, Input]]:
+def stream(seed: int, n_users: int, days: float, a_day: float = 8.0) -> list[tuple[int, Input]]:
     """Returns (stamp, input) by rising stamp: profiles first and changed at times, then what people do and get."""
     rng = np.random.default_rng(seed)
     found = [(to_us(START) + i, _profile(rng, i)) for i in range(n_users)]
-    n = int(n_users * days * 8)
+    n = int(n_users * days * a_day)
     stamps = to_us(START) + n_users + rng.integers(0, int(days * DAY_US), n)
     found += [(int(stamp), _input(rng, i, int(rng.integers(n_users)), int(stamp))) for i, stamp in enumerate(stamps)]
     found.append((to_us(START) + DAY_US, _kill_switch(1, START.timestamp() * 1e6 + DAY_US + 5 * HOUR_US / 7, True)))
