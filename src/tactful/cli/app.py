@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from tactful.cli.bench import bench
+from tactful.cli.demo import demo
 from tactful.cli.explain import explain
 from tactful.cli.import_ import import_
 from tactful.cli.replay import replay
@@ -14,6 +15,7 @@ from tactful.cli.simulate import simulate
 from tactful.errors import TactfulError
 
 VERBS: Final[dict[str, Callable[..., None]]] = {
+    "demo": demo,
     "import": import_,
     "replay": replay,
     "explain": explain,

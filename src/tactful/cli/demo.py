@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tactful.runtime.explaining import Explanation
 
 WARM_UP_DAYS: Final = 28
-"""Days of random messages from which the arms learn, at most twice the days that count."""
+"""Days of random messages from which the arms learn, one week longer than the days that count, but at most so long."""
 SAMPLE_USERS: Final = 300
 SAMPLE_DAYS: Final = 10
 """People and days that also go through the embedded engine, record by record, into a store."""
@@ -38,8 +38,8 @@ class Outcome:
 
 
 def demo(
-    users: Annotated[int, typer.Option("--users", min=50, help="Simulated people.")] = 5_000,
-    days: Annotated[int, typer.Option("--days", min=7, help="Days that count, in every arm.")] = 14,
+    users: Annotated[int, typer.Option("--users", min=20, help="Simulated people.")] = 5_000,
+    days: Annotated[int, typer.Option("--days", min=2, help="Days that count, in every arm.")] = 14,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
     out: Annotated[Path, typer.Option("--out", help="Folder for the report and for a store to look into.")] = Path(
         "demo"
@@ -48,36 +48,15 @@ def demo(
 ) -> None:
     """Simulate an app, compare five ways to send, and explain a message that was not sent."""
     from tactful.cli.progress import bar
-    from tactful.cli.report.estimates import METHOD
-    from tactful.cli.report.terminal import print_story
 
     out.mkdir(parents=True, exist_ok=True)
     with bar(shown=not as_json) as progress:
         found = run(users, days, seed, out, progress)
-    page = _write_page(found, out)
+    page = write_page(found, out)
     if as_json:
-        volume = found.story.volume
-        print_json(
-            {
-                "simulated": True,
-                "users": users,
-                "days": days,
-                "seed": seed,
-                "intervals": METHOD,
-                "arms": found.rows,
-                "volume_by_day": {"target": volume.target.tolist(), "sent": volume.sent.tolist()},
-                "not_sent": found.missed,
-                "store": str(out / _STORE),
-                "report": str(page) if page else None,
-            }
-        )
-        return
-    say = console()
-    say.width = max(say.width, _COLUMNS)
-    say.print("Everything below is *simulated*: made-up people, and nobody was told anything.", markup=False)
-    print_story(found.story, found.rows, say)
-    _print_missed(found.missed, say)
-    _print_next(found, page, out, say)
+        print_json(figures(found, page, out))
+    else:
+        show(found, page, out, console())
 
 
 def run(users: int, days: int, seed: int, out: Path, progress: "Progress") -> Outcome:
@@ -99,7 +78,7 @@ def run(users: int, days: int, seed: int, out: Path, progress: "Progress") -> Ou
     def step(what: str) -> None:
         progress.update(task, completed=next(parts), description=what)
 
-    compared = compare(users, days, min(2 * days, WARM_UP_DAYS), seed, step)
+    compared = compare(users, days, min(days + 7, WARM_UP_DAYS), seed, step)
     step("some of the people through the engine")
     store = SqliteStore(_fresh(out / _STORE))
     lived = live(make(seed, min(users, SAMPLE_USERS)), compared.policy, store, min(days, SAMPLE_DAYS))
@@ -113,14 +92,39 @@ def run(users: int, days: int, seed: int, out: Path, progress: "Progress") -> Ou
     return Outcome(story, arm_rows(story), explained)
 
 
-def _fresh(store: Path) -> Path:
-    """Removes the store of an earlier demo, the file's companions included."""
-    for suffix in ("", "-wal", "-shm"):
-        store.with_name(store.name + suffix).unlink(missing_ok=True)
-    return store
+def figures(found: Outcome, page: Path | None, out: Path) -> dict[str, Any]:
+    """Returns the outcome as it is written with --json."""
+    from tactful.cli.report.estimates import METHOD
+
+    story, volume = found.story, found.story.volume
+    return {
+        "simulated": True,
+        "users": story.n_users,
+        "days": story.n_days,
+        "seed": story.seed,
+        "intervals": METHOD,
+        "arms": found.rows,
+        "volume_by_day": {"target": volume.target.tolist(), "sent": volume.sent.tolist()},
+        "not_sent": found.missed,
+        "store": str(out / _STORE),
+        "report": str(page) if page else None,
+    }
 
 
-def _write_page(found: Outcome, out: Path) -> Path | None:
+def show(found: Outcome, page: Path | None, out: Path, say: "Console") -> None:
+    """Prints the outcome for a person, from the arms to what to try next."""
+    from tactful.cli.report.terminal import print_story
+
+    say.width = max(say.width, _COLUMNS)
+    say.print("Everything below is *simulated*: made-up people, and nobody was told anything.", markup=False)
+    print_story(found.story, found.rows, say)
+    say.print()
+    say.print("A message that was not sent, and why (simulated)", style="bold")
+    _print_missed(found.missed, say)
+    _print_next(found, page, out, say)
+
+
+def write_page(found: Outcome, out: Path) -> Path | None:
     """Writes the HTML report; None without the packages that draw it."""
     if find_spec("altair") is None or find_spec("vl_convert") is None:
         return None
@@ -140,8 +144,6 @@ def _write_page(found: Outcome, out: Path) -> Path | None:
 def _print_missed(missed: "Explanation | None", out: "Console") -> None:
     from tactful.cli.explain import print_explanation
 
-    out.print()
-    out.print("A message that was not sent, and why (simulated)", style="bold")
     if missed is None:
         out.print("No message fell short of its price in the last days; try more --users or --days.")
     else:
@@ -166,3 +168,10 @@ def _print_next(found: Outcome, page: Path | None, out: Path, say: "Console") ->
         "make test",
     ):
         say.print(f"  {command}", markup=False, soft_wrap=True)
+
+
+def _fresh(store: Path) -> Path:
+    """Removes the store of an earlier demo, the file's companions included."""
+    for suffix in ("", "-wal", "-shm"):
+        store.with_name(store.name + suffix).unlink(missing_ok=True)
+    return store

@@ -20,6 +20,7 @@ _PALETTE: Final = ("#7f7f7f", "#e69f00", "#cc79a7", "#0072b2", "#d55e00", "#56b4
 _OURS: Final = "#009e73"
 _PLAN: Final = "#333333"
 _MARK: Final = "#d55e00"
+_DONE: Final = ["message sent", "ranked, not sent"]
 _HEAT_USERS: Final = 24
 _WIDTH: Final = 460
 _HEIGHT: Final = 250
@@ -132,7 +133,7 @@ def slot_map(story: Story, rows: list[ArmRow]) -> Spec:
             "user": sample.user_ids[row],
             "hour": s,
             "share": float(sample.slots[row, s]),
-            "done": "message sent" if sample.told[row, s] else "ranked, not sent" if sample.jobs[row, s] else "",
+            "done": _DONE[0] if sample.told[row, s] else _DONE[1] if sample.jobs[row, s] else "",
         }
         for row in who
         for s in range(24)
@@ -159,13 +160,13 @@ def slot_map(story: Story, rows: list[ArmRow]) -> Spec:
             shape=alt.Shape(
                 "done:N",
                 title=None,
-                scale=alt.Scale(domain=["message sent", "ranked, not sent"], range=["circle", "cross"]),
-                legend=alt.Legend(orient="bottom", direction="vertical", symbolFillColor=_MARK, symbolStrokeWidth=0),
+                scale=alt.Scale(domain=_DONE, range=["circle", "cross"]),
+                legend=alt.Legend(orient="bottom", direction="vertical", symbolStrokeWidth=0),
             ),
-            color=alt.value(_MARK),
+            color=alt.Color("done:N", title=None, scale=alt.Scale(domain=_DONE, range=[_MARK, _PLAN])),
         )
     )
-    picture = alt.layer(heat, marks).resolve_legend(shape="independent", color="independent")
+    picture = alt.layer(heat, marks).resolve_scale(color="independent")
     return _spec(picture.properties(height=400))
 
 

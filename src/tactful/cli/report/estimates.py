@@ -15,6 +15,8 @@ from tactful.experiments.stats import Interval, bootstrap_totals
 
 RESAMPLES: Final = 1000
 _SUMS: Final = 6
+_FEWEST: Final = 100
+"""Messages below which their opens and clicks say nothing: the alerts of silence."""
 METHOD: Final = (
     f"Intervals are 95 %, by user: {RESAMPLES:,} resamples of people with replacement, the same people in every arm."
 )
@@ -27,8 +29,8 @@ class ArmRow(msgspec.Struct, frozen=True):
         sends: messages in all.
         sends_per_week: messages a user and week.
         volume_ratio: messages relative to the last arm's; 1 is equal volume.
-        open_share: opens (of e-mail) by messages, 0..1; None without messages.
-        click_share: clicks by messages, 0..1; None without messages.
+        open_share: opens (of e-mail) by messages, 0..1; None for few messages.
+        click_share: clicks by messages, 0..1; None for few messages.
         daily_active_share: share of people active on a day, mean over days.
         daily_gain: the same less the first arm's (silence).
         weekly_active_share: share of people active in a week of seven days, mean over whole weeks.
@@ -108,7 +110,7 @@ def weekly_active(arm: ArmDays) -> NDArray[np.bool_]:
 
 
 def _by_messages(total: NDArray[np.float64], drawn: NDArray[np.float64], column: int) -> Interval | None:
-    if total[0] == 0.0 or (drawn[:, 0] == 0.0).any():
+    if total[0] < _FEWEST or (drawn[:, 0] == 0.0).any():
         return None
     low, high = np.quantile(drawn[:, column] / drawn[:, 0], [0.025, 0.975])
     return Interval(float(total[column] / total[0]), float(low), float(high))

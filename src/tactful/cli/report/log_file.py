@@ -36,7 +36,7 @@ def write_log(engagements: Iterable[Engagement], folder: Path) -> tuple[Path, Pa
     return log, mapping
 
 
-def _row(act: Engagement) -> tuple[str | float, ...]:
+def _row(act: Engagement) -> tuple[str | int | float, ...]:
     category = act.category if act.category >= 0 else ""
     value = act.value or ""
     return act.engagement_id, act.user_id, act.at.isoformat(), act.kind, act.item, category, act.channel or "", value

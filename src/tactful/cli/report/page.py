@@ -60,7 +60,7 @@ def page(story: Story, rows: list[ArmRow], explained: str) -> str:
 <p class="lead">{story.n_users:,} simulated people, {story.n_days} days ({span}, made up), seed {story.seed}. Every
 arm meets the same people with the same luck. A simulation tests a policy; it is no evidence about your app.</p>
 <section>
-<h2>The arms at equal volume</h2>
+<h2>The arms compared</h2>
 <p class="caption">Simulated. {escape(LEGEND)} {escape(METHOD)}</p>
 {_table(rows)}
 </section>

@@ -21,7 +21,8 @@ COLUMNS: Final = (
 )
 LEGEND: Final = (
     "volume: sent relative to Tactful; opened: e-mail only, a push shows its click; gain: active a day, less "
-    "silence, the same people; left: closed a channel; quiet hours: sent within them, by the instants of the sends."
+    "silence (which still sends critical alerts), the same people; left: closed a channel; quiet hours: sent within "
+    "them, critical alerts apart."
 )
 """What the short headings mean."""
 
@@ -35,7 +36,7 @@ def cells(row: ArmRow) -> tuple[str, ...]:
         percent(row.open_share, 1),
         percent(row.click_share, 1),
         percent(row.daily_active_share, 1),
-        percent(row.daily_gain, 2, signed=True) if row.sends else "-",
+        percent(row.daily_gain, 2, signed=True) if row.key != "silence" else "-",
         percent(row.weekly_active_share, 1),
         percent(row.left_share, 1),
         f"{row.quiet_violations:,}",
