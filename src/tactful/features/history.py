@@ -6,7 +6,9 @@ Local time, decay and budgets enter only when a timer fires (`runtime/steps.py`)
 Deliberately not here: texts (ids, payloads), which the input log keeps.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -170,6 +172,10 @@ def take(columns: Any, index: NDArray[Any]) -> Any:
     return type(columns)(**{name: value[index] for name, value in vars(columns).items()})
 
 
+_LOADED_AT_ONCE: Final = 4096
+"""Stored rows turned into the table's at once, so that opening does not need twice the memory of running."""
+
+
 class UserTable:
     """All user states as one structured array that grows by doubling; `rows[field]` is a column view.
 
@@ -219,7 +225,7 @@ class UserTable:
         fresh["active_base"] = log_us // DAY_US
         return row
 
-    def load(self, blobs: list[bytes], layout: Layout) -> None:
+    def load(self, blobs: Iterable[bytes], layout: Layout) -> None:
         """Replaces the table by stored rows, in their order, whatever version of the row wrote them.
 
         Args:
@@ -227,13 +233,18 @@ class UserTable:
             layout: what `layout()` said when they were written. Fields are matched by name; a field that is new
                 since begins as for a new user, one that is gone is left out.
         """
-        stored = np.frombuffer(b"".join(blobs), dtype=np.dtype([(n, t, tuple(s)) for n, t, s in layout]))
-        data = np.zeros(max(len(stored), 64), dtype=ROW)
-        _begin(data)
-        for name in set(ROW.names or ()) & set(stored.dtype.names or ()):
-            data[name][: len(stored)] = stored[name]
-        self._data = data
-        self._row_of = {int(user): i for i, user in enumerate(stored["user_key"])}
+        kind, left = np.dtype([(n, t, tuple(s)) for n, t, s in layout]), iter(blobs)
+        parts = [np.zeros(0, dtype=ROW)]
+        while some := b"".join(islice(left, _LOADED_AT_ONCE)):
+            stored = np.frombuffer(some, dtype=kind)
+            part = np.zeros(len(stored), dtype=ROW)
+            _begin(part)
+            for name in set(ROW.names or ()) & set(kind.names or ()):
+                part[name] = stored[name]
+            parts.append(part)
+        data = np.concatenate(parts)
+        self._row_of = {user: i for i, user in enumerate(data["user_key"].tolist())}
+        self._data = data if len(data) else np.zeros(64, dtype=ROW)
 
 
 def layout() -> Layout:

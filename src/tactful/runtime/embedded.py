@@ -66,7 +66,7 @@ from tactful.stores.sqlite import SqliteStore
 
 ACTION_CODE: Final = {"send": 0, "hold": 1, "drop": 2}
 _LEAVING: Final = {"unsubscribe", "disable", "complaint"}
-_READ_AT_ONCE: Final = 50_000
+_READ_AT_ONCE: Final = 4096
 
 
 def simple_scorer() -> LiveScorer:
@@ -456,10 +456,8 @@ class Engine:
 
     def _load(self, meta: _Meta) -> int:
         """Brings the population to a saved state and returns the last offset that it includes."""
-        states = list(self.store.load_states())
-        self.user_ids = [user_id for user_id, _ in states]
         population = self.population
-        population.table.load([blob for _, blob in states], meta.layout)
+        population.table.load(self._stored_rows(), meta.layout)
         _rename_types(population.table.rows, meta.types, self.registry)
         population.frame = Frame(self.settings, self.registry.columns(), Zones.of(meta.zones))
         population.volume = VolumeState.from_bytes(meta.volume, self.settings)
@@ -477,6 +475,13 @@ class Engine:
                     self._candidates[candidate_key(record.candidate_id)] = record.candidate_id
         population.refresh()
         return meta.offset
+
+    def _stored_rows(self) -> Iterator[bytes]:
+        """The saved rows, one by one; their users' ids are noted on the way."""
+        self.user_ids = []
+        for user_id, row in self.store.load_states():
+            self.user_ids.append(user_id)
+            yield row
 
     def _log_after(self, offset: int) -> Iterator[list[Line]]:
         while part := self.store.read(offset, _READ_AT_ONCE):

@@ -31,7 +31,7 @@ from tactful.stores.refusals import nested_transaction, version_differs
 from tactful.stores.schema import SCHEMA_VERSION, upgrade, version_of
 from tactful.stores.sqlite_inputs import SqliteInputLog
 
-_CACHE_KIB = 64 * 1024
+_CACHE_KIB = 8 * 1024
 _CHECKPOINT_PAGES = 4096
 _LOG_BYTES = 64 * 1024 * 1024  # the write-ahead log is cut to this after a snapshot made it grow
 _BUSY_SECONDS = 30.0
