@@ -1,6 +1,7 @@
-"""The default world against what is published; figures of 16,000 simulated people, seed fixed.
+"""The default world against what is published; 16,000 simulated people for eight weeks, seed fixed, four runs.
 
-Standard errors at this size: open rate 0.1 %, halving 0.15 % of views, best volumes as asserted.
+Standard errors at this size: open rate 0.08 %, halving 0.12 % of views. The gains of the best volumes are expected
+4 to 8 of their standard errors from the habit (`recipes/results/world_calibration/`), so two are safe to ask for.
 """
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tactful.simulator.calibration import Run, difference, ratio, run_habit, segment, views_lost
 from tactful.simulator.world import make
 
-SEED, N, DAYS = 3, 16_000, 28
+SEED, N, DAYS = 3, 16_000, 56
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
 
@@ -22,8 +23,8 @@ def base(shapes_unchecked: None) -> Run:
 
 
 @pytest.fixture(scope="module")
-def less(shapes_unchecked: None) -> Run:
-    return habit(times=0.25)
+def silent(shapes_unchecked: None) -> Run:
+    return habit(times=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +51,15 @@ def test_halving_all_mail_costs_little_of_the_views(base: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["very inactive", "very active"])
-def test_the_best_volume_is_below_the_habit_at_both_ends(base: Run, less: Run, more: Run, name: str) -> None:
+def test_the_best_volume_is_below_the_habit_at_both_ends(base: Run, silent: Run, more: Run, name: str) -> None:
     who = segment(make(SEED, N), name)
-    fewer, further = difference(less, base, who), difference(more, base, who)
-    assert fewer.value > 2.0 * fewer.standard_error
+    none, further = difference(silent, base, who), difference(more, base, who)
+    assert none.value > 2.0 * none.standard_error
     assert further.value < 0.0
 
 
-def test_the_best_volume_is_above_the_habit_between(base: Run, less: Run, more: Run) -> None:
+def test_the_best_volume_is_above_the_habit_between(base: Run, silent: Run, more: Run) -> None:
     who = segment(make(SEED, N), "between")
-    fewer, further = difference(less, base, who), difference(more, base, who)
+    none, further = difference(silent, base, who), difference(more, base, who)
     assert further.value > 2.0 * further.standard_error
-    assert fewer.value < 0.0
+    assert none.value < 0.0
