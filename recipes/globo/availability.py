@@ -138,11 +138,15 @@ def rivals(people: People, sends: Sends, model: SlotHistogram, seed: int) -> dic
     return {name: _at(people, sends, day, chosen, seed, sharp=name == "9:00") for name, chosen in slots.items()}
 
 
+def at_slots(people: People, user: Ints, day: Ints, hour: Ints, seed: int) -> Ints:
+    """Returns an instant in each local hour, by hash of user and hour."""
+    minute = draws.uniform(seed, people.keys[user], day * 24 + hour, "rival's minute") * JITTER_US
+    return people.slot_us(day, hour) + minute.astype(np.int64)
+
+
 def _at(people: People, sends: Sends, day: Ints, slots: NDArray[np.uint8], seed: int, sharp: bool) -> Sends:
-    cell, slot = np.nonzero(slots)
-    start = people.slot_us(day[cell], slot)
-    minute = draws.uniform(seed, people.keys[sends.user], sends.day * 24 + slot, "rival's minute") * JITTER_US
-    at_us = start + (0 if sharp else minute.astype(np.int64))
+    cell, hour = np.nonzero(slots)
+    at_us = people.slot_us(day[cell], hour) if sharp else at_slots(people, sends.user, sends.day, hour, seed)
     return Sends(sends.user, sends.day, at_us, sends.category, sends.popular)
 
 
