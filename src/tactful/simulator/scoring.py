@@ -1,0 +1,66 @@
+"""The score J of an arm, intervals over seeds, and the volume at which arms are comparable. All simulated."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from tactful.errors import InvalidExperiment
+from tactful.experiments.distributions import student_quantile
+from tactful.experiments.stats import Interval
+from tactful.simulator.arms.policy import Arm
+from tactful.simulator.closed_loop import Explored, follow
+from tactful.simulator.result import Result
+
+
+def score(result: Result) -> Float64[np.ndarray, " n"]:
+    """Returns J by user: her active days, and the discounted active days to come that her reach and habit are worth."""
+    return result.active.sum(axis=1) + result.remaining_value
+
+
+def sends_per_user_week(result: Result) -> float:
+    """Returns what went out, over everyone, those who left included."""
+    return float(result.sends.sum() * 7.0 / result.sends.size)
+
+
+def paired_interval(differences: Float64[np.ndarray, " m"], level: float = 0.95) -> Interval:
+    """Returns the mean of paired differences (one a seed, or one a user) with Student's interval.
+
+    >>> [round(x, 3) for x in paired_interval(np.array([1.0, 2.0, 3.0]))]
+    [2.0, -0.484, 4.484]
+
+    Raises:
+        InvalidExperiment: for fewer than two pairs.
+    """
+    m = len(differences)
+    if m < 2:
+        raise InvalidExperiment(f"got {m} pair(s), expected at least 2 to know the spread")
+    mean = float(differences.mean())
+    half = student_quantile((1.0 + level) / 2.0, m - 1) * float(differences.std(ddof=1)) / math.sqrt(m)
+    return Interval(mean, mean - half, mean + half)
+
+
+def at_equal_volume(
+    arm: Arm, worlds: Sequence[Explored], days: int, per_user_week: float, tolerance: float = 0.003, rounds: int = 4
+) -> tuple[Arm, float]:
+    """Returns the arm at the setting that sends `per_user_week`, and what it sent then over what it should.
+
+    Each round scales the setting by what was missing, which is the secant through nothing: sends grow almost in
+    proportion. The worlds are for calibration and must not be scored.
+
+    Args:
+        worlds: after their exploration; the mean over them counts.
+        days: as many as will be scored, since people leave over time.
+        per_user_week: sends a user and week, over everyone.
+        tolerance: of the ratio.
+        rounds: most runs a world.
+    """
+    ratio = 0.0
+    for done in range(1, rounds + 1):
+        sent = float(np.mean([sends_per_user_week(follow(world, arm, days, judge=False)) for world in worlds]))
+        ratio = sent / per_user_week
+        if abs(ratio - 1.0) <= tolerance or done == rounds:
+            break
+        arm = arm.at_volume(arm.per_user_per_week / ratio)
+    return arm, ratio
