@@ -172,8 +172,8 @@ def take(columns: Any, index: NDArray[Any]) -> Any:
     return type(columns)(**{name: value[index] for name, value in vars(columns).items()})
 
 
-_LOADED_AT_ONCE: Final = 4096
-"""Stored rows turned into the table's at once, so that opening does not need twice the memory of running."""
+_LOADED_AT_ONCE: Final = 256
+"""Stored rows turned into the table's at once: a megabyte, so that opening leaves no large holes in memory."""
 
 
 class UserTable:
