@@ -1,4 +1,4 @@
-"""A store written by an engine of record schema 1 is read by every later engine. See `fixtures/make_engine_store_1.py`."""
+"""A store that an engine of record schema 1 wrote is read by every later engine."""
 
 import importlib.util
 import shutil

@@ -237,6 +237,9 @@ class Engine:
             self.store.append_budgets([BudgetRow(draws.key(record.user_id), record.period, log_us, encode(record))])
         elif isinstance(record, Catalogue):
             self.store.put_catalogue(record.version, encode(record))
+        elif isinstance(record, Control):
+            at = max(to_us(record.effective_at), log_us)
+            self.store.append_controls([ControlRow(record.version, at, record.key, encode(record))])
 
     def _enter(self, taken: Sequence[Line]) -> None:
         """Hands accepted inputs to the population."""

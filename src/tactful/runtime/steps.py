@@ -309,7 +309,9 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         blocked=state["blocked"].astype(np.int64),
         quiet=quiet_hours.in_quiet(minute, quiet_start, quiet_end),
         quiet_end=quiet_end,
-        quiet_in_us=np.where(quiet_start == quiet_end, WEEK_US, (quiet_start - minute) % 1440 * MINUTE_US),
+        quiet_in_us=np.where(
+            quiet_start == quiet_end, WEEK_US, (quiet_start - minute) % 1440 * MINUTE_US - now % MINUTE_US
+        ),
         sent_day=standing.sent_since(state, day_from, counted),
         sent_week=standing.sent_since(state, week_from, counted),
         sent_7d=standing.sent_since(state, now - WEEK_US, SENT_RANKED),
