@@ -1,7 +1,8 @@
 """Every number that shapes behaviour in the default world, with its unit and why it has that value.
 
 Five of them (`attention`, `click_share`, `leave_base`, and for eight weeks `fatigue_tires` and `leave_power`) are set
-so that the calibration of `recipes/world_calibration.py` holds; the others are judgements. `draw_constants` spreads all.
+so that the calibration of `recipes/world_calibration.py` holds; the others are judgements. `draw_constants` spreads
+all but the switches of the variants.
 """
 
 from typing import NamedTuple
