@@ -60,7 +60,7 @@ class ReplayMismatch(TactfulError):
 
 
 class UnreadableInput(TactfulError):
-    """Raised when an input file cannot be read at all: missing, empty, of an unknown format, or without mapped columns."""
+    """Raised when an input file cannot be read: missing, empty, of an unknown format, or without mapped columns."""
 
 
 class TruthForbidden(TactfulError):
