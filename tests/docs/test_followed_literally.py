@@ -5,6 +5,7 @@ run, and what follows is its output. Figures and ids in an output are not compar
 code, but everything else is; `...` stands for anything. Run this file to write the outputs, figures included, anew.
 """
 
+import itertools
 import os
 import re
 import subprocess
@@ -61,13 +62,16 @@ def ran(command: str, folder: Path) -> str:
 
 def fits(shown: str, printed: str) -> bool:
     """Whether an output is the one shown, figures aside."""
-    pattern = ".*".join(re.escape(without_figures(part)) for part in shown.split("..."))
-    return re.fullmatch(pattern, without_figures(printed), re.DOTALL) is not None
+    pattern = ".*".join(re.escape(part) for part in without_figures(shown).split("..."))
+    return re.fullmatch(pattern, without_figures(printed)) is not None
 
 
 def without_figures(text: str) -> str:
-    text = re.sub(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}\b|\d[\d,.:]*", "0", text)
-    return re.sub(r"─+", "─", re.sub(r"━+", "━", re.sub(r"[ \n]+", " ", text))).strip()
+    """The words of a text; lines that differed in their figures only are one."""
+    text = re.sub(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}\b|[+-]?\d[\d,.:]*", "0", text)
+    lines = [re.sub(r" +", " ", line).strip() for line in text.splitlines()]
+    words = " ".join(line for line, _ in itertools.groupby(lines))
+    return re.sub(r"─+", "─", re.sub(r"━+", "━", re.sub(r" +", " ", words)))
 
 
 def save(language: str, block: str, folder: Path) -> None:
