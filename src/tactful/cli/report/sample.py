@@ -79,8 +79,7 @@ def _prices(store: Store, sends: list[Decision]) -> tuple[NDArray[np.int64], NDA
     """The thresholds of the first arm over time, where most messages went: instants, values, names."""
     busiest = Counter((d.segment, d.channel) for d in sends if d.segment and d.channel).most_common(_PRICES)
     cells = [(SEGMENTS.index(segment), CHANNELS.index(channel)) for (segment, channel), _ in busiest if channel]
-    records = (decode(row.data) for row in store.controls() if row.key == "thresholds")
-    controls = [c for c in records if isinstance(c, Control)]
+    controls = [c for c in (decode(row.data) for row in store.controls()) if isinstance(c, Control)]
     written = [c for c in controls if c.key == "thresholds"]
     at = np.array([to_us(c.effective_at) for c in written], dtype=np.int64)
     values = [np.reshape(c.value["threshold"], c.value["shape"])[0] for c in written]
