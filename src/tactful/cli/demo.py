@@ -61,6 +61,8 @@ def demo(
 
 def run(users: int, days: int, seed: int, out: Path, progress: "Progress") -> Outcome:
     """Simulates the arms, and some of the people once more through the engine into a store in `out`."""
+    from numba import set_num_threads
+
     from tactful.cli.report.compare import TITLES, compare
     from tactful.cli.report.estimates import arm_rows
     from tactful.cli.report.live import live
@@ -72,6 +74,8 @@ def run(users: int, days: int, seed: int, out: Path, progress: "Progress") -> Ou
     from tactful.simulator.world import make
     from tactful.stores.sqlite import SqliteStore
 
+    # An hour of some thousand people is too little to share: two threads would mostly wait for each other.
+    set_num_threads(1)
     task = progress.add_task("", total=len(TITLES) + 2)
     parts = iter(range(len(TITLES) + 2))
 

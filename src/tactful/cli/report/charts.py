@@ -157,13 +157,8 @@ def slot_map(story: Story, rows: list[ArmRow]) -> Spec:
         .encode(
             x=x,
             y=y,
-            shape=alt.Shape(
-                "done:N",
-                title=None,
-                scale=alt.Scale(domain=_DONE, range=["circle", "cross"]),
-                legend=alt.Legend(orient="bottom", direction="vertical", symbolStrokeWidth=0),
-            ),
-            color=alt.Color("done:N", title=None, scale=alt.Scale(domain=_DONE, range=[_MARK, _PLAN])),
+            shape=alt.Shape("done:N", title=None, scale=_marks(["circle", "cross"]), legend=None),
+            color=alt.Color("done:N", title=None, scale=_marks([_MARK, _PLAN]), legend=_legend(1)),
         )
     )
     picture = alt.layer(heat, marks).resolve_scale(color="independent")
@@ -269,6 +264,10 @@ def _arm_scale(rows: list[ArmRow]) -> alt.Scale:
 
 def _two(done: str, planned: str) -> alt.Scale:
     return alt.Scale(domain=[done, planned], range=[_OURS, _PLAN])
+
+
+def _marks(look: list[str]) -> alt.Scale:
+    return alt.Scale(domain=_DONE, range=look)
 
 
 def _legend(columns: int = 3) -> alt.Legend:
