@@ -15,7 +15,7 @@ from tactful.cli import demo as verb
 from tactful.cli.app import app
 from tactful.cli.progress import bar
 
-USERS, DAYS, SEED = 120, 4, 3
+USERS, DAYS, SEED = 100, 2, 3
 
 
 @pytest.fixture(scope="module")

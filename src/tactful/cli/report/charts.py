@@ -216,7 +216,7 @@ CHARTS: Final[tuple[tuple[str, str, str, Draw], ...]] = (
     (
         "slots",
         "Days of some people",
-        "Simulated: darker hours are those in which a person is expected; messages (circles) should lie on dark cells.",
+        "Simulated: jobs are set where a person is expected (darker); the first job worth its price sends (orange).",
         slot_map,
     ),
     (
