@@ -213,10 +213,7 @@ class UserTable:
 
     def _add(self, user_key: int, log_us: int) -> int:
         row = len(self._row_of)
-        if row == len(self._data):
-            grown = np.zeros(2 * row, dtype=ROW)
-            grown[:row] = self._data
-            self._data = grown
+        self._reserve(row + 1)
         self._row_of[user_key] = row
         fresh = self._data[row : row + 1]
         _begin(fresh)
@@ -234,17 +231,23 @@ class UserTable:
                 since begins as for a new user, one that is gone is left out.
         """
         kind, left = np.dtype([(n, t, tuple(s)) for n, t, s in layout]), iter(blobs)
-        parts = [np.zeros(0, dtype=ROW)]
+        self._data, n = np.zeros(64, dtype=ROW), 0
         while some := b"".join(islice(left, _LOADED_AT_ONCE)):
             stored = np.frombuffer(some, dtype=kind)
-            part = np.zeros(len(stored), dtype=ROW)
+            self._reserve(n + len(stored))
+            part = self._data[n : n + len(stored)]
             _begin(part)
             for name in set(ROW.names or ()) & set(kind.names or ()):
                 part[name] = stored[name]
-            parts.append(part)
-        data = np.concatenate(parts)
-        self._row_of = {user: i for i, user in enumerate(data["user_key"].tolist())}
-        self._data = data if len(data) else np.zeros(64, dtype=ROW)
+            n += len(stored)
+        self._row_of = {user: i for i, user in enumerate(self._data["user_key"][:n].tolist())}
+
+    def _reserve(self, n: int) -> None:
+        """Makes room for n rows, by doubling."""
+        while n > len(self._data):
+            grown = np.zeros(2 * len(self._data), dtype=ROW)
+            grown[: len(self._data)] = self._data
+            self._data = grown
 
 
 def layout() -> Layout:
