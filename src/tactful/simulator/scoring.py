@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float64
+from numpy.typing import NDArray
 
 from tactful.errors import InvalidExperiment
 from tactful.experiments.distributions import student_quantile
@@ -16,7 +17,8 @@ from tactful.simulator.result import Result
 
 def score(result: Result) -> Float64[np.ndarray, " n"]:
     """Returns J by user: her active days, and the discounted active days to come that her reach and habit are worth."""
-    return result.active.sum(axis=1) + result.remaining_value
+    worth: NDArray[np.float64] = result.active.sum(axis=1) + result.remaining_value
+    return worth
 
 
 def sends_per_user_week(result: Result) -> float:
