@@ -42,6 +42,9 @@ VOLUME = 2.5
 """Sends a user and week over everyone: what three planned a week come to, since pools run dry and people leave."""
 CALIBRATION_SEED = 1000
 GAPS_HOURS = (12, 24)
+SLICE_VOLUMES: dict[str, dict[str, Any]] = {"hand_caps": {"per_user_per_week": 3.0, "gap_hours": 24}}
+TEXTS = ("arm", "holds", "drops")
+"""Fields of a cell that have no mean."""
 
 
 def calibrate(users: int, days: int, name: str) -> dict[str, Any]:
@@ -59,10 +62,15 @@ def calibrate(users: int, days: int, name: str) -> dict[str, Any]:
 
 
 def live(
-    users: int, days: int, seed: int, volumes: dict[str, dict[str, Any]], names: list[str]
+    users: int,
+    days: int,
+    seed: int,
+    volumes: dict[str, dict[str, Any]],
+    names: list[str],
+    warm_up_days: int = closed_loop.WARM_UP_DAYS,
 ) -> list[dict[str, Any]]:
     """Returns one cell for each of the arms, all from the same exploration."""
-    explored = closed_loop.explore(make(seed, users), seed=seed)
+    explored = closed_loop.explore(make(seed, users), warm_up_days, seed)
     cells = []
     for name in names:
         arm = ARMS[name]
@@ -128,9 +136,6 @@ def table(cells: list[dict[str, Any]], console: Console) -> None:
     console.print(shown)
 
 
-TEXTS = ("arm", "holds", "drops")
-
-
 def difference(by: dict[tuple[str, int], dict[str, Any]], name: str, base: str, seeds: list[int]) -> str:
     """Returns the mean difference of J with its interval, as text."""
     if name == base or len(seeds) < 2:
@@ -146,11 +151,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--days", type=int, default=56)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--slice", action="store_true", help="200 people, two seeds, a week; writes nothing")
+    parser.add_argument("--slice", action="store_true", help="100 people, two seeds, a day; writes nothing")
     chosen = parser.parse_args()
     console = Console()
     if chosen.slice:
-        cells = [c for seed in (1, 2) for c in live(200, 7, seed, {"hand_caps": SLICE_CAPS}, list(ARMS))]
+        cells = [c for seed in (1, 2) for c in live(100, 1, seed, SLICE_VOLUMES, list(ARMS), warm_up_days=8)]
         table(cells, console)
         return
     os.environ["NUMBA_NUM_THREADS"] = "1"  # read by the workers: each is one core's
@@ -160,9 +165,6 @@ def main() -> None:
         volumes = calibrated(pool, chosen.users, chosen.days, bar)
         run_missing(pool, chosen.users, chosen.days, chosen.seeds, volumes, bar)
     table([json.loads(cell_file(n, s).read_text()) for s in range(1, chosen.seeds + 1) for n in ARMS], console)
-
-
-SLICE_CAPS: dict[str, Any] = {"per_user_per_week": 3.0, "gap_hours": 24}
 
 
 def calibrated(pool: ProcessPoolExecutor, users: int, days: int, bar: Progress) -> dict[str, dict[str, Any]]:
