@@ -24,3 +24,14 @@ def kernel(function: F) -> F:
 def parallel_kernel(function: F) -> F:
     """Compiles a loop whose `numba.prange` runs over all cores; each row must write its own cells only."""
     return cast(F, numba.njit(cache=True, nogil=True, parallel=True)(inspect.unwrap(function)))
+
+
+@contextmanager
+def at_most_threads(n: int) -> Iterator[None]:
+    """Runs parallel kernels on n cores at most: for loops so short that waking the others costs more than it saves."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(max(1, min(n, before)))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)

@@ -23,8 +23,9 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         gap_minutes: least time between two messages; two hours.
         quiet_start_minute, quiet_end_minute: quiet hours of users who set none, local; 22:00 to 8:00.
         in_quiet_hours: `hold` or `drop`.
-        best_time_in_quiet_hours: the mass of a person's quiet slots goes to the `nearest` allowed slot, to the
-            `end` of quiet hours, or is left out (`skip`).
+        best_time_in_quiet_hours: the mass of a person's quiet slots is left out (`skip`, the default), or goes to the
+            `nearest` allowed slot or to the `end` of quiet hours. Who came at 7:30 has gone by 8:00: on Globo's
+            warm-up 12.0 % were there within the hour with `skip`, 10.9 % with `nearest`, 9.2 % with `end`.
         cold_user: `profile` plans by everybody's profile, `hold` sends nothing ranked before a first session.
         in_session: while the person is in the app: `in_app` only (default), or `ignore`.
         session_minutes: how long after her last act she counts as in the app.
@@ -47,7 +48,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     quiet_start_minute: Annotated[int, msgspec.Meta(ge=0, lt=1440)] = 22 * 60
     quiet_end_minute: Annotated[int, msgspec.Meta(ge=0, lt=1440)] = 8 * 60
     in_quiet_hours: Literal["hold", "drop"] = "hold"
-    best_time_in_quiet_hours: Literal["nearest", "end", "skip"] = "nearest"
+    best_time_in_quiet_hours: Literal["nearest", "end", "skip"] = "skip"
     cold_user: Literal["profile", "hold"] = "profile"
     in_session: Literal["in_app", "ignore"] = "in_app"
     session_minutes: Annotated[int, msgspec.Meta(ge=0, le=240)] = 30

@@ -8,6 +8,7 @@ from tactful.events.records import Channel, Instant
 class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that sending needs, so that the sender never reads the engine's state.
 
+    `items` are the ids of the candidate's items in the order in which they are to be shown.
     `count` is how many candidates the message tells about. `candidate_log_ts_us` and `cancel_key` say which
     cancels withdraw it. From `expires_at` on it is neither sent nor tried again.
     """
@@ -22,6 +23,7 @@ class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     cancel_key: str = ""
     candidate_log_ts_us: int
     payload: dict[str, object] = {}
+    items: tuple[str, ...] = ()
     count: int = 1
     expires_at: Instant
     critical: bool = False

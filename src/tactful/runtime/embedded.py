@@ -7,6 +7,7 @@ replays the log from there with the scores on record, which leads to the very sa
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -56,13 +57,14 @@ from tactful.runtime.intake import (
     columns,
     logged_line,
 )
-from tactful.runtime.outgoing import Send, messages
+from tactful.runtime.outgoing import Send, messages, told
 from tactful.runtime.population import Population
 from tactful.runtime.scoring import LiveScorer, LoggedScorer, Scorer
 from tactful.runtime.settings import Settings, note
 from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
 from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, LoggedInput, OutboxRow, PlanRow, Store
 from tactful.stores.sqlite import SqliteStore
+from tactful.telemetry import Telemetry
 
 ACTION_CODE: Final = {"send": 0, "hold": 1, "drop": 2}
 _LEAVING: Final = {"unsubscribe", "disable", "complaint"}
@@ -122,6 +124,7 @@ class Engine:
         self.registry = load_folder(Path(settings.event_types)) if settings.event_types else Registry.shipped()
         self._scorer = scorer or simple_scorer()
         self._clock = clock or WallClock()
+        self.telemetry = Telemetry()
         self.population = Population(settings, self.registry, self._scorer)
         self.user_ids: list[str] = []
         self._candidates: dict[int, str] = {}
@@ -179,6 +182,9 @@ class Engine:
             self._offset, self._log_us = taken[-1].offset, taken[-1].log_us
         self._enter(taken)
         refused.sort(key=lambda r: r.position)
+        self.telemetry.count("engine.inputs.accepted", len(taken))
+        self.telemetry.count("engine.inputs.duplicate", len(known) - len(conflicts) + repeated)
+        self.telemetry.count("engine.inputs.rejected", len(refused))
         return Receipt(len(taken), len(known) - len(conflicts) + repeated, tuple(refused))
 
     def _stamp(self, lines: list[Line], stamps_us: Sequence[int] | None) -> None:
@@ -304,6 +310,9 @@ class Engine:
             if self._due_for_saving():
                 self._save(end)
         self._committed_us = end
+        self.telemetry.count("engine.micro_batches")
+        for action, number in Counter(d.record.action for d in made).items():
+            self.telemetry.count(f"engine.decisions.{action}", number)
         self._pass(end)
         self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > end}
         self._forget(made)
@@ -318,7 +327,7 @@ class Engine:
     def _outgoing(self) -> list[OutboxRow]:
         if not self._sends:
             return []
-        offsets = {o for send in self._sends for o in (send.profile_offset, send.candidate_offset)}
+        offsets = {send.profile_offset for send in self._sends}
         return messages(self._sends, self.store.fetch(sorted(offsets)), self.registry)
 
     def _forget(self, made: list[logbook.Logged]) -> None:
@@ -356,17 +365,21 @@ class Engine:
         made = logbook.decisions(rows, request, scores, outcome, controls, self._names())
         self._made.extend(made)
         verdict = outcome.verdict
-        profile = self.population.table.rows["profile_offset"][rows]
-        for i in np.flatnonzero(verdict.sends).tolist():
-            c = int(verdict.candidate[i])
+        state = self.population.table.rows
+        sent = np.flatnonzero(verdict.sends)
+        data = self.store.fetch(request.pool.offset[sent, verdict.candidate[sent]].tolist())
+        for i in sent.tolist():
+            c, row = int(verdict.candidate[i]), int(rows[i])
+            candidate, items = told(data[int(request.pool.offset[i, c])], state[row : row + 1], made[i].at_us)
             self._sends.append(
                 Send(
                     decision=made[i].record,
                     decision_key=made[i].key,
                     user_key=made[i].user_key,
                     at_us=made[i].at_us,
-                    profile_offset=int(profile[i]),
-                    candidate_offset=int(request.pool.offset[i, c]),
+                    profile_offset=int(state["profile_offset"][row]),
+                    candidate=candidate,
+                    items=items,
                     candidate_log_us=int(request.pool.log_us[i, c]),
                     candidate_expires_us=int(request.pool.expires_us[i, c]),
                     quiet_from_us=made[i].at_us + int(request.person.quiet_in_us[i]),

@@ -18,6 +18,7 @@ from tactful.events.records import BudgetAssignment, UserInput
 from tactful.events.registry import Registry
 from tactful.features.context import Zones
 from tactful.features.history import EngagementRows, layout
+from tactful.kernel import at_most_threads
 from tactful.runtime.intake import Batch, columns
 from tactful.runtime.population import Population
 from tactful.simulator.adapter import budget_records, user_records, user_row
@@ -31,6 +32,8 @@ from tactful.simulator.result import Diary, Result
 from tactful.simulator.tally import SendFeatures, Tally
 
 WARM_UP_DAYS = 28
+USERS_PER_THREAD = 20_000
+"""An hour of fewer people's lives is over before a second thread is awake."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,10 @@ class Loop:
         critical = self.registry.columns().critical[self.type_of]
         diary = Diary(self.users, self.at_us, days, critical)
         tally = self._tally(days)
-        for _ in range(days * DAY_US // TICK_US):
-            sends, _, seen = self._live(tally)
-            diary.write((self.at_us - TICK_US) // TICK_US, sends, seen)
+        with at_most_threads(1 + self.users.n // USERS_PER_THREAD):
+            for _ in range(days * DAY_US // TICK_US):
+                sends, _, seen = self._live(tally)
+                diary.write((self.at_us - TICK_US) // TICK_US, sends, seen)
         rows = self.population.table.rows
         worth = self.world.truth().remaining_value() if judge else np.full(self.users.n, np.nan)
         return diary.close(
@@ -135,7 +139,8 @@ class Loop:
     def explore(self, days: int) -> Explored:
         """Lives through days that are learned from."""
         start_us, tally = self.at_us, self._tally(days)
-        ticks = [self._live(tally) for _ in range(days * DAY_US // TICK_US)]
+        with at_most_threads(1 + self.users.n // USERS_PER_THREAD):
+            ticks = [self._live(tally) for _ in range(days * DAY_US // TICK_US)]
         sends, features, seen = zip(*ticks, strict=True)
         log = ExplorationLog(
             self.users, start_us, self.at_us, self.type_of, joined([*sends]), joined([*features]), joined([*seen])
