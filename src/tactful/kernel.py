@@ -4,7 +4,8 @@ Only private functions are kernels: each stands behind a typed public function t
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 import numba
