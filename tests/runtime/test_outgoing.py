@@ -1,9 +1,8 @@
 """What the outbox says, and what the engine counts."""
 
+from stage import App, act, at, person, told
 from tactful.delivery.outbox import decode
 from tactful.events.records import Item
-from stage import App, act, at, person, told
-
 
 
 def test_items_are_shown_by_her_interest_then_by_quality() -> None:

@@ -71,6 +71,12 @@ def hours_after_the_first_day(explored: Explored, arm: Arm) -> list[int]:
     return local_hour(explored.log.users, sent.user[shown], sent.at_us[shown]).tolist()
 
 
+def test_only_an_arm_with_a_price_holds_for_one(explored: Explored) -> None:
+    free, priced = (closed_loop.follow(explored, arm, days=2, judge=False) for arm in (UniformPersonal(), Tactful()))
+    assert "below_threshold" in priced.holds
+    assert not {"below_threshold", "above_threshold"} & set(free.holds)
+
+
 def test_tactful_spends_its_budgets_where_they_are_worth_most(explored: Explored) -> None:
     budgets = Tactful().prepare(explored.log, seed=0).budgets
     assert budgets is not None

@@ -69,8 +69,7 @@ def sample_ratio_p(counts: Integer[np.ndarray, " arms"], shares: tuple[float, ..
     weights = np.asarray(shares, dtype=np.float64)
     if counts.sum() == 0 or weights.shape != counts.shape or weights.min() <= 0.0 or len(counts) < 2:
         raise InvalidExperiment(
-            f"got counts {counts.tolist()} and shares {shares}; "
-            "expected users, and two arms or more with shares > 0"
+            f"got counts {counts.tolist()} and shares {shares}; expected users, and two arms or more with shares > 0"
         )
     expected = counts.sum() * weights / weights.sum()
     return chi_square_tail(float(((counts - expected) ** 2 / expected).sum()), len(counts) - 1)

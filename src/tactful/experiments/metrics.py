@@ -55,10 +55,7 @@ def calibration_error(p: Float[np.ndarray, " n"], label: Bool[np.ndarray, " n"],
     first range.
     """
     order = np.argsort(p, kind="stable")
-    gaps = [
-        abs(float(label[rows].sum()) - float(p[rows].sum()))
-        for rows in np.array_split(order, min(bins, len(p)))
-    ]
+    gaps = [abs(float(label[rows].sum()) - float(p[rows].sum())) for rows in np.array_split(order, min(bins, len(p)))]
     return sum(gaps) / len(p)
 
 

@@ -40,9 +40,7 @@ def mean_difference(
     return _around(float(treated.mean() - control.mean()), error, level)
 
 
-def ratio(
-    numerator: Float[np.ndarray, " n"], denominator: Float[np.ndarray, " n"], level: float = 0.95
-) -> Interval:
+def ratio(numerator: Float[np.ndarray, " n"], denominator: Float[np.ndarray, " n"], level: float = 0.95) -> Interval:
     """Returns `Σ y / Σ x` over users, such as opens a send, with the interval of the delta method.
 
     `Var(R) ≈ Var(y − R·x) / (n·x̄²)`. It treats the user as the unit: the interval from counting sends is too

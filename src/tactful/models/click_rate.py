@@ -138,9 +138,7 @@ def prior_cells() -> Float[np.ndarray, "m r h"]:
     return rates
 
 
-def _toward(
-    hits: NDArray[np.float64], trials: NDArray[np.float64], mean: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _toward(hits: NDArray[np.float64], trials: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     weight = prior_strength(hits.ravel(), trials.ravel(), mean.ravel(), default=CELL_WEIGHT)
     return shrunk(hits, trials, mean, weight)
 

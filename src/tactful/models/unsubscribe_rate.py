@@ -63,9 +63,7 @@ class UnsubscribeRate:
         trials = np.bincount(cell, minlength=prior.size).reshape(prior.shape).astype(np.float64)
         hits = np.bincount(cell, unsubscribed, minlength=prior.size).reshape(prior.shape).astype(np.float64)
         mean = scaled(prior, hits, trials)
-        weight = prior_strength(
-            hits.ravel(), trials.ravel(), mean.ravel(), default=PRIOR_WEIGHT, bounds=(200.0, 1e6)
-        )
+        weight = prior_strength(hits.ravel(), trials.ravel(), mean.ravel(), default=PRIOR_WEIGHT, bounds=(200.0, 1e6))
         return cls(shrunk(hits, trials, mean, weight))
 
 

@@ -33,7 +33,7 @@ class Neutral:
         """Returns the policy; there is no log yet."""
         settings = Settings(
             seed=seed,
-            rules=Rules(price="none", best_time_in_quiet_hours="skip"),
+            rules=Rules(price="none"),
             exploration=_ALL_RANDOM,
             volume=Volume(per_user_per_week=self.per_user_per_week, headroom=0.0),
             timing=Timing(jobs_per_send=1, min_jobs=1),

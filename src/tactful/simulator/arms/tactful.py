@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Int64
 
-from tactful.decision.rules import Rules
 from tactful.decision.volume.allocate import allocate
 from tactful.events.registry import Registry
 from tactful.models.volume_curve import SimpleCurve
@@ -22,11 +21,7 @@ K_MAX = 7
 
 @dataclass(frozen=True)
 class Tactful:
-    """The default settings but for one, exploration included; budgets are allocated once, on the exploration log.
-
-    Slots are fitted to clicks, so what falls into quiet hours is left out: moved to the nearest open slot, as presence
-    would be, the nights of a flat profile pile up beside quiet hours and make these the best slots of the day.
-    """
+    """The default settings, exploration included; budgets are allocated once, on the exploration log."""
 
     per_user_per_week: float = 3.0
     name: str = "tactful"
@@ -37,11 +32,7 @@ class Tactful:
 
     def prepare(self, log: ExplorationLog | None, seed: int) -> Policy:
         """Returns the policy: predictors and budgets from the log, or stated priors and the same for everyone."""
-        settings = Settings(
-            seed=seed,
-            rules=Rules(best_time_in_quiet_hours="skip"),
-            volume=Volume(per_user_per_week=self.per_user_per_week),
-        )
+        settings = Settings(seed=seed, volume=Volume(per_user_per_week=self.per_user_per_week))
         if log is None:
             return Policy(settings, simple_scorer())
         registry = Registry.shipped()

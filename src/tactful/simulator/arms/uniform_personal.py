@@ -26,7 +26,7 @@ class UniformPersonal:
         """Returns the policy with the predictors fitted on the log."""
         settings = Settings(
             seed=seed,
-            rules=Rules(price="none", best_time_in_quiet_hours="skip"),
+            rules=Rules(price="none"),
             exploration=NO_EXPLORATION,
             volume=Volume(per_user_per_week=self.per_user_per_week, headroom=0.0),
             timing=Timing(jobs_per_send=1, min_jobs=1),
