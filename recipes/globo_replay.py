@@ -3,6 +3,7 @@
 Source: news clicks of G1 (Globo.com), 1-16 October 2017, published with G. de Souza Pereira Moreira, F. Ferreira and
 A. M. da Cunha, "News session-based recommendations using deep neural networks" (CHAMELEON), DLRS 2018.
 Command: `python recipes/globo_replay.py`; a cell that has its file under `results/globo_replay` is not run again.
+With `--markdown` it prints the tables of the result page instead of its own.
 Data: `globo_12k_users.parquet`; items are articles, category = article // 790, sessions by a gap of 30 minutes.
 Hardware: two x86-64 cores; the table prints wall time and peak memory of each cell.
 Expected: the table of `docs/explanation/globo.md`. Availability, never lift: no push was shown to these people.
@@ -30,7 +31,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from globo import markdown
 from globo.availability import MATCHINGS, MEASURES, STRATA, Rate, Sends, dealt, judge, nth_of_day, rivals
+from globo.cell import Cell
 from globo.people import DECIDE, MAPPING, People, fit
 from globo.producer import BEFORE_MIDNIGHT_US, Day, Producer, candidates, catalogue
 from tactful.clock import SimulatedClock, from_us, to_us
@@ -63,27 +66,6 @@ CAPTION: Final = (
 )
 SOURCES_SEEN_FROM: Final = 4
 """The producer looks at its sources for so many days before the 12th: it learns which are empty for whom."""
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """One run of one policy with one seed, and its rivals; the peak memory is that of the process so far."""
-
-    policy: str
-    seed: int
-    users: int
-    rates: tuple[Rate, ...]
-    sends_by_day: tuple[int, ...]
-    sends_by_hour: tuple[int, ...]
-    decisions: dict[str, int]
-    hold_reasons: dict[str, int]
-    candidates: int
-    look_ups: int
-    look_ups_skipped: int
-    slot_prior_weight: float
-    slot_bandwidth_hours: float
-    wall_seconds: float
-    cpu_seconds: float
-    peak_memory_mb: float
 
 
 @dataclass
@@ -128,7 +110,11 @@ def main() -> None:
             for policy, seed in missing:
                 cell = run(log, policy, seed, progress)
                 paths[policy, seed].write_bytes(msgspec.json.encode(cell).replace(b'],["', b'],\n["'))
-    show([msgspec.json.decode(path.read_bytes(), type=Cell) for path in paths.values()], console)
+    done = [msgspec.json.decode(path.read_bytes(), type=Cell) for path in paths.values()]
+    if arguments.markdown:
+        print("\n\n".join([*markdown.tables(done), *markdown.facts(done)]))
+    else:
+        show(done, console)
 
 
 def run(log: Log, policy: str, seed: int, progress: Progress) -> Cell:
@@ -285,6 +271,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=here / "results" / "globo_replay", help="where cells are kept")
     parser.add_argument("--slice", type=int, default=0, metavar="N", help="only N users (0: all)")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="one run of each policy per seed")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of the result page as Markdown")
     return parser.parse_args()
 
 
