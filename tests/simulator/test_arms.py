@@ -82,7 +82,7 @@ def test_tactful_spends_its_budgets_where_they_are_worth_most(explored: Explored
     assert budgets is not None
     assert budgets.min() == 0
     assert budgets.max() == K_MAX
-    assert budgets.mean() == pytest.approx(3.0 * 1.3, rel=0.01)
+    assert budgets.mean() == pytest.approx(Tactful().per_user_per_week * 1.3, rel=0.01)
 
 
 def test_calibration_brings_an_arm_to_the_volume_that_is_asked_for(explored: Explored) -> None:

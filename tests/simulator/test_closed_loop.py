@@ -70,7 +70,7 @@ def test_silence_sends_nothing_but_security_alerts(explored: Explored) -> None:
 
 def test_the_targets_of_a_week_are_the_volume_that_was_asked_for(lived: Result) -> None:
     whole_days = lived.target[1:8]
-    assert whole_days.sum() / N == pytest.approx(3.0, rel=0.1)
+    assert whole_days.sum() / N == pytest.approx(Tactful().per_user_per_week, rel=0.1)
 
 
 def test_an_arm_without_a_judge_asks_for_no_truth(explored: Explored) -> None:

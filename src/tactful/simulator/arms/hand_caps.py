@@ -22,10 +22,10 @@ HOUR = 18
 class HandCaps:
     """At most one message a day with a least gap, in the hour whose sends were clicked most.
 
-    `gap_hours` was tuned on worlds that are not scored (`recipes/arms_simulated.py --tune`).
+    `gap_hours` was tuned on worlds that are not scored (`recipes/arms_simulated.py`).
     """
 
-    per_user_per_week: float = 3.0
+    per_user_per_week: float = 2.95
     gap_hours: int = 24
     name: str = "hand_caps"
 

@@ -20,7 +20,7 @@ HOUR = 9
 class NineOclock:
     """At most one message a day, between 9:00 and 9:50; of the open candidates the best by stated priors."""
 
-    per_user_per_week: float = 3.0
+    per_user_per_week: float = 2.94
     name: str = "nine_oclock"
 
     def at_volume(self, per_user_per_week: float) -> "NineOclock":

@@ -45,7 +45,11 @@ class Arm(Protocol):
 
     @property
     def per_user_per_week(self) -> float:
-        """The volume it aims at, messages a user and week."""
+        """The volume it aims at, messages a user and week.
+
+        Defaults are those at which every arm but silence sends 2.5 over everyone: pools run dry, people leave, and only
+        a controller makes up for it (`recipes/arms_simulated.py` finds them on a world that is not scored).
+        """
         ...
 
     def at_volume(self, per_user_per_week: float) -> "Arm":

@@ -23,7 +23,7 @@ K_MAX = 7
 class Tactful:
     """The default settings, exploration included; budgets are allocated once, on the exploration log."""
 
-    per_user_per_week: float = 3.0
+    per_user_per_week: float = 2.51
     name: str = "tactful"
 
     def at_volume(self, per_user_per_week: float) -> "Tactful":

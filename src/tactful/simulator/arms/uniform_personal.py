@@ -15,7 +15,7 @@ from tactful.simulator.exploration_log import ExplorationLog
 class UniformPersonal:
     """The best slots of the personal histogram, the best candidate by the fitted click rate, no threshold."""
 
-    per_user_per_week: float = 3.0
+    per_user_per_week: float = 2.9
     name: str = "uniform_personal"
 
     def at_volume(self, per_user_per_week: float) -> "UniformPersonal":
