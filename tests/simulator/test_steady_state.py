@@ -1,6 +1,5 @@
-"""Design 1: a rank job may say no, for there are more of them than planned sends; and the price stays inside its range."""
+"""Design 1: a rank job may say no, for there are more jobs than planned sends; the price lets some through, not all."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -54,10 +53,10 @@ class Watched(Loop):
 
 
 @pytest.fixture(scope="module")
-def watch(shapes_unchecked: None) -> Iterator[Watch]:
+def watch(shapes_unchecked: None) -> Watch:
     loop = Watched.start(make(5, USERS), Tactful().prepare(None, 5))
     loop.run("tactful", DAYS, judge=False)
-    yield loop.watch
+    return loop.watch
 
 
 def test_every_segment_has_at_least_three_jobs_for_two_planned_sends(watch: Watch) -> None:
