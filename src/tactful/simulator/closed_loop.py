@@ -49,10 +49,10 @@ class Explored:
 
 
 def run(world: World, arm: Arm, days: int = 28, seed: int = 0, warm_up_days: int = 0, judge: bool = True) -> Result:
-    """Lives through `days` with an arm, after as many days of exploration as it may learn from; moves the world on.
+    """Lives through `days` with an arm, after as many days of exploration as it may learn from.
 
     Args:
-        world: at its first instant.
+        world: at its first instant; it moves on with the exploration, or with the run if there is none.
         arm: prepares its policy on the exploration log, or on none.
         days: UTC days that count.
         seed: of the app's own draws.
