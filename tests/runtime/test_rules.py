@@ -61,8 +61,9 @@ def test_rule_2_a_timer_sees_exactly_the_inputs_stamped_up_to_it() -> None:
 
 
 def test_rule_2_no_job_runs_before_its_candidate_has_come() -> None:
-    app = replayed(SHORT, BUSY, [END])
-    came = {r.candidate_id: stamp for stamp, r in SHORT if hasattr(r, "candidate_id") and hasattr(r, "payload")}
+    records = stream(5, 20, 1.0)
+    app = replayed(records, BUSY, [END])
+    came = {r.candidate_id: stamp for stamp, r in records if hasattr(r, "candidate_id") and hasattr(r, "payload")}
     told_of = [d for d in decisions(app) if d.candidate_id is not None]
     assert len(told_of) > 10
     assert all(to_us(d.at) >= came[str(d.candidate_id)] for d in told_of)
