@@ -38,9 +38,10 @@ import tactful
 from tactful.clock import DAY_US, HOUR_US, SimulatedClock, from_us
 from tactful.events.records import Input
 from tactful.runtime.embedded import Engine
-from tactful.runtime.settings import Settings
+from tactful.runtime.settings import Settings, Timing
 
-SETTINGS = Settings(seed=7)
+SETTINGS = Settings(seed=7, timing=Timing(jobs_per_send=1, min_jobs=3))
+"""Three rank jobs a user and day, on days with two planned sends too; candidates that wake at once come on top."""
 BATCH = SETTINGS.engine.micro_batch
 SAMPLE_SECONDS = 0.005
 _PACKAGE = str(Path(tactful.__file__).parent)
