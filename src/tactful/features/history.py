@@ -373,13 +373,7 @@ def _observe(
                 n_opens[r, where] += sign
         if found >= 0:
             for j in range(found, n - 1):
-                e_at[r, j] = e_at[r, j + 1]
-                e_key[r, j] = e_key[r, j + 1]
-                e_log[r, j] = e_log[r, j + 1]
-                e_hash[r, j] = e_hash[r, j + 1]
-                e_kind[r, j] = e_kind[r, j + 1]
-                e_channel[r, j] = e_channel[r, j + 1]
-                e_category[r, j] = e_category[r, j + 1]
+                _copy(e_at, e_key, e_log, e_hash, e_kind, e_channel, e_category, r, j, j + 1)
             n -= 1
         # the place by (at, key); a full ring gives up its oldest
         place = n
@@ -391,23 +385,11 @@ def _observe(
             if place == 0:
                 continue
             for j in range(place - 1):
-                e_at[r, j] = e_at[r, j + 1]
-                e_key[r, j] = e_key[r, j + 1]
-                e_log[r, j] = e_log[r, j + 1]
-                e_hash[r, j] = e_hash[r, j + 1]
-                e_kind[r, j] = e_kind[r, j + 1]
-                e_channel[r, j] = e_channel[r, j + 1]
-                e_category[r, j] = e_category[r, j + 1]
+                _copy(e_at, e_key, e_log, e_hash, e_kind, e_channel, e_category, r, j, j + 1)
             place -= 1
         else:
             for j in range(n, place, -1):
-                e_at[r, j] = e_at[r, j - 1]
-                e_key[r, j] = e_key[r, j - 1]
-                e_log[r, j] = e_log[r, j - 1]
-                e_hash[r, j] = e_hash[r, j - 1]
-                e_kind[r, j] = e_kind[r, j - 1]
-                e_channel[r, j] = e_channel[r, j - 1]
-                e_category[r, j] = e_category[r, j - 1]
+                _copy(e_at, e_key, e_log, e_hash, e_kind, e_channel, e_category, r, j, j - 1)
             n += 1
         e_at[r, place] = at[i]
         e_key[r, place] = key[i]
@@ -417,3 +399,18 @@ def _observe(
         e_channel[r, place] = channel[i]
         e_category[r, place] = category[i]
         e_len[r] = n
+
+
+@kernel
+def _copy(
+    e_at: NDArray[Any], e_key: NDArray[Any], e_log: NDArray[Any], e_hash: NDArray[Any], e_kind: NDArray[Any],
+    e_channel: NDArray[Any], e_category: NDArray[Any], r: int, to: int, source: int,
+) -> None:  # fmt: skip
+    """Copies one entry of the engagement ring of row r to another place."""
+    e_at[r, to] = e_at[r, source]
+    e_key[r, to] = e_key[r, source]
+    e_log[r, to] = e_log[r, source]
+    e_hash[r, to] = e_hash[r, source]
+    e_kind[r, to] = e_kind[r, source]
+    e_channel[r, to] = e_channel[r, source]
+    e_category[r, to] = e_category[r, source]
