@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from volume_logs import assignments
 
 from tactful.errors import InvalidRecord, UnsortedRows
+from volume_logs import assignments
 
 
 def test_a_log_knows_its_length_and_keeps_the_chosen_rows() -> None:
