@@ -79,6 +79,14 @@ class InvalidModel(TactfulError):
     """Raised when a model cannot be made or loaded: unknown name, parameters out of range, changed bytes."""
 
 
+class InvalidFeatures(TactfulError):
+    """Raised when features cannot be scored: NaN, another number of columns, another schema, a segment out of range."""
+
+
+class OutsideTraining(TactfulError):
+    """Raised when a model is asked about what it was never trained on: a budget above the largest randomised one."""
+
+
 class UnsortedRows(TactfulError):
     """Raised when columns must be sorted and are not."""
 
@@ -89,3 +97,11 @@ class InvalidExperiment(TactfulError):
 
 class InvalidMapping(TactfulError):
     """Raised when an import mapping has an unknown key, an unknown kind or channel, or contradicts itself."""
+
+
+class NotRandomised(TactfulError):
+    """Raised when budgets to learn from were not drawn at random: none was, or covariates foretell them."""
+
+
+class NotEnoughData(TactfulError):
+    """Raised when a log holds too little to learn from: no budgets, no closed week, a single budget."""
