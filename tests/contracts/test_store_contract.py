@@ -311,6 +311,13 @@ def test_equal_budgets_are_kept_once_in_order_of_assignment(store: Store) -> Non
     assert store.budgets_of(U64_MAX, 4) == []
 
 
+def test_budgets_of_everyone_come_by_user_and_period(store: Store) -> None:
+    rows = [BudgetRow(1, 3, 10, b"k=1"), BudgetRow(1, 4, 30, b"k=2"), BudgetRow(U64_MAX, 3, 20, b"k=4")]
+    store.append_budgets(rows[::-1])
+    assert list(store.budgets_between(0, 100)) == rows
+    assert list(store.budgets_between(10, 30)) == [rows[0], rows[2]]
+
+
 # Rights
 
 

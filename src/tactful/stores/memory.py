@@ -201,6 +201,9 @@ class MemoryStore:
     def budgets_of(self, user_key: int, period: int) -> list[BudgetRow]:
         return sorted(row for row in self._budgets if (row.user_key, row.period) == (user_key, period))
 
+    def budgets_between(self, since_us: int, until_us: int) -> Iterator[BudgetRow]:
+        yield from sorted(row for row in self._budgets if since_us <= row.at_us < until_us)
+
     # Outbox
 
     def enqueue(self, rows: Sequence[OutboxRow]) -> int:

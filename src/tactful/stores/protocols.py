@@ -264,6 +264,10 @@ class Budgets(Protocol):
         """Returns the assignments of a user for a period by rising (at, data)."""
         ...
 
+    def budgets_between(self, since_us: int, until_us: int) -> Iterator[BudgetRow]:
+        """Yields all assignments made in the interval, ordered by (user key, period, at, data)."""
+        ...
+
 
 @runtime_checkable
 class Outbox(Protocol):

@@ -13,7 +13,7 @@ from typing import Literal
 from tactful.errors import StoreError
 from tactful.stores import sqlite_decisions as decisions
 from tactful.stores import sqlite_outbox as outbox
-from tactful.stores.order_preserving import signed
+from tactful.stores.order_preserving import signed, unsigned
 from tactful.stores.protocols import (
     Attempt,
     BudgetRow,
@@ -232,6 +232,15 @@ class SqliteStore:
             (signed(user_key), period),
         )
         return [BudgetRow(user_key, period, at, data) for at, data in rows]
+
+    def budgets_between(self, since_us: int, until_us: int) -> Iterator[BudgetRow]:
+        rows = self._db.execute(
+            "SELECT user_key, period, at_us, data FROM budgets WHERE at_us >= ? AND at_us < ? "
+            "ORDER BY user_key, period, at_us, data",
+            (since_us, until_us),
+        )
+        for user, period, at, data in rows:
+            yield BudgetRow(unsigned(user), period, at, data)
 
     # Outbox
 
