@@ -1,0 +1,168 @@
+"""Were the budgets drawn at random? If covariates foretell them, no model of their effect may be learned.
+
+On observational volume the sign is wrong: active people are sent more, so more messages seem to make people active.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import lightgbm
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64
+from numpy.typing import NDArray
+
+from tactful import draws
+from tactful.errors import NotEnoughData, NotRandomised
+from tactful.experiments.distributions import normal_quantile
+from tactful.experiments.stats import Interval
+from tactful.training.volume.log import VolumeLog
+
+FOLDS: Final = 3
+LEVEL: Final = 0.999
+"""Of the interval: budgets that were drawn are refused once in 2,000 trainings; a policy that follows clicks or
+activity lies tens of standard errors off."""
+MOST_ROWS: Final = 60_000
+"""Assignments looked at; with more, the interval would be narrower than any dependence that matters."""
+_ROUNDS: Final = 30
+_SMALL_TREES: Final = {
+    "objective": "multiclass",
+    "num_leaves": 7,
+    "learning_rate": 0.1,
+    "min_data_in_leaf": 50,
+    "deterministic": True,
+    "force_col_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Randomisation:
+    """How well covariates foretell the budgets, on people not learned from; 0.5 is not at all.
+
+    `auc` is the mean over budgets of the AUC of "this one against all others", with its interval at `LEVEL`.
+    """
+
+    auc: Interval
+    rows: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the budgets may have been drawn at random: the interval does not lie above 0.5."""
+        return self.auc.low <= 0.5
+
+    @property
+    def says(self) -> str:
+        """The finding as a clause."""
+        value, low, high = self.auc
+        return f"AUC {value:.3f} [{low:.3f}, {high:.3f}] of foretelling the budget of {self.rows:,} assignments"
+
+
+def require_randomised(log: VolumeLog, seed: int = 0, threads: int = 1) -> Randomisation:
+    """Returns the finding, if the budgets may have been drawn at random.
+
+    Raises:
+        NotRandomised: an assignment says that it was not drawn, or covariates foretell the budgets.
+        NotEnoughData: as `check`.
+    """
+    chosen = int((~log.randomised).sum())
+    if chosen:
+        raise NotRandomised(
+            f"got {chosen:,} of {len(log):,} assignments that were not drawn at random, expected the randomised slice "
+            "only; learn from `log.only(log.randomised)`, or allow observational volume and trust no sign"
+        )
+    found = check(log, seed, threads)
+    if not found.holds:
+        raise NotRandomised(
+            f"got {found.says}, expected 0.5: the budgets follow from what is known of the people, so their effect "
+            "cannot be told from it; set exploration.volume_share and wait, or allow observational volume and trust "
+            "no sign"
+        )
+    return found
+
+
+def check(log: VolumeLog, seed: int = 0, threads: int = 1) -> Randomisation:
+    """Returns how well the features, reach and activity foretell the budget, cross-validated by user.
+
+    Small boosted trees learn the budget's class on two thirds of the users and score the others; rows are weighted by
+    1/probability. The interval is DeLong's, with a user's rows taken together.
+
+    Source: DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
+    characteristic curves", Biometrics 44, 1988; the mean over classes is Hand and Till's idea, one against the rest.
+
+    Raises:
+        NotEnoughData: fewer than two budgets, or too few users for every fold to have some of each.
+    """
+    log = log.only(_looked_at(log, seed))
+    budgets, label = np.unique(log.k, return_inverse=True)
+    if len(budgets) < 2:
+        raise NotEnoughData(
+            f"got {len(log):,} assignments of {len(budgets)} different budget(s), expected two or more; "
+            "see exploration.volume_choices"
+        )
+    fold = (draws.uniform(seed, log.user, 0, "randomisation fold") * FOLDS).astype(np.int64)
+    weight = 1.0 / log.probability
+    covariates = np.column_stack([log.features, log.reach, log.activity]).astype(np.float32)
+    areas, effects = [], np.zeros(len(log))
+    for f in range(FOLDS):
+        test = fold == f
+        scores = _scores(covariates, label, weight, ~test, test, len(budgets), seed, threads)
+        for c in range(len(budgets)):
+            mine = label[test] == c
+            if mine.any() and not mine.all():
+                area, effect = weighted_auc(scores[:, c], mine, weight[test])
+                areas.append(area)
+                effects[test] += effect
+    if not areas:
+        raise NotEnoughData(f"got {len(log)} assignments, too few to tell whether their budgets were drawn at random")
+    by_user = np.bincount(np.unique(log.user, return_inverse=True)[1], effects / len(areas))
+    half = normal_quantile((1.0 + LEVEL) / 2.0) * float(np.sqrt((by_user**2).sum()))
+    area = float(np.mean(areas))
+    return Randomisation(Interval(area, area - half, area + half), len(log))
+
+
+def weighted_auc(
+    score: Float[np.ndarray, " n"], label: Bool[np.ndarray, " n"], weight: Float[np.ndarray, " n"]
+) -> tuple[float, Float[np.ndarray, " n"]]:
+    """Returns the AUC, a tie counting one half, and every row's influence on it; these sum to 0.
+
+    The influence of a positive is `w·(share of negatives below − AUC) / Σw` over positives, of a negative likewise;
+    the AUC's variance is the sum of their squares.
+
+    >>> area, effect = weighted_auc(np.array([0.1, 0.4, 0.8]), np.array([False, True, True]), np.ones(3))
+    >>> area, effect.tolist()
+    (1.0, [0.0, 0.0, 0.0])
+    """
+    _, group = np.unique(score, return_inverse=True)
+    up, down = np.where(label, weight, 0.0), np.where(label, 0.0, weight)
+    at_up, at_down = np.bincount(group, up), np.bincount(group, down)
+    negatives_below = (np.cumsum(at_down) - 0.5 * at_down)[group] / down.sum()
+    positives_above = (up.sum() - np.cumsum(at_up) + 0.5 * at_up)[group] / up.sum()
+    area = float((up * negatives_below).sum() / up.sum())
+    effect = up * (negatives_below - area) / up.sum() + down * (positives_above - area) / down.sum()
+    return area, effect
+
+
+def _looked_at(log: VolumeLog, seed: int) -> NDArray[np.bool_]:
+    """All users, or as many by hash as make about `MOST_ROWS`."""
+    share = MOST_ROWS / max(len(log), 1)
+    looked: NDArray[np.bool_] = draws.uniform(seed, log.user, 0, "randomisation sample") < share
+    return looked
+
+
+def _scores(
+    covariates: Float32[np.ndarray, "m f"],
+    label: Int64[np.ndarray, " m"],
+    weight: Float[np.ndarray, " m"],
+    train: Bool[np.ndarray, " m"],
+    test: Bool[np.ndarray, " m"],
+    classes: int,
+    seed: int,
+    threads: int,
+) -> NDArray[np.float64]:
+    """Chance of each budget for the people to be judged, learned from the others."""
+    rows = lightgbm.Dataset(covariates[train], label[train], weight=weight[train])
+    settings = {**_SMALL_TREES, "num_class": classes, "num_threads": threads, "seed": seed}
+    scores: NDArray[np.float64] = np.asarray(
+        lightgbm.train(settings, rows, num_boost_round=_ROUNDS).predict(covariates[test], num_threads=threads)
+    )
+    return scores
