@@ -123,6 +123,7 @@ ROW: Final = np.dtype(
         ("planned_at", "i8"),
         ("segment", "i1"),
         ("quota", "i2"),
+        ("explores", "u1"),
         ("slot_p", "f4", (SLOTS,)),
         ("slot_random", "u1"),
         ("job_at", "i8", (JOBS,)),

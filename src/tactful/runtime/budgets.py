@@ -1,6 +1,6 @@
 """Which weekly budget is in force for a user, and how much of it her token bucket holds now."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -10,10 +10,12 @@ from tactful import draws
 from tactful.clock import WEEK_US
 from tactful.decision.policy import explore
 from tactful.decision.volume import pace
+from tactful.features.history import SENDS, SENT_RANKED
 from tactful.runtime.settings import Settings
 
 State = NDArray[Any]
 """Rows of `features.history.ROW`."""
+_LONG_AGO_US: Final = int(np.iinfo(np.int64).min) // 2
 
 
 def in_force(
@@ -46,3 +48,18 @@ def tokens(
     start = np.where(fresh, pace.initial_tokens(u, k), state["tokens"])
     elapsed = np.where(fresh, 0, np.maximum(now_us - state["tokens_at"], 0))
     return pace.accrue(start, elapsed, k, settings.volume.burst)
+
+
+def exploratory(
+    state: State, now_us: Int[np.ndarray, " n"], until_us: Int[np.ndarray, " n"], settings: Settings
+) -> Bool[np.ndarray, " n"]:
+    """Returns who, with a budget of 0 in force, is due an exploratory message from now to another instant."""
+    due: Bool[np.ndarray, " n"] = state["k_now"] == 0
+    rows = np.flatnonzero(due)
+    if len(rows):
+        some = state[rows]
+        ranked = (np.arange(SENDS) < some["s_len"][:, None]) & ((some["s_flags"] & SENT_RANKED) != 0)
+        last = np.where(ranked, some["s_at"], _LONG_AGO_US).max(axis=1)
+        u = draws.uniform(settings.seed, some["user_key"], 0, "exploratory phase")
+        due[rows] = pace.exploratory_due(some["k_now"], last, now_us[rows], u, until_us[rows])
+    return due

@@ -83,6 +83,7 @@ class Population:
         self.scorer = scorer
         self.frame = Frame(settings, registry.columns(), zones or Zones.of(("UTC",)))
         self._type_bit = {name: 1 << i for i, name in enumerate(registry.names)}
+        self._unbound = ~self.frame.types.ranked | self.frame.types.critical
         self._layer = Layer("arm", settings.arms.names, settings.arms.shares)
         self.killed: list[tuple[int, bool]] = []
         self.thresholds: list[tuple[int, Thresholds]] = []
@@ -292,7 +293,7 @@ class Population:
     def _touch(self, rows: Int[np.ndarray, " n"]) -> None:
         """Derives the next timer of rows that changed."""
         if len(rows):
-            self._due[rows], self._plans[rows] = next_timer(self.table.rows, rows)
+            self._due[rows], self._plans[rows] = next_timer(self.table.rows, rows, self._unbound)
 
     def _grow(self) -> None:
         known, total = len(self._due), len(self.table)

@@ -188,6 +188,7 @@ def plan_day(
     state["tokens"] = budgets.tokens(state, now, request.k, frame.settings)
     state["tokens_at"] = now
     state["k_now"], state["k_random"], state["k_period"] = request.k, request.k_random, request.period
+    state["explores"] = budgets.exploratory(state, now, state["next_plan"], settings)
     standing.fade(state, now, timing.half_life_days)
     return state, DayPlan(jobs=jobs, sends=sends, inclusion=inclusion, sampled=sampled)
 
@@ -291,14 +292,11 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
     day_from, week_from = _cap_window(zone, now, frame)
     recent = np.arange(SENDS) < state["s_len"][:, None]
     last_send = np.where(recent, state["s_at"], _LONG_AGO_US).max(axis=1)
-    ranked = recent & ((state["s_flags"] & SENT_RANKED) != 0)
-    last_ranked = np.where(ranked, state["s_at"], _LONG_AGO_US).max(axis=1)
     last_active = standing.last_active(state)
     drawn, probability = explore.bucket(settings.seed, state["user_key"], now, settings.exploration.shares)
     k = np.maximum(state["k_now"], 0).astype(np.int64)
     week = recent & (state["s_at"] > (now - WEEK_US)[:, None])
     by_channel = np.stack([(week & (state["s_channel"] == h)).sum(axis=1) for h in range(N_CHANNELS)], axis=1)
-    u = draws.uniform(settings.seed, state["user_key"], 0, "exploratory phase")
     return Person(
         key=state["user_key"],
         now_us=now,
@@ -326,7 +324,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         p_organic=standing.organic(state, minute, now),
         tokens=budgets.tokens(state, now, k, frame.settings),
         k=k,
-        exploratory=pace.exploratory_due(k, last_ranked, now, u),
+        exploratory=budgets.exploratory(state, now, now, settings),
         bucket=drawn.astype(np.int64),
         bucket_probability=probability,
         forced_today=standing.sent_since(state, now // DAY_US * DAY_US - 1, SENT_RANKED) > 0,

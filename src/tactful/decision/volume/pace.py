@@ -14,6 +14,8 @@ from tactful.clock import DAY_US, WEEK_US
 _ROUNDING = 1e-9  # a token that accrued in many small steps is still a token
 
 EXPLORATION_PERIOD_US = 4 * WEEK_US
+EXPLORATION_WINDOW_US = 3 * DAY_US
+"""How long the offer of an exploratory message stands; it needs a candidate and a slot within it."""
 
 
 def initial_tokens(u: Float[np.ndarray, " n"], k: Integer[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -98,7 +100,7 @@ def exploratory_due(
     last_sent_us: Int64[np.ndarray, " n"],
     now_us: Int64[np.ndarray, " n"],
     u: Float[np.ndarray, " n"],
-    window_us: int = 3 * DAY_US,
+    until_us: Int64[np.ndarray, " n"] | None = None,
 ) -> Bool[np.ndarray, " n"]:
     """Returns who, with a budget of 0, gets the one exploratory message of these four weeks.
 
@@ -111,10 +113,12 @@ def exploratory_due(
         last_sent_us: the last send, a very early instant if never.
         now_us: the present instant.
         u: the phase, a hash draw in [0, 1).
-        window_us: how long the offer stands; a message needs a candidate and a slot within it.
+        until_us: asks for any instant from now to this one, at most `EXPLORATION_WINDOW_US` later; errs on
+            the side of due.
     """
-    phase_us = (u * EXPLORATION_PERIOD_US).astype(np.int64)
-    in_window = (now_us - phase_us) % EXPLORATION_PERIOD_US < window_us
-    rested = last_sent_us <= now_us - (EXPLORATION_PERIOD_US - window_us)
+    phase_us, end_us = (u * EXPLORATION_PERIOD_US).astype(np.int64), now_us if until_us is None else until_us
+    in_window = (now_us - phase_us) % EXPLORATION_PERIOD_US < EXPLORATION_WINDOW_US
+    in_window |= (end_us - phase_us) % EXPLORATION_PERIOD_US < EXPLORATION_WINDOW_US
+    rested = last_sent_us <= end_us - (EXPLORATION_PERIOD_US - EXPLORATION_WINDOW_US)
     due: Bool[np.ndarray, " n"] = (k == 0) & in_window & rested
     return due
