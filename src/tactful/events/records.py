@@ -146,7 +146,9 @@ class Cancel(_Stored, frozen=True, kw_only=True, tag="cancel"):
 class BudgetAssignment(_Stored, frozen=True, kw_only=True, tag="budget"):
     """A user's weekly budget for a period, and how it came about: allocated by a model, or drawn at random.
 
-    `probability` is the chance of this k under the random draw (1 when allocated).
+    `probability` is the chance of this k under the random draw (1 when allocated). One that the engine drew also
+    says what was known of the user at that instant, which the volume models learn from: her `segment` (an index into
+    `features.segments.SEGMENTS`, -1 if nobody noted it), and her `features` in the order named by `feature_schema`.
     """
 
     assignment_id: Identifier
@@ -157,6 +159,9 @@ class BudgetAssignment(_Stored, frozen=True, kw_only=True, tag="budget"):
     probability: float = 1.0
     model_version: str = ""
     at: Instant
+    segment: int = -1
+    features: tuple[float, ...] = ()
+    feature_schema: str = ""
 
 
 class Suppression(_Stored, frozen=True, kw_only=True, tag="suppression"):

@@ -344,19 +344,8 @@ class Engine:
         users = self.population.table.rows["user_key"][rows].tolist()
         for user, record in zip(users, logbook.plans(rows, request, p, plan, self._names()), strict=True):
             self._plans.append(PlanRow(user, record.day, to_us(record.at), encode(record)))
-        for i in np.flatnonzero(request.k_random & request.new_period).tolist():
-            period, at = int(request.period[i]), int(request.now_us[i])
-            user_id = self.user_ids[int(rows[i])]
-            drawn = BudgetAssignment(
-                assignment_id=f"random:{period}:{user_id}",
-                user_id=user_id,
-                period=period,
-                k=int(request.k[i]),
-                randomised=True,
-                probability=float(request.k_probability[i]),
-                at=from_us(at),
-            )
-            self._budgets.append(BudgetRow(users[i], period, at, encode(drawn)))
+        for drawn in logbook.drawn_budgets(rows, request, self.population.table.rows, self.user_ids):
+            self._budgets.append(BudgetRow(draws.key(drawn.user_id), drawn.period, to_us(drawn.at), encode(drawn)))
 
     def ranked(
         self, rows: NDArray[np.int64], request: Request, scores: Scores, outcome: Outcome, controls: Thresholds

@@ -1,4 +1,4 @@
-"""Turns what was decided for many users into records: decisions, drops and plans."""
+"""Turns what was decided for many users into records: decisions, drops, plans, and budgets drawn at random."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ from tactful.decision.decide import REASONS, Verdict
 from tactful.decision.policy.explore import BUCKETS
 from tactful.decision.policy.utility import HEADS
 from tactful.decision.request import Request, Scores, Thresholds
-from tactful.events.records import CHANNELS, Action, Decision, Option, Reason, SlotPlan
+from tactful.events.records import CHANNELS, Action, BudgetAssignment, Decision, Option, Reason, SlotPlan
 from tactful.features.segments import SEGMENTS
+from tactful.features.volume import SCHEMA, volume_features
 from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
 
 T = TypeVar("T")
@@ -259,4 +260,51 @@ def plans(
             model_version=names.model_version,
         )
         for i, row in enumerate(rows.tolist())
+    ]
+
+
+def drawn_budgets(
+    rows: Int[np.ndarray, " m"],
+    request: PlanRequest,
+    state: NDArray[Any],
+    user_ids: list[str],
+) -> list[BudgetAssignment]:
+    """Returns the weekly budgets that were drawn at random for a period that begins with these plans.
+
+    They carry what was known of each user at that instant, since all that follows is touched by the budget.
+
+    Args:
+        rows: whose plans the request is for: positions in the user table.
+        request: what the plans read.
+        state: the user table; a plan changes none of the features.
+        user_ids: by row.
+    """
+    fresh = np.flatnonzero(request.k_random & request.new_period)
+    if not len(fresh):
+        return []
+    now = request.now_us[fresh]
+    features = volume_features(state[rows[fresh]], now).astype(np.float64)
+    return [
+        BudgetAssignment(
+            assignment_id=f"random:{period}:{user_ids[row]}",
+            user_id=user_ids[row],
+            period=period,
+            k=k,
+            randomised=True,
+            probability=probability,
+            at=from_us(at),
+            segment=segment,
+            features=tuple(known),
+            feature_schema=SCHEMA,
+        )
+        for row, period, k, probability, at, segment, known in zip(
+            rows[fresh].tolist(),
+            request.period[fresh].tolist(),
+            request.k[fresh].tolist(),
+            request.k_probability[fresh].tolist(),
+            now.tolist(),
+            request.segment[fresh].tolist(),
+            features.tolist(),
+            strict=True,
+        )
     ]
