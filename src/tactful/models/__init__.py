@@ -9,5 +9,6 @@ MODELS: dict[str, str] = {
     "click_rate": "tactful.models.click_rate:ClickRate",
     "unsubscribe_rate": "tactful.models.unsubscribe_rate:UnsubscribeRate",
     "simple_curve": "tactful.models.volume_curve:SimpleCurve",
+    "volume_response": "tactful.models.volume_response:VolumeResponse",
 }
 """Name of a saved model -> "module:Class"; `served` resolves it, so that importing this loads nothing."""

@@ -117,12 +117,21 @@ class Forest:
     def _check_features(self, features: NDArray[np.float32], expected: int) -> None:
         if features.shape[1] != expected:
             raise InvalidFeatures(f"got rows of {features.shape[1]} features, expected the forest's {expected}")
-        if np.isnan(features.min(initial=0.0)):
-            rows = np.flatnonzero(np.isnan(features).any(axis=1))
-            raise InvalidFeatures(
-                f"got NaN in {len(rows)} of {len(features)} rows (first: row {rows[0]}), expected numbers; "
-                "make the features with features.volume, which has a value for every empty history"
-            )
+        refuse_nan(features)
+
+
+def refuse_nan(features: Float32[np.ndarray, "n f"]) -> None:
+    """Passes if every feature is a number.
+
+    Raises:
+        InvalidFeatures: with the number of rows that hold NaN, and the first of them.
+    """
+    if np.isnan(features.min(initial=0.0)):
+        rows = np.flatnonzero(np.isnan(features).any(axis=1))
+        raise InvalidFeatures(
+            f"got NaN in {len(rows)} of {len(features)} rows (first: row {rows[0]}), expected numbers; "
+            "make the features with features.volume, which has a value for every empty history"
+        )
 
 
 def _at_most(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
