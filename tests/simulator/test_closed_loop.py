@@ -111,5 +111,15 @@ def test_a_message_in_quiet_hours_counts_as_a_violation_unless_it_is_critical(mi
         diary = Diary(users, world.start_us, 1, np.array([critical]))
         diary.write(int(at[0]) // HOUR_US, send, nothing)
         empty = np.zeros(1)
-        made = diary.close("x", empty, np.zeros((1, 24), np.int64), one, np.zeros((1, 24), np.float32), empty, {}, {})
+        made = diary.close(
+            "x",
+            empty,
+            np.zeros((1, 24), np.int64),
+            one.astype(np.uint8),
+            one,
+            np.zeros((1, 24), np.float32),
+            empty,
+            {},
+            {},
+        )
         assert made.quiet_hour_violations.sum() == expected

@@ -11,7 +11,7 @@ from tactful.features.segments import SEGMENTS
 from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
 from tactful.simulator.arms.tactful import Tactful
 from tactful.simulator.closed_loop import Loop
-from tactful.simulator.tally import Tally
+from tactful.simulator.tally import OnPlan, Tally
 from tactful.simulator.world import make
 
 USERS, DAYS, SETTLED = 1_500, 12, 7
@@ -46,8 +46,8 @@ class Watch(Tally):
 class Watched(Loop):
     """A closed loop whose tally watches."""
 
-    def _tally(self, days: int) -> Tally:
-        plain = super()._tally(days)
+    def tally(self, days: int, on_plan: OnPlan | None = None) -> Tally:
+        plain = super().tally(days, on_plan)
         self.watch = Watch(plain._first_day * DAY_US, days, plain._world_type)
         return self.watch
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.clock import DAY_US
+from tactful.clock import DAY_US, WEEK_US
 from tactful.events.records import BudgetAssignment, UserInput
 from tactful.events.registry import Registry
 from tactful.features.context import Zones
@@ -23,13 +23,13 @@ from tactful.runtime.intake import Batch, columns
 from tactful.runtime.population import Population
 from tactful.simulator.adapter import budget_records, user_records, user_row
 from tactful.simulator.arms.neutral import Neutral
-from tactful.simulator.arms.policy import Arm, Policy
+from tactful.simulator.arms.policy import Arm, Moment, Policy
 from tactful.simulator.batches import candidate_rows, engagement_rows
 from tactful.simulator.columns import joined
 from tactful.simulator.exploration_log import ExplorationLog
 from tactful.simulator.protocol import TICK_US, EngagementColumns, SendColumns, World
 from tactful.simulator.result import Diary, Result
-from tactful.simulator.tally import SendFeatures, Tally
+from tactful.simulator.tally import OnPlan, SendFeatures, Tally
 
 WARM_UP_DAYS = 28
 USERS_PER_THREAD = 20_000
@@ -87,7 +87,8 @@ class Loop:
         self.world, self.policy, self.users = world, policy, world.users()
         self.registry = Registry.shipped()
         self.population = Population(policy.settings, self.registry, policy.scorer, zones)
-        self.at_us, self.tick = world.start_us, 0
+        self.at_us, self.tick, self.began_us = world.start_us, 0, world.start_us
+        self.sent, self.sent_week = np.zeros((2, self.users.n), dtype=np.int64)
         self.waiting = columns((), self.registry).engagements
         self.type_of = np.array([self.registry.index(name) for name in world.types])
 
@@ -97,7 +98,7 @@ class Loop:
         loop = cls(world, policy, None)
         records = user_records(loop.users)
         loop.population.table.ensure(loop.users.user_key, np.full(loop.users.n, loop.at_us))
-        loop._tell([*records, *loop._budgets()])
+        loop._tell([*records, *loop._fixed_budgets()])
         return loop
 
     @classmethod
@@ -106,22 +107,23 @@ class Loop:
         loop = cls(copy.deepcopy(explored.world), policy, explored.zones)
         loop.tick, loop.waiting = explored.tick, explored.waiting
         loop.at_us += explored.tick * TICK_US
+        loop.began_us = loop.at_us
         rows = explored.rows.copy()
         rows["next_plan"] = loop.at_us
         loop.population.table.load([rows.tobytes()], layout())
         loop.population.applied_us = loop.at_us - 1
         loop.population.refresh()
-        loop._tell(loop._budgets())
+        loop._tell(loop._fixed_budgets())
         return loop
 
     def run(self, name: str, days: int, judge: bool) -> Result:
         """Lives through days that count."""
         critical = self.registry.columns().critical[self.type_of]
         diary = Diary(self.users, self.at_us, days, critical)
-        tally = self._tally(days)
+        tally = self.tally(days)
         with at_most_threads(1 + self.users.n // USERS_PER_THREAD):
             for _ in range(days * DAY_US // TICK_US):
-                sends, _, seen = self._live(tally)
+                sends, _, seen = self.live(tally)
                 diary.write((self.at_us - TICK_US) // TICK_US, sends, seen)
         rows = self.population.table.rows
         worth = self.world.truth().remaining_value() if judge else np.full(self.users.n, np.nan)
@@ -129,6 +131,7 @@ class Loop:
             name,
             tally.target,
             tally.plan_by_hour,
+            rows["addresses"] & rows["opt_in"] & ~rows["blocked"],
             rows["k_now"].astype(np.int64),
             rows["slot_p"].copy(),
             worth,
@@ -138,9 +141,9 @@ class Loop:
 
     def explore(self, days: int) -> Explored:
         """Lives through days that are learned from."""
-        start_us, tally = self.at_us, self._tally(days)
+        start_us, tally = self.at_us, self.tally(days)
         with at_most_threads(1 + self.users.n // USERS_PER_THREAD):
-            ticks = [self._live(tally) for _ in range(days * DAY_US // TICK_US)]
+            ticks = [self.live(tally) for _ in range(days * DAY_US // TICK_US)]
         sends, features, seen = zip(*ticks, strict=True)
         log = ExplorationLog(
             self.users, start_us, self.at_us, self.type_of, joined([*sends]), joined([*features]), joined([*seen])
@@ -148,8 +151,9 @@ class Loop:
         population = self.population
         return Explored(self.world, population.table.rows.copy(), population.frame.zones, self.waiting, self.tick, log)
 
-    def _live(self, tally: Tally) -> tuple[SendColumns, SendFeatures, EngagementColumns]:
-        """One tick: inputs, decisions, and what people do about them."""
+    def live(self, tally: Tally) -> tuple[SendColumns, SendFeatures, EngagementColumns]:
+        """Lives through one tick: inputs, decisions, and what people do about them."""
+        self._rebudget()
         start, end = self.at_us, self.at_us + TICK_US
         came = self.world.candidates(start, end)
         told = candidate_rows(came, self.registry, self.type_of, self.policy.waits_for_slot)
@@ -157,22 +161,34 @@ class Loop:
         self.population.run(end - 1, tally)
         sends, features = tally.take_sends()
         seen = self.world.respond(sends, start, end)
+        for sent in (self.sent, self.sent_week):
+            np.add.at(sent, sends.user, 1)
         self.waiting = engagement_rows(seen, self.tick, end)
         self.at_us, self.tick = end, self.tick + 1
         return sends, features, seen
 
-    def _tally(self, days: int) -> Tally:
+    def tally(self, days: int, on_plan: OnPlan | None = None) -> Tally:
+        """Returns what listens to the population for `days` from now on."""
         names = self.world.types
         world_type = [names.index(name) if name in names else -1 for name in self.registry.names]
-        return Tally(self.at_us, days, np.array(world_type))
+        return Tally(self.at_us, days, np.array(world_type), on_plan)
 
     def _tell(self, records: Sequence[UserInput]) -> None:
         """Offers records about users, as accepted now."""
         rest = [(self.at_us, user_row(record.user_id), 0, 0, record) for record in records]
         self.population.offer(replace(columns((), self.registry), rest=rest))
 
-    def _budgets(self) -> list[BudgetAssignment]:
-        """The policy's budgets, assigned now."""
+    def _fixed_budgets(self) -> list[BudgetAssignment]:
+        """The policy's budgets for good, assigned now."""
         if self.policy.budgets is None:
             return []
         return budget_records(self.policy.budgets, self.at_us)
+
+    def _rebudget(self) -> None:
+        """Every seven days: the policy's budgets for the week to come, assigned now."""
+        weeks, within = divmod(self.at_us - self.began_us, WEEK_US)
+        if self.policy.rebudget is None or within:
+            return
+        moment = Moment(self.population.table.rows, self.at_us, weeks, self.sent.copy(), self.sent_week.copy())
+        self._tell(budget_records(self.policy.rebudget(moment), self.at_us))
+        self.sent_week[:] = 0

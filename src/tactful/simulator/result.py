@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int16, Int64
+from jaxtyping import Bool, Float32, Float64, Int16, Int64, UInt8
 from numpy.typing import NDArray
 
 from tactful.clock import HOUR_US
@@ -30,6 +30,7 @@ class Result:
         target: the volume that each day's controller aimed at, in sends; what a day planned without headroom.
         plan_by_hour, sends_by_hour: planned and real sends by UTC day and hour.
         local_hours: real sends by user and hour of her day.
+        open_channels: the channels still open at the end, a bitmask.
         budget: weekly budgets in force at the end, -1 where no day was planned.
         slot_profile: chance of each slot of her day, as last predicted.
         remaining_value: discounted active days to come, from the world's truth; NaN if nobody asked for it.
@@ -49,6 +50,7 @@ class Result:
     plan_by_hour: Int64[np.ndarray, "d 24"]
     sends_by_hour: Int64[np.ndarray, "d 24"]
     local_hours: Int16[np.ndarray, "n 24"]
+    open_channels: UInt8[np.ndarray, " n"]
     budget: Int64[np.ndarray, " n"]
     slot_profile: Float32[np.ndarray, "n 24"]
     remaining_value: Float64[np.ndarray, " n"]
@@ -99,6 +101,7 @@ class Diary:
         arm: str,
         target: Float64[np.ndarray, " d"],
         plan_by_hour: Int64[np.ndarray, "d 24"],
+        open_channels: UInt8[np.ndarray, " n"],
         budget: Int64[np.ndarray, " n"],
         slot_profile: Float32[np.ndarray, "n 24"],
         remaining_value: Float64[np.ndarray, " n"],
@@ -114,6 +117,7 @@ class Diary:
             plan_by_hour=plan_by_hour,
             sends_by_hour=self._by_hour,
             local_hours=self._local_hours,
+            open_channels=open_channels,
             budget=budget,
             slot_profile=slot_profile,
             remaining_value=remaining_value,

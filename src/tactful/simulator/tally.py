@@ -1,6 +1,8 @@
 """Listens to a population: gathers what it sends as columns for the world, and counts the rest."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -28,15 +30,23 @@ class SendFeatures:
 NO_FEATURES = SendFeatures(*(np.zeros(0, dtype=np.int64),) * 3)
 
 
+OnPlan: TypeAlias = Callable[[NDArray[np.int64], PlanRequest], None]
+"""Is told whose day was planned, and on which request."""
+
+
 class Tally:
     """Fits `runtime.population.Listener`, over whole UTC days from `start_us` on."""
 
-    def __init__(self, start_us: int, days: int, world_type: Int64[np.ndarray, " types"]) -> None:
+    def __init__(
+        self, start_us: int, days: int, world_type: Int64[np.ndarray, " types"], on_plan: OnPlan | None = None
+    ) -> None:
         """Starts at nothing.
 
         Args:
             world_type: the world's index of each of the registry's types, -1 for those that it does not have.
+            on_plan: is told of every plan as well.
         """
+        self._on_plan = on_plan
         self._first_day, self._days, self._world_type = start_us // DAY_US, days, world_type
         self._sends: list[SendColumns] = []
         self._features: list[SendFeatures] = []
@@ -72,6 +82,8 @@ class Tally:
 
     def planned(self, rows: NDArray[np.int64], request: PlanRequest, p: NDArray[np.float64], plan: DayPlan) -> None:
         """Counts the planned sends in the hours of their slots."""
+        if self._on_plan is not None:
+            self._on_plan(rows, request)
         i, slot = np.nonzero(plan.sends)
         hour = request.slot_us[i, slot] // HOUR_US - self._first_day * 24
         inside = (hour >= 0) & (hour < self._days * 24)

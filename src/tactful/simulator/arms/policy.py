@@ -1,10 +1,12 @@
 """What an arm is: a name, a volume, and how it turns the exploration log into a policy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
+from numpy.typing import NDArray
 
 from tactful.decision.policy.explore import Exploration
 from tactful.runtime.scoring import Scorer
@@ -18,6 +20,29 @@ NO_EXPLORATION = Exploration(
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What an app knows when it sets budgets anew, every seven days from the beginning of an arm on.
+
+    Attributes:
+        state: everyone's row (`features.history.ROW`), by user.
+        now_us: the instant.
+        weeks: whole weeks since the arm began.
+        sent: messages since then, by user.
+        sent_week: those of the last seven days.
+    """
+
+    state: NDArray[Any]
+    now_us: int
+    weeks: int
+    sent: Int64[np.ndarray, " n"]
+    sent_week: Int64[np.ndarray, " n"]
+
+
+Rebudget: TypeAlias = Callable[[Moment], Int64[np.ndarray, " n"]]
+"""Returns everyone's weekly budget for the week to come."""
+
+
+@dataclass(frozen=True)
 class Policy:
     """What a population needs to run an arm.
 
@@ -25,6 +50,7 @@ class Policy:
         settings: rules, volume, timing, exploration; `rules.price` says whether a threshold holds the volume.
         scorer: the models.
         budgets: a weekly budget for every user, by row; None leaves the default of `settings.volume`.
+        rebudget: sets the budgets anew every seven days, the first time at once; None leaves `budgets` for good.
         waits_for_slot: whether ranked messages wait for the slots of the day's plan, whatever their types say.
     """
 
@@ -32,6 +58,7 @@ class Policy:
     scorer: Scorer
     budgets: Int64[np.ndarray, " n"] | None = None
     waits_for_slot: bool = False
+    rebudget: Rebudget | None = None
 
 
 @runtime_checkable
