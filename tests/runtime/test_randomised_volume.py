@@ -123,6 +123,33 @@ def test_the_slice_is_left_out_of_target_and_volume() -> None:
     assert counted == [[False, False], [True, True]]
 
 
+def test_a_budget_of_zero_gets_an_exploratory_message_unless_it_was_drawn() -> None:
+    """Nothing at all is one of the doses that the response models learn from."""
+    drawn, assigned = App(slice_of(1.0, (0,)), start=FIRST), App(slice_of(0.0), start=FIRST)
+    for app in (drawn, assigned):
+        app.submit(FIRST, person(), BudgetAssignment(assignment_id="b", user_id="ann", period=0, k=0, at=FIRST))
+        for day in range(28):
+            when = FIRST + timedelta(days=day, hours=12)
+            app.submit(when, told(f"c{day}", created=when))
+        app.run(FIRST + timedelta(days=28))
+    assert drawn.of("send") == []
+    assert 1 <= len(assigned.of("send")) <= 2
+
+
+def test_in_the_slice_no_day_is_explored_otherwise() -> None:
+    """Its sends would be judged by a draw that did not decide them."""
+    both = msgspec.structs.replace(
+        slice_of(1.0, (10,)), exploration=Exploration(0.3, 0.3, 0.3, 0.05, 0.0, 1.0, 8, (10,))
+    )
+    app = App(both, start=FIRST)
+    names = [f"u{i}" for i in range(20)]
+    app.submit(FIRST, *map(person, names))
+    app.submit(FIRST + timedelta(hours=12), *(told(f"c-{n}", created=FIRST, user_id=n) for n in names))
+    app.run(FIRST + timedelta(hours=13))
+    assert len(app.decisions) > 10
+    assert {(d.bucket, d.bucket_probability, d.action_probability) for d in app.decisions} == {("production", 1.0, 1.0)}
+
+
 def test_a_budget_that_was_drawn_outlasts_one_that_is_assigned() -> None:
     app = App(slice_of(1.0, (10,)), start=FIRST)
     app.submit(FIRST, person())

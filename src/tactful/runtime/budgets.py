@@ -53,8 +53,11 @@ def tokens(
 def exploratory(
     state: State, now_us: Int[np.ndarray, " n"], until_us: Int[np.ndarray, " n"], settings: Settings
 ) -> Bool[np.ndarray, " n"]:
-    """Returns who, with a budget of 0 in force, is due an exploratory message from now to another instant."""
-    due: Bool[np.ndarray, " n"] = state["k_now"] == 0
+    """Returns who, with a budget of 0 in force, is due an exploratory message from now to another instant.
+
+    Not where the 0 was drawn at random: nothing at all is one of the doses that the response models learn from.
+    """
+    due: Bool[np.ndarray, " n"] = (state["k_now"] == 0) & (state["k_random"] == 0)
     rows = np.flatnonzero(due)
     if len(rows):
         some = state[rows]
