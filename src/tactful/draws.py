@@ -7,6 +7,7 @@ Source: the finaliser is SplitMix64 (Steele, Lea and Flood, "Fast splittable pse
 OOPSLA 2014).
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -27,6 +28,21 @@ def key(text: str | bytes) -> int:
     """
     data = text.encode() if isinstance(text, str) else text
     return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
+
+
+def keys(prefix: str, numbers: Iterable[int]) -> NDArray[np.uint64]:
+    """Returns the key of prefix + number for each number: `key` of many ids at once.
+
+    >>> int(keys("c", [3, 14])[1]) == key("c14")
+    True
+    """
+    start = blake2b(prefix.encode(), digest_size=8)
+    digests = bytearray()
+    for number in numbers:
+        state = start.copy()
+        state.update(b"%d" % number)
+        digests += state.digest()
+    return np.frombuffer(bytes(digests), dtype="<u8").astype(np.uint64)
 
 
 @lru_cache(maxsize=1024)

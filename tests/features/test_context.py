@@ -196,3 +196,13 @@ def test_changes_ascend_and_never_cross_on_the_wall_clock(name: str) -> None:
     zones = Zones.of((name,))
     for keys in (zones._begin_key, zones._wall_end_key):
         assert all(a < b for a, b in pairwise(keys.tolist()))
+
+
+def test_slots_of_days_are_the_slot_starts_of_each_zone_and_day() -> None:
+    zones = Zones.of(("UTC", "Europe/Berlin", "America/Sao_Paulo"))
+    zone, day = np.array([1, 0, 1, 2, 1]), np.array([18_715, 18_715, 18_716, 17_454, 18_715])
+    start_us, exists = zones.slots_of_days(zone, day)
+    slots = np.broadcast_to(np.arange(24), (5, 24))
+    expected_us, expected = zones.slot_start_us(zone[:, None], day[:, None], slots)
+    assert (start_us == expected_us).all()
+    assert (exists == expected).all()

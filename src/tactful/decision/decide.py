@@ -122,8 +122,12 @@ def decide(
 
     rank = np.broadcast_to(types.channel_rank[kind].astype(np.int64), worth.shape)
     tried = (pool.tried[:, :, None] & (1 << np.arange(worth.shape[2]))) != 0
-    at_low, at_high, greedy = (
-        channel.choose(worth, price, feasible, pool.key, rank, rules.channel_mode, tried) for price in (low, high, mid)
+    at_low = channel.choose(worth, low, feasible, pool.key, rank, rules.channel_mode, tried)
+    at_high, greedy = (
+        at_low
+        if np.array_equal(price, low)
+        else channel.choose(worth, price, feasible, pool.key, rank, rules.channel_mode, tried)
+        for price in (high, mid)
     )
     action = explore.act(
         seed, person.key, person.now_us, buckets, at_low, at_high, greedy, feasible, pool.key, person.forced_today

@@ -123,6 +123,14 @@ class Zones:
         start_us, first_wall = self._first_us(zone, midnight + number * DAY_US // slots)
         return start_us, first_wall < midnight + (number + 1) * DAY_US // slots
 
+    def slots_of_days(
+        self, zone: Int[np.ndarray, " n"], day: Int[np.ndarray, " n"], slots: int = 24
+    ) -> tuple[Int64[np.ndarray, "n K"], Bool[np.ndarray, "n K"]]:
+        """Returns `slot_start_us` of every slot of each local day; it looks up each zone's day once only."""
+        pair, place = np.unique(np.stack([zone, day]).astype(np.int64), axis=1, return_inverse=True)
+        start_us, exists = self.slot_start_us(pair[0][:, None], pair[1][:, None], np.arange(slots)[None, :], slots)
+        return start_us[place], exists[place]
+
     def _first_us(
         self, zone: Int[np.ndarray, "*#n"], wall_us: Int64[np.ndarray, "*#n"]
     ) -> tuple[Int64[np.ndarray, "*n"], Int64[np.ndarray, "*n"]]:

@@ -24,13 +24,6 @@ from tactful.features.history import (
 )
 from tactful.kernel import kernel
 
-_COLUMNS = (
-    "c_key", "c_offset", "c_log", "c_hash", "c_type", "c_created", "c_expires", "c_wake", "c_group", "c_cancel",
-    "c_category", "c_quality", "c_priority", "c_state",
-    "c_tried",
-    "c_sent",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class CandidateRows:
@@ -110,15 +103,12 @@ def close(table: NDArray[Any], keep: Bool[np.ndarray, "n c"]) -> None:
         table: user rows.
         keep: for the first c places, which hold every candidate; False where a place is not used.
     """
-    left = keep.sum(axis=1)
-    rows = np.flatnonzero(left < table["c_len"])
-    order = np.argsort(~keep[rows], axis=1, kind="stable")
-    unused = np.arange(keep.shape[1]) >= left[rows, None]
-    for name in _COLUMNS:
-        held = np.take_along_axis(table[name][rows, : keep.shape[1]], order, axis=1)
-        held[unused] = 0
-        table[name][rows, : keep.shape[1]] = held
-    table["c_len"][rows] = left[rows]
+    _close(
+        table["c_len"], table["c_key"], table["c_offset"], table["c_log"], table["c_hash"], table["c_type"],
+        table["c_created"], table["c_expires"], table["c_wake"], table["c_group"], table["c_cancel"],
+        table["c_category"], table["c_quality"], table["c_priority"], table["c_state"], table["c_tried"],
+        table["c_sent"], keep,
+    )  # fmt: skip
 
 
 @kernel
@@ -196,6 +186,28 @@ def _admit(
             ):
                 c_state[r, place] = CANDIDATE_CANCELLED
         c_len[r] = n + 1
+
+
+@kernel
+def _close(
+    c_len: NDArray[Any], c_key: NDArray[Any], c_offset: NDArray[Any], c_log: NDArray[Any], c_hash: NDArray[Any],
+    c_type: NDArray[Any], c_created: NDArray[Any], c_expires: NDArray[Any], c_wake: NDArray[Any],
+    c_group: NDArray[Any], c_cancel: NDArray[Any], c_category: NDArray[Any], c_quality: NDArray[Any],
+    c_priority: NDArray[Any], c_state: NDArray[Any], c_tried: NDArray[Any], c_sent: NDArray[Any],
+    keep: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    for r in range(keep.shape[0]):
+        for j in range(min(c_len[r], keep.shape[1]) - 1, -1, -1):
+            if keep[r, j]:
+                continue
+            last = c_len[r] - 1
+            _shift(c_key, c_offset, c_log, c_hash, c_type, c_created, c_expires, c_wake, c_group, c_cancel,
+                   c_category, c_quality, c_priority, c_state, c_tried, c_sent, r, j, last, 1)  # fmt: skip
+            c_key[r, last], c_offset[r, last], c_log[r, last], c_hash[r, last] = 0, 0, 0, 0
+            c_type[r, last], c_created[r, last], c_expires[r, last], c_wake[r, last] = 0, 0, 0, 0
+            c_group[r, last], c_cancel[r, last], c_category[r, last], c_quality[r, last] = 0, 0, 0, 0.0
+            c_priority[r, last], c_state[r, last], c_tried[r, last], c_sent[r, last] = 0.0, 0, 0, 0
+            c_len[r] = last
 
 
 @kernel

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, WEEK_US
 from tactful.features.context import Zones
-from tactful.features.history import ACTIVE, BINS, COUNT_UNIT, DAY_SLACK, DAYS, SENDS, SLOTS
+from tactful.features.history import ACTIVE, BINS, COUNT_UNIT, DAY_SLACK, DAYS, N_CHANNELS, SLOTS
 from tactful.features.segments import segment_of
+from tactful.kernel import kernel
 
 State = NDArray[Any]
 """Rows of `history.ROW`."""
 
+LONG_AGO_US: Final = 5000 * WEEK_US
+"""How long ago, counted from 1970, those were active who never were."""
 PRIOR_ACTIVE_DAYS: Final = 0.2
 PRIOR_DAYS: Final = 2.0
 """A person of whom nothing is known is taken to be active on one day in ten, with the weight of two days."""
@@ -26,18 +29,15 @@ def local_counts(state: State, now_us: Int[np.ndarray, " n"], zones: Zones) -> F
     """Returns sessions by slot of the local day: half hours of UTC, shifted by the zone's present offset."""
     offset = zones.local_us(state["zone"].astype(np.int64), now_us) - now_us
     shift = np.rint(offset / (DAY_US // BINS)).astype(np.int64)
-    index = (np.arange(BINS) - shift[:, None]) % BINS
-    local = np.take_along_axis(state["slot_counts"], index, axis=1) / COUNT_UNIT
-    counts: NDArray[np.float64] = local.reshape(len(state), SLOTS, BINS // SLOTS).sum(axis=2)
+    counts = np.empty((len(state), SLOTS))
+    _local_counts(state["slot_counts"], shift, counts)
     return counts
 
 
 def active_days(state: State, now_us: Int[np.ndarray, " n"], days: int) -> Bool[np.ndarray, "n days"]:
     """Returns whether each user was active 0, 1, .. `days` - 1 days ago (UTC days)."""
-    ago = (now_us // DAY_US)[:, None] - np.arange(days)
-    held = ago > (state["active_base"] + DAY_SLACK - DAYS)[:, None]
-    held &= ago <= (state["active_base"] + DAY_SLACK)[:, None]
-    seen: NDArray[np.bool_] = held & (np.take_along_axis(state["active_days"], ago % DAYS, axis=1) > 0)
+    seen = np.empty((len(state), days), dtype=np.bool_)
+    _active_days(state["active_base"], state["active_days"], now_us // DAY_US, seen)
     return seen
 
 
@@ -45,18 +45,13 @@ def segment(state: State, now_us: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"
     """Returns each user's segment, an index into `segments.SEGMENTS`."""
     active = active_days(state, now_us, 56)
     since_signup = np.maximum(now_us - state["signup"], 0) // DAY_US
-    away = np.stack(
-        [active[:, d] & ~active[:, d + 1 : d + 29].any(axis=1) & active[:, d + 29 :].any(axis=1)
-         for d in range(8)],
-        axis=1,
-    )  # fmt: skip
-    returned = away.any(axis=1)
+    returned = _days_since_return(active)
     reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.uint8)
     return segment_of(
         active[:, :28].sum(axis=1),
         since_signup,
-        np.where(returned, 28, 0),
-        np.where(returned, away.argmax(axis=1), 0),
+        np.where(returned >= 0, 28, 0),
+        np.maximum(returned, 0),
         reach,
     ).astype(np.int64)
 
@@ -80,42 +75,127 @@ def organic(state: State, minute: Int[np.ndarray, " n"], now_us: Int[np.ndarray,
 
 def last_active(state: State) -> Int[np.ndarray, " n"]:
     """Returns when she was last seen in the app, from the ring; long ago if never."""
-    used = np.arange(state["e_at"].shape[1]) < state["e_len"][:, None]
-    in_app = used & ACTIVE[state["e_kind"]]
-    latest: NDArray[np.int64] = np.where(in_app, state["e_at"], -WEEK_US * 5000).max(axis=1)
+    latest = np.empty(len(state), dtype=np.int64)
+    _last_active(state["e_len"], state["e_at"], state["e_kind"], ACTIVE, latest)
     return latest
 
 
 def sent_since(state: State, since_us: Int[np.ndarray, " n"], flag: int) -> Int[np.ndarray, " n"]:
     """Returns the sends after an instant; `flag` restricts them to those that carry it (0: all)."""
-    counted = np.arange(SENDS) < state["s_len"][:, None]
-    counted &= state["s_at"] > since_us[:, None]
-    if flag:
-        counted &= (state["s_flags"] & flag) != 0
-    n: NDArray[np.int64] = counted.sum(axis=1)
+    n = np.empty(len(state), dtype=np.int64)
+    _sent_since(state["s_len"], state["s_at"], state["s_flags"], since_us, flag, n)
     return n
 
 
 def sent_of_type(state: State, kind: Int[np.ndarray, "n c"], since_us: Int[np.ndarray, " n"]) -> Int[np.ndarray, "n c"]:
     """Returns the sends of each event type after an instant."""
-    counted = (np.arange(SENDS) < state["s_len"][:, None]) & (state["s_at"] > since_us[:, None])
-    same = counted[:, None, :] & (state["s_type"][:, None, :] == kind[:, :, None])
-    n: NDArray[np.int64] = same.sum(axis=2)
+    n = np.zeros(kind.shape, dtype=np.int64)
+    _sent_of_type(state["s_len"], state["s_at"], state["s_type"], kind, since_us, n)
+    return n
+
+
+def sent_by_channel(state: State, since_us: Int[np.ndarray, " n"]) -> Int[np.ndarray, "n h"]:
+    """Returns the sends on each channel after an instant."""
+    n = np.zeros((len(state), N_CHANNELS), dtype=np.int64)
+    _sent_by_channel(state["s_len"], state["s_at"], state["s_channel"], since_us, n)
     return n
 
 
 def fade(state: State, now_us: Int[np.ndarray, " n"], half_life_days: float) -> None:
     """Moves the activity window to today and lets sessions fade, in place, in whole days and integer steps."""
     today = now_us // DAY_US
-    ahead = np.arange(1, DAYS + 1)
-    gained = state["active_base"][:, None] + DAY_SLACK + ahead
-    fresh = gained <= (today + DAY_SLACK)[:, None]
-    cell = gained % DAYS
-    kept = np.take_along_axis(state["active_days"], cell, axis=1)
-    days = state["active_days"].copy()
-    np.put_along_axis(days, cell, np.where(fresh, 0, kept).astype(days.dtype), axis=1)
-    state["active_days"] = days
     passed = np.clip(today - state["active_base"], 0, 10_000)
     keep = np.floor(COUNT_UNIT * np.exp2(-passed / half_life_days)).astype(np.int64)
-    state["slot_counts"] = (state["slot_counts"].astype(np.int64) * keep[:, None]) // COUNT_UNIT
-    state["active_base"] = np.maximum(today, state["active_base"])
+    _fade(state["active_base"], state["active_days"], state["slot_counts"], today, keep)
+
+
+# --- the loops, one row a user --------------------------------------------------------------------------------
+
+
+@kernel
+def _local_counts(slot_counts: NDArray[Any], shift: NDArray[Any], counts: NDArray[Any]) -> None:
+    bins, per_slot = slot_counts.shape[1], slot_counts.shape[1] // counts.shape[1]
+    for r in range(counts.shape[0]):
+        for slot in range(counts.shape[1]):
+            total = 0
+            for b in range(slot * per_slot, (slot + 1) * per_slot):
+                total += slot_counts[r, (b - shift[r]) % bins]
+            counts[r, slot] = total / COUNT_UNIT
+
+
+@kernel
+def _active_days(base: NDArray[Any], days: NDArray[Any], today: NDArray[Any], seen: NDArray[Any]) -> None:
+    for r in range(seen.shape[0]):
+        for d in range(seen.shape[1]):
+            day = today[r] - d
+            held = base[r] + DAY_SLACK - DAYS < day <= base[r] + DAY_SLACK
+            seen[r, d] = held and days[r, day % DAYS] > 0
+
+
+@kernel
+def _days_since_return(active: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Days since the latest return within 8 days after 28 days away from an earlier visit, -1 if there is none."""
+    returned = np.full(active.shape[0], -1, dtype=np.int64)
+    for r in range(active.shape[0]):
+        for d in range(8):
+            gap = active[r, d] and not active[r, d + 1 : d + 29].any() and active[r, d + 29 :].any()
+            if gap and returned[r] < 0:
+                returned[r] = d
+    return returned
+
+
+@kernel
+def _last_active(
+    e_len: NDArray[Any], e_at: NDArray[Any], e_kind: NDArray[Any], active: NDArray[np.bool_], latest: NDArray[Any]
+) -> None:
+    for r in range(len(latest)):
+        latest[r] = -LONG_AGO_US
+        for j in range(e_len[r] - 1, -1, -1):
+            if active[e_kind[r, j]]:
+                latest[r] = e_at[r, j]
+                break
+
+
+@kernel
+def _sent_since(
+    s_len: NDArray[Any], s_at: NDArray[Any], s_flags: NDArray[Any], since: NDArray[Any], flag: int, n: NDArray[Any]
+) -> None:
+    for r in range(len(n)):
+        n[r] = 0
+        for j in range(s_len[r]):
+            if s_at[r, j] > since[r] and (flag == 0 or (s_flags[r, j] & flag) != 0):
+                n[r] += 1
+
+
+@kernel
+def _sent_of_type(
+    s_len: NDArray[Any], s_at: NDArray[Any], s_type: NDArray[Any], kind: NDArray[Any], since: NDArray[Any],
+    n: NDArray[Any],
+) -> None:  # fmt: skip
+    for r in range(n.shape[0]):
+        for j in range(s_len[r]):
+            if s_at[r, j] > since[r]:
+                for c in range(n.shape[1]):
+                    n[r, c] += s_type[r, j] == kind[r, c]
+
+
+@kernel
+def _sent_by_channel(
+    s_len: NDArray[Any], s_at: NDArray[Any], s_channel: NDArray[Any], since: NDArray[Any], n: NDArray[Any]
+) -> None:
+    for r in range(n.shape[0]):
+        for j in range(s_len[r]):
+            if s_at[r, j] > since[r]:
+                n[r, s_channel[r, j]] += 1
+
+
+@kernel
+def _fade(
+    base: NDArray[Any], days: NDArray[Any], slot_counts: NDArray[Any], today: NDArray[Any], keep: NDArray[Any]
+) -> None:
+    for r in range(len(base)):
+        for gained in range(base[r] + DAY_SLACK + 1, min(today[r] + DAY_SLACK, base[r] + DAY_SLACK + DAYS) + 1):
+            days[r, gained % DAYS] = 0
+        for b in range(slot_counts.shape[1]):
+            slot_counts[r, b] = slot_counts[r, b] * keep[r] // COUNT_UNIT
+        base[r] = max(today[r], base[r])

@@ -29,7 +29,6 @@ from tactful.features.context import Zones
 from tactful.features.history import (
     CANDIDATE_CANCELLED,
     JOBS,
-    N_CHANNELS,
     NEVER,
     SENDS,
     SENT_CRITICAL,
@@ -115,8 +114,7 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     settings, zones = frame.settings, frame.zones
     zone = state["zone"].astype(np.int64)
     day = zones.local_day(zone, now_us)
-    slots = np.broadcast_to(np.arange(SLOTS), (len(state), SLOTS))
-    slot_us, exists = zones.slot_start_us(zone[:, None], day[:, None], slots)
+    slot_us, exists = zones.slots_of_days(zone, day, SLOTS)
     quiet = quiet_hours.quiet_slots(*_quiet_window(state, frame))
     k, random, probability, period = budgets.in_force(state, now_us, settings)
     tokens = budgets.tokens(state, now_us, k, frame.settings)
@@ -157,23 +155,21 @@ def plan_day(
     sampled = explore.slot_slice(settings.seed, key, request.day, settings.exploration.slot_epsilon)
     u = draws.uniform(settings.seed, key, request.day, "slot start")
     jobs = send_time.best_spaced(p, n_jobs, allowed).astype(np.int64)
+    inclusion = jobs.astype(np.float64)
     if sampled.any():
-        drawn = send_time.plan(p[sampled], n_jobs[sampled], u[sampled], 1.0, allowed[sampled], 0, 1)
-        jobs[sampled] = drawn
-    inclusion = np.where(
-        sampled[:, None],
-        np.minimum(send_time.inclusion(p, n_jobs, 1.0, allowed), 1.0),
-        jobs.astype(np.float64),
-    )
+        some, few, open_ = p[sampled], n_jobs[sampled], allowed[sampled]
+        jobs[sampled] = send_time.plan(some, few, u[sampled], 1.0, open_, 0, 1)
+        inclusion[sampled] = np.minimum(send_time.inclusion(some, few, 1.0, open_), 1.0)
     gap = -(-rules.gap_minutes // 60)
     fits = np.minimum(request.quota, send_time.capacity(allowed, max(gap, 1)))
     sends = send_time.best_spaced(p, fits, allowed, max(gap, 1)).astype(np.int64)
 
     state = state.copy()
-    slot_number = request.day[:, None] * SLOTS + np.arange(SLOTS)
-    minute = draws.uniform(settings.seed, np.repeat(key, SLOTS), slot_number.ravel(), "minute in slot")
-    at = request.slot_us + (minute.reshape(slot_number.shape) * SLOT_JITTER_US).astype(np.int64)
-    at = np.where((jobs > 0) & (at > now[:, None]), at, NEVER)
+    row, slot = np.nonzero(jobs)
+    minute = draws.uniform(settings.seed, key[row], request.day[row] * SLOTS + slot, "minute in slot")
+    at = np.full(jobs.shape, NEVER)
+    at[row, slot] = request.slot_us[row, slot] + (minute * SLOT_JITTER_US).astype(np.int64)
+    at[at <= now[:, None]] = NEVER
     first = np.argsort(at, axis=1, kind="stable")[:, :JOBS]
     state["job_at"] = np.take_along_axis(at, first, axis=1)
     state["job_p"] = np.take_along_axis(inclusion, first, axis=1)
@@ -295,8 +291,6 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
     last_active = standing.last_active(state)
     drawn, probability = explore.bucket(settings.seed, state["user_key"], now, settings.exploration.shares)
     k = np.maximum(state["k_now"], 0).astype(np.int64)
-    week = recent & (state["s_at"] > (now - WEEK_US)[:, None])
-    by_channel = np.stack([(week & (state["s_channel"] == h)).sum(axis=1) for h in range(N_CHANNELS)], axis=1)
     return Person(
         key=state["user_key"],
         now_us=now,
@@ -313,7 +307,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         sent_day=standing.sent_since(state, day_from, counted),
         sent_week=standing.sent_since(state, week_from, counted),
         sent_7d=standing.sent_since(state, now - WEEK_US, SENT_RANKED),
-        sent_7d_channel=by_channel,
+        sent_7d_channel=standing.sent_by_channel(state, now - WEEK_US),
         sent_plan=standing.sent_since(state, state["planned_at"], SENT_RANKED),
         quota=state["quota"].astype(np.int64),
         turn=np.where(state["last_job"] == now, state["turn"] + 1, 0).astype(np.int64),

@@ -17,11 +17,10 @@ from tactful.simulator.protocol import CandidateColumns, EngagementColumns
 def engagement_rows(seen: EngagementColumns, tick: int, log_us: int) -> EngagementRows:
     """Returns what people did in a tick, accepted at `log_us`; ids count the rows of the tick, as the adapter's."""
     m = len(seen.user)
-    keys = [draws.key(f"engagement:e{tick}-{i}") for i in range(m)]
     return EngagementRows(
         row=seen.user,
         at_us=seen.at_us,
-        key=np.array(keys, dtype=np.uint64),
+        key=draws.keys(f"engagement:e{tick}-", range(m)),
         log_us=np.full(m, log_us),
         hash=np.zeros(m, dtype=np.uint64),
         kind=seen.kind,
@@ -48,7 +47,7 @@ def candidate_rows(
         wake = np.where(types.ranked[kind], 0, wake)
     return CandidateRows(
         row=came.user,
-        key=np.array([draws.key(f"candidate:c{number}") for number in came.candidate.tolist()], dtype=np.uint64),
+        key=draws.keys("candidate:c", came.candidate.tolist()),
         offset=came.candidate,
         log_us=created,
         hash=np.zeros(m, dtype=np.uint64),
