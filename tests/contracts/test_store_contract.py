@@ -432,6 +432,27 @@ def test_a_result_without_an_open_attempt_is_an_error(store: Store) -> None:
     assert store.pending(1, 100) != []
 
 
+# Mailbox
+
+
+def test_letters_are_taken_once_in_the_order_of_posting(store: Store) -> None:
+    store.post([b"1", b"2"])
+    store.post([])
+    store.post([b"3"])
+    assert store.posted() == 3
+    assert store.take_posted(2) == [b"1", b"2"]
+    store.post([b"4"])
+    assert store.take_posted(9) == [b"3", b"4"]
+    assert (store.posted(), store.take_posted(9)) == (0, [])
+
+
+def test_letters_wait_again_when_what_took_them_fails(store: Store) -> None:
+    store.post([b"1", b"2"])
+    with pytest.raises(Stopped):
+        abandon(store, lambda: store.take_posted(1), lambda: store.post([b"3"]), lambda: store.take_posted(1))
+    assert store.take_posted(9) == [b"1", b"2"]
+
+
 # Rejects, models, catalogues
 
 

@@ -37,3 +37,15 @@ def test_an_old_store_takes_new_records(tmp_path: Path) -> None:
     assert story["everything"](store) == story["everything"](fresh)
     store.close()
     fresh.close()
+
+
+def test_a_store_without_a_mailbox_opens_and_gets_one_and_may_be_read_as_it_is(tmp_path: Path) -> None:
+    copy = tmp_path / "store.sqlite"
+    shutil.copy(FIXTURES / "store_schema_1.sqlite", copy)
+    reader = SqliteStore(copy, read_only=True)
+    assert reader.count_decisions() == 9
+    reader.close()
+    store = SqliteStore(copy)
+    store.post([b"letter"])
+    assert store.take_posted(2) == [b"letter"]
+    store.close()

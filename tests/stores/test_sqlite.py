@@ -87,6 +87,31 @@ def test_another_process_reads_while_the_writer_is_open(path: Path) -> None:
     writer.close()
 
 
+def test_another_process_posts_while_the_engine_has_the_file_open(path: Path) -> None:
+    engine = SqliteStore(path)
+    posted = run("store = SqliteStore(path); store.post([b'one', b'two']); store.close()", path)
+    assert posted.returncode == 0, posted.stderr
+    with engine.transaction():
+        assert engine.take_posted(10) == [b"one", b"two"]
+    engine.close()
+    again = SqliteStore(path)
+    assert again.posted() == 0
+    again.close()
+
+
+def test_a_process_that_dies_with_letters_in_hand_leaves_them_in_the_box(path: Path) -> None:
+    store = SqliteStore(path)
+    store.post([b"one"])
+    store.close()
+    died = run(
+        "store = SqliteStore(path)\nwith store.transaction():\n    store.take_posted(1)\n    os._exit(9)\n", path
+    )
+    assert died.returncode == 9, died.stderr
+    again = SqliteStore(path)
+    assert again.take_posted(1) == [b"one"]
+    again.close()
+
+
 def test_two_senders_never_begin_the_same_attempt(path: Path) -> None:
     senders = [SqliteStore(path) for _ in range(2)]
     senders[0].enqueue([OutboxRow(5, 1, 10, 0, b"m")])

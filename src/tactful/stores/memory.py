@@ -36,6 +36,7 @@ class MemoryStore:
         self._inputs: list[LoggedInput] = []
         self._inputs_by_user: dict[int, list[LoggedInput]] = {}
         self._hash_of_key: dict[int, int] = {}
+        self._letters: list[bytes] = []
         self._states: dict[str, bytes] = {}
         self._meta: dict[str, bytes] = {}
         self._decisions: dict[int, DecisionRow] = {}
@@ -120,6 +121,25 @@ class MemoryStore:
 
     def inputs_of(self, user_key: int, since_us: int, until_us: int) -> list[LoggedInput]:
         return [i for i in self._inputs_by_user.get(user_key, []) if since_us <= i.log_ts_us < until_us]
+
+    # Mailbox
+
+    def post(self, letters: Sequence[bytes]) -> None:
+        self._set_letters([*self._letters, *letters])
+
+    def posted(self) -> int:
+        return len(self._letters)
+
+    def take_posted(self, limit: int) -> list[bytes]:
+        taken, left = self._letters[:limit], self._letters[limit:]
+        self._set_letters(left)
+        return taken
+
+    def _set_letters(self, letters: list[bytes]) -> None:
+        if self._undo is not None:
+            before = self._letters
+            self._undo.append(lambda: setattr(self, "_letters", before))
+        self._letters = letters
 
     # State snapshots
 

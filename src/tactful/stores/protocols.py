@@ -355,8 +355,32 @@ class Artefacts(Protocol):
 
 
 @runtime_checkable
+class Mailbox(Protocol):
+    """Inputs that other processes leave for a running engine, encoded. The engine alone takes them out.
+
+    Any process may post while the engine runs; nothing that was posted is lost, and nothing is taken twice.
+    """
+
+    def post(self, letters: Sequence[bytes]) -> None:
+        """Leaves letters, all of them or none."""
+        ...
+
+    def posted(self) -> int:
+        """Returns how many letters wait."""
+        ...
+
+    def take_posted(self, limit: int) -> list[bytes]:
+        """Removes and returns up to `limit` letters, those that were posted first.
+
+        To be called in the transaction that puts them into the input log: if it fails, they wait again.
+        """
+        ...
+
+
+@runtime_checkable
 class Store(
     InputLog,
+    Mailbox,
     StateSnapshots,
     DecisionLog,
     ControlLog,

@@ -57,10 +57,16 @@ CREATE TABLE artefacts (seq INTEGER PRIMARY KEY, family TEXT NOT NULL, name TEXT
     version TEXT NOT NULL, data BLOB NOT NULL, UNIQUE (family, name, version));
 """
 
-MIGRATIONS = (_SCHEMA_1,)
+_SCHEMA_2 = """
+CREATE TABLE mailbox (seq INTEGER PRIMARY KEY, data BLOB NOT NULL);
+"""
+
+MIGRATIONS = (_SCHEMA_1, _SCHEMA_2)
 """The n-th brings a file from schema n to n + 1; an empty file is schema 0."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
+READABLE_SINCE = 1
+"""The oldest schema that may be opened read-only as it is: what came later only serves a writer (the mailbox)."""
 
 
 def upgrade(connection: sqlite3.Connection) -> None:

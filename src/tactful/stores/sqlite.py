@@ -28,7 +28,7 @@ from tactful.stores.protocols import (
     Versioned,
 )
 from tactful.stores.refusals import nested_transaction, version_differs
-from tactful.stores.schema import SCHEMA_VERSION, upgrade, version_of
+from tactful.stores.schema import READABLE_SINCE, upgrade, version_of
 from tactful.stores.sqlite_inputs import SqliteInputLog
 
 _CACHE_KIB = 8 * 1024
@@ -107,6 +107,23 @@ class SqliteStore:
 
     def inputs_of(self, user_key: int, since_us: int, until_us: int) -> list[LoggedInput]:
         return self._inputs.inputs_of(user_key, since_us, until_us)
+
+    # Mailbox
+
+    def post(self, letters: Sequence[bytes]) -> None:
+        with self._writing():
+            self._db.executemany("INSERT INTO mailbox (data) VALUES (?)", [(letter,) for letter in letters])
+
+    def posted(self) -> int:
+        (count,) = self._db.execute("SELECT count(*) FROM mailbox").fetchone()
+        return int(count)
+
+    def take_posted(self, limit: int) -> list[bytes]:
+        with self._writing():
+            rows = self._db.execute("SELECT seq, data FROM mailbox ORDER BY seq LIMIT ?", (limit,)).fetchall()
+            if rows:
+                self._db.execute("DELETE FROM mailbox WHERE seq <= ?", (rows[-1][0],))
+            return [bytes(data) for _, data in rows]
 
     # State snapshots
 
@@ -321,8 +338,8 @@ def _connect(path: Path, synchronous: str, read_only: bool) -> sqlite3.Connectio
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         version = version_of(connection)
-        if read_only and version < SCHEMA_VERSION:
-            raise StoreError(f"got schema {version}, expected {SCHEMA_VERSION}; open it for writing once")
+        if read_only and version < READABLE_SINCE:
+            raise StoreError(f"got schema {version}, expected {READABLE_SINCE} or later; open it for writing once")
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {synchronous}")
