@@ -38,6 +38,10 @@ class Counts:
     trials: Int64[np.ndarray, " m"]
     positives: Int64[np.ndarray, " m"]
 
+    def only(self, rows: Bool[np.ndarray, " m"]) -> "Counts":
+        """Returns the counts of the chosen assignments, none for the others."""
+        return Counts(np.where(rows, self.trials, 0), np.where(rows, self.positives, 0))
+
     def rows(self) -> tuple[Int64[np.ndarray, " r"], Bool[np.ndarray, " r"], Float64[np.ndarray, " r"]]:
         """Returns assignment, label and weight of the folded rows: one per label that occurred.
 
@@ -67,6 +71,12 @@ class Labels:
     left: Counts
     after: Counts
     left_at_us: Int64[np.ndarray, " m"]
+
+    @property
+    def stayed(self) -> Bool[np.ndarray, " m"]:
+        """Whether nobody saw her leave while the budget was in force."""
+        never: NDArray[np.bool_] = self.left_at_us == _NEVER
+        return never
 
 
 def closed_weeks(

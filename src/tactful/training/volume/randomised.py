@@ -16,6 +16,7 @@ from tactful.errors import NotEnoughData, NotRandomised
 from tactful.experiments.distributions import normal_quantile
 from tactful.experiments.stats import Interval
 from tactful.training.volume.log import VolumeLog
+from tactful.training.volume.metrics import weighted_auc
 
 FOLDS: Final = 2
 LEVEL: Final = 0.999
@@ -114,28 +115,6 @@ def check(log: VolumeLog, seed: int = 0, threads: int = 1) -> Randomisation:
         errors.append(error)
     area, half = float(np.mean(areas)), normal_quantile((1.0 + LEVEL) / 2.0) * float(np.mean(errors))
     return Randomisation(Interval(area, area - half, area + half), len(log))
-
-
-def weighted_auc(
-    score: Float[np.ndarray, " n"], label: Bool[np.ndarray, " n"], weight: Float[np.ndarray, " n"]
-) -> tuple[float, Float[np.ndarray, " n"]]:
-    """Returns the AUC, a tie counting one half, and every row's influence on it; these sum to 0.
-
-    The influence of a positive is `w·(share of negatives below − AUC) / Σw` over positives, of a negative likewise;
-    the AUC's variance is the sum of their squares.
-
-    >>> area, effect = weighted_auc(np.array([0.1, 0.4, 0.8]), np.array([False, True, True]), np.ones(3))
-    >>> area, effect.tolist()
-    (1.0, [0.0, 0.0, 0.0])
-    """
-    _, group = np.unique(score, return_inverse=True)
-    up, down = np.where(label, weight, 0.0), np.where(label, 0.0, weight)
-    at_up, at_down = np.bincount(group, up), np.bincount(group, down)
-    negatives_below = (np.cumsum(at_down) - 0.5 * at_down)[group] / down.sum()
-    positives_above = (up.sum() - np.cumsum(at_up) + 0.5 * at_up)[group] / up.sum()
-    area = float((up * negatives_below).sum() / up.sum())
-    effect = up * (negatives_below - area) / up.sum() + down * (positives_above - area) / down.sum()
-    return area, effect
 
 
 def _mean_area(
