@@ -49,6 +49,13 @@ class HiddenCell(msgspec.Struct, frozen=True):
     cpu_seconds: float
 
 
+class CheckCell(msgspec.Struct, frozen=True):
+    """AUC of foretelling from what was known of a customer whether she is mailed."""
+
+    mailing: str
+    mailing_foretold: Interval
+
+
 class UpliftCell(msgspec.Struct, frozen=True):
     """Hillstrom: one model's order of the customers, out of fold. Everything is a customer of the whole list.
 
@@ -70,7 +77,7 @@ class UpliftCell(msgspec.Struct, frozen=True):
     cpu_seconds: float
 
 
-Cell = TypeVar("Cell", DoseCell, HiddenCell, UpliftCell)
+Cell = TypeVar("Cell", DoseCell, HiddenCell, CheckCell, UpliftCell)
 
 
 def read(path: Path, kind: type[Cell]) -> list[Cell]:
@@ -85,6 +92,11 @@ def append(path: Path, cells: Iterator[msgspec.Struct]) -> None:
         for cell in cells:
             file.write(msgspec.json.encode(cell) + b"\n")
             file.flush()
+
+
+def rounded(interval: Interval) -> Interval:
+    """Returns the interval to seven digits, which keeps files small."""
+    return Interval(*(float(f"{end:.7g}") for end in interval))
 
 
 def mean(intervals: Sequence[Interval]) -> Interval:

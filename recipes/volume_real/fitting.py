@@ -59,3 +59,30 @@ def by_fold(fold: Int[np.ndarray, " n"], fit: Callable[[NDArray[np.int64]], Pred
     for held, predicted in parts:
         whole[held] = predicted
     return whole
+
+
+def linear(x: Float[np.ndarray, "n f"], y: Float[np.ndarray, " n"]) -> Model:
+    """Returns the prediction function of least squares."""
+    scaled = _scaler(x)
+    coefficient = np.linalg.lstsq(scaled(x), y, rcond=None)[0]
+    return lambda rows: scaled(rows) @ coefficient
+
+
+def logistic(x: Float[np.ndarray, "n f"], y: Float[np.ndarray, " n"], steps: int = 12) -> Model:
+    """Returns the prediction function of logistic regression, by Newton's method; a ridge of 1 on scaled columns."""
+    scaled = _scaler(x)
+    design = scaled(x)
+    ridge = np.diag([0.0, *np.ones(x.shape[1])])
+    coefficient = np.zeros(design.shape[1])
+    coefficient[0] = np.log(y.mean() / (1.0 - y.mean()))
+    for _ in range(steps):
+        p = 1.0 / (1.0 + np.exp(-design @ coefficient))
+        curvature = design.T @ (design * (p * (1.0 - p))[:, None]) + ridge
+        coefficient += np.linalg.solve(curvature, design.T @ (y - p) - ridge @ coefficient)
+    return lambda rows: 1.0 / (1.0 + np.exp(-scaled(rows) @ coefficient))
+
+
+def _scaler(x: NDArray[np.float64]) -> Model:
+    """A constant, and the columns less their mean, over their spread."""
+    mean, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)
+    return lambda rows: np.column_stack([np.ones(len(rows)), (rows - mean) / spread])

@@ -133,5 +133,5 @@ def _rule_panel(cells: Sequence[HiddenCell], rule: str) -> alt.LayerChart:
         scale=alt.Scale(domain=list(ESTIMATORS))))  # fmt: skip
     bars = base.mark_rule(color=BLUE).encode(x=alt.X("low:Q", title="transactions a send", scale=scale), x2="high:Q")
     marks = base.mark_point(color=BLUE, filled=True, opacity=1.0, size=50).encode(x="value:Q")
-    truth = base.mark_rule(color=RED).encode(x=alt.datum(own[0].truth))
+    truth = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=RED).encode(x=alt.datum(own[0].truth))
     return alt.LayerChart(layer=[truth, bars, marks]).properties(width=150, height=220, title=rule)
