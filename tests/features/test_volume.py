@@ -106,5 +106,6 @@ def test_a_days_plan_changes_no_feature() -> None:
         now = np.full(30, to_us(START) + days * DAY_US)
         state = population.table.rows.copy()
         request = steps.plan_request(state, now, population.frame)
+        before = volume_features(state, now)
         after, _ = steps.plan_day(state, request, population.scorer.slots(state["user_key"], request), population.frame)
-        assert (volume_features(after, now) == volume_features(state, now)).all()
+        assert (volume_features(after, now) == before).all()

@@ -275,8 +275,7 @@ class Population:
         state, now = self.table.rows[rows], self._due[rows]
         request = steps.plan_request(state, now, self.frame)
         p = self.scorer.slots(state["user_key"], request)
-        after, plan = steps.plan_day(state, request, p, self.frame)
-        self.table.rows[rows] = after
+        self.table.rows[rows], plan = steps.plan_day(state, request, p, self.frame)
         reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.int64)
         self.volume.plans(state["user_key"], request, plan, self._arms[rows], reach)
         listener.planned(rows, request, p, plan)
@@ -285,9 +284,9 @@ class Population:
         state, now = self.table.rows[rows], self._due[rows]
         request = steps.rank_request(state, now, self._arms[rows], self.frame)
         scores = self.scorer.scores(request)
-        after, outcome = steps.conclude(state, request, scores, controls, self.frame)
-        self.table.rows[rows] = after
-        self.volume.decisions(request, outcome.verdict, state["feasible_jobs"].astype(np.int64))
+        feasible_before = state["feasible_jobs"].astype(np.int64)
+        self.table.rows[rows], outcome = steps.conclude(state, request, scores, controls, self.frame)
+        self.volume.decisions(request, outcome.verdict, feasible_before)
         listener.ranked(rows, request, scores, outcome, controls)
 
     def _touch(self, rows: Int[np.ndarray, " n"]) -> None:

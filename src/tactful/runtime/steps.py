@@ -2,8 +2,8 @@
 
 A step takes states (rows of `features.history.ROW`, one a user, each at its own instant) and returns states and
 outputs; nothing is read from a clock and nothing is written. What needs a model comes in halves, a request and
-what follows from the scores, so that a runtime may score many users at once. `observe` and `admit` fold inputs in
-place, since they touch a few bytes of each row; the others return new rows.
+what follows from the scores, so that a runtime may score many users at once. `observe`, `admit`, `plan_day` and
+`conclude` write into the rows that they are given; whoever wants to keep those copies them first.
 """
 
 from dataclasses import dataclass
@@ -141,7 +141,7 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
 def plan_day(
     state: State, request: PlanRequest, slot_probs: Float[np.ndarray, "n K"], frame: Frame
 ) -> tuple[State, DayPlan]:
-    """Returns the states with the day's rank jobs set, and the plan.
+    """Sets the day's rank jobs in the states, and returns them with the plan.
 
     Jobs run at the best allowed slots, or, for an ε-share of user-days, at slots drawn in proportion to the
     model's probabilities (logged). The integer plan of sends is the user's part of the expected shape of the day.
@@ -164,7 +164,6 @@ def plan_day(
     fits = np.minimum(request.quota, send_time.capacity(allowed, max(gap, 1)))
     sends = send_time.best_spaced(p, fits, allowed, max(gap, 1)).astype(np.int64)
 
-    state = state.copy()
     row, slot = np.nonzero(jobs)
     minute = draws.uniform(settings.seed, key[row], request.day[row] * SLOTS + slot, "minute in slot")
     at = np.full(jobs.shape, NEVER)
@@ -200,7 +199,7 @@ def rank_request(state: State, now_us: Int[np.ndarray, " n"], arm: Int[np.ndarra
 def conclude(
     state: State, request: Request, scores: Scores, controls: Thresholds, frame: Frame
 ) -> tuple[State, Outcome]:
-    """Returns the states after each rank job, and what was decided."""
+    """Brings the states behind each rank job, and returns them with what was decided."""
     settings = frame.settings
     verdict = decide(settings.seed, request, scores, controls, frame.types, settings.rules)
     person, pool = request.person, request.pool
@@ -208,7 +207,6 @@ def conclude(
     here = np.arange(n)
     slot, probability = _slot_of(state, now, frame)
 
-    state = state.copy()
     kind = np.where(verdict.candidate >= 0, pool.type[here, verdict.candidate], 0)
     critical, ranked = frame.types.critical[kind], frame.types.ranked[kind]
     spends = verdict.sends & ranked & ~critical
@@ -332,7 +330,7 @@ def _pool(state: State, now: NDArray[np.int64], frame: Frame) -> Pool:
     """The pools, with as many places as the fullest of them needs, at least one."""
     types = frame.types
     places = max(int(state["c_len"].max(initial=0)), 1)
-    held = {name: state["c_" + name][:, :places] for name in _POOL_READS}
+    held = {name: state["c_" + name][:, :places].copy() for name in _POOL_READS}
     present = np.arange(places) < state["c_len"][:, None]
     kind = np.where(present, held["type"], 0).astype(np.int64)
     expired = present & (held["expires"] <= now[:, None])
