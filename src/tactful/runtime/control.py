@@ -82,15 +82,14 @@ class VolumeState:
         volume or sends are randomised that day are left out, as their sends are.
         """
         ahead = (request.slot_us > request.now_us[:, None] - HOUR_US) & (reach > 0)[:, None]
-        rows, slots = np.nonzero(ahead & ~request.k_random[:, None])
-        shares = self._settings.exploration.shares
-        drawn, _ = explore.bucket(self._settings.seed, key[rows], request.slot_us[rows, slots], shares)
-        rows, slots = rows[drawn == 0], slots[drawn == 0]
+        ahead &= ~request.k_random[:, None]
+        rows, slots = np.nonzero(ahead & self._in_production(key, request.slot_us))
         if not len(rows):
             return
         self._advance(int(request.slot_us[rows, slots].max()) // DAY_US)
         day = request.slot_us[rows, slots] // DAY_US % DAYS_KEPT
-        np.add.at(self._due, (day, arm[rows], request.segment[rows]), request.k[rows])
+        cell = np.ravel_multi_index((day, arm[rows], request.segment[rows]), self._due.shape)
+        self._due += np.bincount(cell, request.k[rows], self._due.size).reshape(self._due.shape)
         planned = plan.sends[rows, slots] > 0
         rows, slots = rows[planned], slots[planned]
         at = request.slot_us[rows, slots]
@@ -100,6 +99,16 @@ class VolumeState:
         np.add.at(
             self._planned, (day, hour, arm[rows], request.segment[rows]), share * plan.sends[rows, slots][:, None]
         )
+
+    def _in_production(self, key: UInt64[np.ndarray, " n"], slot_us: Int[np.ndarray, "n K"]) -> Bool[np.ndarray, "n K"]:
+        """Whether the bucket of each slot's UTC day is none that forces; a local day spans two or three of them."""
+        first = slot_us.min(axis=1) // DAY_US
+        ahead = slot_us // DAY_US - first[:, None]
+        shares, inside = self._settings.exploration.shares, np.zeros(slot_us.shape, dtype=np.bool_)
+        for days in range(int(ahead.max(initial=0)) + 1):
+            drawn, _ = explore.bucket(self._settings.seed, key, (first + days) * DAY_US, shares)
+            inside |= (ahead == days) & (drawn == 0)[:, None]
+        return inside
 
     def decisions(self, request: Request, verdict: Verdict, feasible_before: Int[np.ndarray, " n"]) -> None:
         """Counts sends (without forced ones), reachable sends, and the utilities of feasible jobs.
