@@ -25,13 +25,15 @@ from volume_real import cells, starbucks_page
 from volume_real.cells import DoseCell, HiddenCell
 from volume_real.customers import DOSES, Customers, read
 from volume_real.estimators import FOLDS, estimates, outcome_curves
-from volume_real.fitting import Predict, boosted, by_fold, folds
+from volume_real.fitting import ROUNDS, Predict, boosted, by_fold, folds
 from volume_real.hiding import RULES, Log, hide
 from volume_real.randomisation import sends_foretold
 
 DOSE_SEEDS: Final = 5
 HIDDEN_SEEDS: Final = 100
 QUARTERS: Final = 4
+MANY_ROUNDS: Final = 8 * ROUNDS
+"""Of one more outcome model, to show that the small one shrinks the slope."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -82,6 +84,7 @@ def dose_cell(customers: Customers, seed: int) -> DoseCell:
             "slope as it lies": slope(raw, share),
             "regression on profile": regression(sent, customers.transactions, customers.profile)[0],
             "outcome model (LightGBM)": slope(predicted, share),
+            f"outcome model, {MANY_ROUNDS} rounds": slope(outcome_curves(everyone, seed, MANY_ROUNDS), share),
             "DR, known probability": slope(robust, share),
         },
         amount_slopes={

@@ -54,13 +54,13 @@ def estimates(log: Log, share: NDArray[np.float64], seed: int) -> dict[str, Inte
     return dict(zip(ESTIMATORS, found, strict=False))
 
 
-def outcome_curves(log: Log, seed: int) -> NDArray[np.float64]:
+def outcome_curves(log: Log, seed: int, rounds: int = ROUNDS) -> NDArray[np.float64]:
     """Returns the transactions predicted for every customer at every dose, as a volume response model does it."""
     customers, deal = log.customers, folds(log.customers.customer, seed, FOLDS)
     x = np.column_stack([customers.profile, log.dose])
 
     def fit(rows: NDArray[np.int64]) -> Predict:
-        model = boosted(x[rows], customers.transactions[rows])
+        model = boosted(x[rows], customers.transactions[rows], rounds=rounds)
         return lambda held: np.column_stack(
             [model(np.column_stack([customers.profile[held], np.full(len(held), k)])) for k in range(DOSES)]
         )
@@ -76,9 +76,7 @@ def propensity(log: Log, seed: int) -> NDArray[np.float64]:
     customers, deal = log.customers, folds(log.customers.customer, seed, FOLDS)
 
     def fit(rows: NDArray[np.int64]) -> Predict:
-        model = boosted(
-            customers.profile[rows], log.dose[rows], "multiclass", num_class=DOSES, num_iterations=ROUNDS // 4
-        )
+        model = boosted(customers.profile[rows], log.dose[rows], "multiclass", rounds=ROUNDS // 4, num_class=DOSES)
         return lambda held: model(customers.profile[held])
 
     chance = by_fold(deal, fit)[np.arange(len(log.dose)), log.dose]

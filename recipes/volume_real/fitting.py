@@ -33,12 +33,11 @@ def boosted(
     x: Float[np.ndarray, "n f"],
     y: Float[np.ndarray, " n"] | Int[np.ndarray, " n"],
     objective: str = "regression",
-    weight: Float[np.ndarray, " n"] | None = None,
+    rounds: int = ROUNDS,
     **more: object,
 ) -> Model:
     """Returns a fitted booster's prediction function; probabilities for a classifier."""
-    settings = {**SETTINGS, "objective": objective, **more}
-    booster = lgb.train(settings, lgb.Dataset(x, y, weight=weight), ROUNDS)
+    booster = lgb.train({**SETTINGS, "objective": objective, **more}, lgb.Dataset(x, y), rounds)
 
     def predict(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(booster.predict(rows), dtype=np.float64)

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
+from tactful.errors import InvalidExperiment
 from volume_real.customers import DOSES, SEND_HOURS, Customers
 
 RULES: Final = ("at random", "by profile", "by own spending", "forgotten")
@@ -67,7 +68,9 @@ def _stays(dose: NDArray[np.int64], heavy: NDArray[np.bool_]) -> NDArray[np.floa
     match = np.where(heavy, dose >= MANY, dose < MANY)
     chance = np.empty(len(dose))
     for group in (heavy, ~heavy):
-        share = match[group].mean()
+        share = float(match[group].mean())
+        if MATCH_STAYS * share > 0.5:
+            raise InvalidExperiment(f"got a share of {share:.2f} matches, cannot keep half; expected 0.58 at most")
         chance[group] = np.where(match[group], MATCH_STAYS, (0.5 - MATCH_STAYS * share) / (1.0 - share))
     return chance
 

@@ -82,21 +82,33 @@ def curve(terms: Float[np.ndarray, "n doses"], level: float = 0.95) -> list[Inte
 def slope(terms: Float[np.ndarray, "n doses"], share: Float[np.ndarray, " doses"], level: float = 0.95) -> Interval:
     """Returns the outcome gained a unit of dose: the straight line through the curve, doses weighted by their shares.
 
-    `β = Σ_k c_k·m_k` with `c_k = s_k·(k − k̄) / Σ_j s_j·(j − k̄)²`. With naive contributions and the observed shares it
-    is the least squares slope. Doses of share 0 are left out, so a dose that nobody received may be.
+    `β = Σ_k c_k·m_k` with c from `line`. With naive contributions and the observed shares it is the least squares
+    slope. Doses of share 0 are left out, so a dose that nobody received may be.
 
     Raises:
         InvalidExperiment: for shares on fewer than two doses, or on one that has no estimate.
     """
-    k = np.arange(len(share), dtype=np.float64)
     used = share > 0.0
-    if used.sum() < 2:
-        raise InvalidExperiment(f"got shares on {used.sum()} dose(s), expected at least 2 to draw a line")
     if not np.isfinite(terms[:, used]).all():
         raise InvalidExperiment("got a share for a dose that nobody received; set it to 0 or predict that dose")
-    deviation = k - float((share * k).sum() / share.sum())
-    coefficient = share * deviation / float((share * deviation**2).sum())
-    return _mean(terms[:, used] @ coefficient[used], level)
+    return _mean(terms[:, used] @ line(share)[used], level)
+
+
+def line(share: Float[np.ndarray, " doses"]) -> Float[np.ndarray, " doses"]:
+    """Returns what each point of a curve counts in its slope: `c_k = s_k·(k − k̄) / Σ_j s_j·(j − k̄)²`.
+
+    Raises:
+        InvalidExperiment: for shares on fewer than two doses.
+
+    >>> line(np.array([0.5, 0.5])).tolist()
+    [-1.0, 1.0]
+    """
+    if (share > 0.0).sum() < 2:
+        raise InvalidExperiment(f"got shares on {(share > 0.0).sum()} dose(s), expected at least 2 to draw a line")
+    k = np.arange(len(share), dtype=np.float64)
+    weighted = share * (k - float((share * k).sum() / share.sum()))
+    coefficient: NDArray[np.float64] = weighted / float((weighted * k).sum())
+    return coefficient
 
 
 def regression(
