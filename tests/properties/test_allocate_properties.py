@@ -3,10 +3,19 @@
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tactful.decision.volume.allocate import Allocation, allocate
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """Compilation is not what a deadline is for."""
+    for cost in (None, np.ones((3, 1), dtype=np.float32)):
+        allocate(np.array([[0], [1], [0]], dtype=np.float32), 1, cost=cost)
+
 
 sizes = st.tuples(st.integers(1, 5), st.integers(1, 4))
 

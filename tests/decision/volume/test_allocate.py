@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tactful.decision.volume.allocate import allocate, uniform_budgets
+from tactful.decision.volume.allocate import allocate
+from tactful.decision.volume.baselines import uniform_budgets
 from tactful.errors import InfeasibleBudget, InvalidScores
 
 

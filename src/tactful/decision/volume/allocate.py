@@ -1,22 +1,27 @@
 """The allocator: one weekly budget a user, the largest total value within a total volume.
 
-The curves come from a volume model (`models/volume_curve.py`); the price that the allocator returns is the value of one
-more send. Exact for concave curves; for others within one user's step of the bound of the relaxed problem.
+The curves come from a volume model (`models/volume_response.py`); the price that the allocator returns is the value of
+one more send. Exact for concave curves; for others within one user's step of the bound of the relaxed problem.
+
+This file is what is asked and answered. `_search.py` finds the price, `_passes.py` are the compiled loops over the
+curves, `_last_steps.py` spends the last of the total, `_sample.py` saves time. Curves are read in place, twice or
+thrice, in blocks that fit a cache: beside them, memory is a byte a user and a few MB.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import fsum
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, Float64, Int64, Integer, UInt8
 from numpy.typing import NDArray
 
-from tactful.errors import InfeasibleBudget, InvalidScores
+from tactful.decision.volume._last_steps import fill, take_steps
+from tactful.decision.volume._problem import MOST, Problem, Solution, frozen
+from tactful.decision.volume._search import Search
+from tactful.errors import InvalidScores
+from tactful.kernel import at_most_threads
 
-_CHUNK = 1 << 16  # users at a time: 8 MB of float64 at 15 budgets
-_UNDECIDED = 4096  # users between two prices whose steps are worth sorting
-_MOST = 255
+_CHUNK = 1 << 20  # users whose groups are counted at a time
+_USERS_A_THREAD = 16_384  # fewer are done before another thread is awake
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,16 @@ class Allocation:
     value: float
 
 
+@dataclass(frozen=True)
+class GroupedAllocation:
+    """Budgets of groups that each have a total of their own, with the price, cost and value of each group."""
+
+    budget: UInt8[np.ndarray, " n"]
+    price: Float64[np.ndarray, " g"]
+    total: Float64[np.ndarray, " g"]
+    value: Float64[np.ndarray, " g"]
+
+
 def allocate(
     value: Float[np.ndarray, "budgets n"],
     total: float | int,
@@ -44,16 +59,17 @@ def allocate(
 ) -> Allocation:
     """Returns the budgets that maximise `sum V_u(k_u)` subject to `sum cost_u(k_u) <= total`, `k_u >= k_min`.
 
-    At a price theta each user takes `argmax_k V(k) - theta cost(k)`, the smallest k on ties. Bisection
-    narrows theta until few users are undecided between its two ends; their steps are taken in order of gain
-    per cost (ties: the larger step, then the position) until one does not fit, and what is left goes to the
-    best steps that do. Budgets past a user's best value are never used, even if the total would allow it.
+    At a price theta each user takes `argmax_k V(k) - theta cost(k)`, the smallest k on ties: all steps of her
+    curve's upper hull that gain more than theta per cost. Steps of all users are taken in order of gain per cost
+    (ties: the larger step, then the position) until one does not fit, and what is left goes to the best steps
+    that do. Budgets past a user's best value are never used, even if the total would allow it.
 
     Args:
-        value: V[k, user], budgets first; may be memory-mapped, it is read in chunks of users.
+        value: V[k, user], budgets first; may be memory-mapped. It is read in place if its rows are contiguous,
+            and copied otherwise.
         total: the volume K, in units of cost: with the default cost, sends a week.
         k_min: least budget of every user.
-        cost: cost[k, user], finite, >= 0 and not falling in k; k itself by default.
+        cost: cost[k, user], finite, >= 0 and not falling in k; k itself by default, which is the fast case.
 
     Raises:
         InvalidScores: for NaN or infinite values or costs, falling costs, or k_min above the largest budget.
@@ -65,219 +81,153 @@ def allocate(
 
     **Source**: the Lagrangian form of the problem in "Notification Volume Control and Optimization System at
     Pinterest" (KDD 2018). **Deviation**: the paper searches a threshold on a grid by a rule on first
-    differences; here the dual is solved and the last partial step is filled.
+    differences (`baselines.kdd18_budgets`); here the dual is solved and the last partial step is filled.
     """
-    curves = _Curves(value, cost, k_min)
-    steepest = curves.check()
-    least = curves.spent(curves.choose(2.0 * steepest + 1.0))
-    if not least <= total:
-        raise InfeasibleBudget(
-            f"got a total of {total:g}, but a budget of {k_min} for each of {curves.users} users costs "
-            f"{least:g}, {least - total:g} too much; raise the total or lower k_min"
-        )
-    budget, price = curves.choose(0.0), 0.0
-    if curves.spent(budget) > total:
-        low, high = _bracket(curves, float(total), 2.0 * steepest + 1.0)
-        budget, price = _take_steps(curves, low, high, float(total))
-        _fill(curves, budget, float(total))
-    return Allocation(budget.astype(np.uint8), price, curves.spent(budget), curves.worth(budget))
+    problem = _problem(value, k_min, cost)
+    return _single(problem, _within(problem, np.array([float(total)])))
 
 
-def uniform_budgets(n: int, total: int, u: Float[np.ndarray, " n"]) -> UInt8[np.ndarray, " n"]:
-    """Returns a total spread evenly over n users; what does not divide goes, one each, to the least u.
+def allocate_at_price(
+    value: Float[np.ndarray, "budgets n"],
+    price: float | int,
+    k_min: int = 0,
+    cost: Float[np.ndarray, "budgets n"] | None = None,
+) -> Allocation:
+    """Returns every user's best budget where a unit of cost is worth a price: `argmax_k V(k) - price cost(k)`.
+
+    The smallest k on ties. The total is whatever it comes to.
 
     Args:
-        u: hash draws in [0, 1).
+        value, k_min, cost: as `allocate`.
+        price: in units of value per unit of cost, >= 0. With V in active days a day and cost in sends a week, an
+            operator's "a active days per 1,000 sends" is `a / 7 / 1000`, for a week of V is 7 V active days.
 
     Raises:
-        InvalidScores: for a total below 0 or above 255 each.
+        InvalidScores: as `allocate`, and for a price that is negative or no number.
 
-    >>> uniform_budgets(3, 4, np.array([0.5, 0.1, 0.7])).tolist()
-    [1, 2, 1]
+    >>> curves = np.array([[0, 0], [3, 2], [5, 2.5]], dtype=np.float32)
+    >>> allocate_at_price(curves, price=1.9).budget.tolist()
+    [2, 1]
     """
-    if n < 1 or not 0 <= total <= _MOST * n:
-        raise InvalidScores(f"got a total of {total} for {n} users, expected between 0 and {_MOST} for each")
-    budget = np.full(n, total // n, dtype=np.uint8)
-    budget[np.argsort(u, kind="stable")[: total % n]] += 1
-    return budget
+    if not 0.0 <= price < np.inf:
+        raise InvalidScores(f"got a price of {price:g} per unit of cost, expected 0 or more, and finite")
+    problem = _problem(value, k_min, cost)
+    with at_most_threads(_threads(problem)):
+        search = Search(problem)
+        search.at_prices(np.array([float(price)]))
+        solution, _ = search.settle()
+    solution.price[0] = price
+    return _single(problem, solution)
 
 
-@dataclass(frozen=True)
-class _Curves:
-    """The problem, read in chunks of users; budgets run from k_min."""
+def allocate_by_group(
+    value: Float[np.ndarray, "budgets n"],
+    group: Integer[np.ndarray, " n"],
+    totals: Float[np.ndarray, " g"],
+    k_min: int = 0,
+    cost: Float[np.ndarray, "budgets n"] | None = None,
+) -> GroupedAllocation:
+    """Returns what `allocate` would for each group by itself, in the same few passes over the curves.
 
-    value: NDArray[np.floating]
-    cost: NDArray[np.floating] | None
-    k_min: int
+    Args:
+        value, k_min, cost: as `allocate`.
+        group: 0 .. g - 1 for each user, such as her reach segment; as uint8 it is not copied.
+        totals: the volume of each group.
 
-    @property
-    def users(self) -> int:
-        return int(self.value.shape[1])
+    Raises:
+        InvalidScores: as `allocate`; for a group outside 0 .. g - 1, and for one without users.
+        InfeasibleBudget: names the group and by how much its total is too small.
 
-    def chunks(self) -> Iterator[NDArray[np.int64]]:
-        """The positions of the users of each chunk."""
-        for start in range(0, self.users, _CHUNK):
-            yield np.arange(start, min(start + _CHUNK, self.users))
-
-    def of(self, users: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Value and cost [budgets from k_min, users]."""
-        value = self.value[self.k_min :, users].astype(np.float64)
-        if self.cost is not None:
-            return value, self.cost[self.k_min :, users].astype(np.float64)
-        k = np.arange(self.k_min, len(self.value), dtype=np.float64)
-        return value, np.broadcast_to(k[:, None], value.shape)
-
-    def check(self) -> float:
-        """Refuses what cannot be solved; returns the steepest gain per cost over the least budget."""
-        if not 0 <= self.k_min < len(self.value) <= _MOST + 1:
-            raise InvalidScores(
-                f"got k_min = {self.k_min} and curves for {len(self.value)} budgets, "
-                f"expected 0 <= k_min <= k_max <= {_MOST}"
-            )
-        steepest = 0.0
-        for users in self.chunks():
-            value, cost = self.of(users)
-            broken = ~(np.isfinite(value).all(axis=0) & np.isfinite(cost).all(axis=0))
-            broken |= (cost[0] < 0) | (np.diff(cost, axis=0) < 0).any(axis=0)
-            if broken.any():
-                raise InvalidScores(
-                    f"got NaN, an infinite number or a falling cost for user {users[np.argmax(broken)]}, "
-                    "expected finite values, and finite costs >= 0 that do not fall with the budget"
-                )
-            slope = _slopes(value, cost, np.zeros(len(users), dtype=np.int64))
-            steepest = max(steepest, float(slope.max(initial=0.0, where=np.isfinite(slope))))
-        return steepest
-
-    def choose(self, price: float) -> NDArray[np.int64]:
-        """Each user's best budget at a price, the smallest on ties."""
-        budget = np.empty(self.users, dtype=np.int64)
-        for users in self.chunks():
-            value, cost = self.of(users)
-            budget[users] = np.argmax(value - price * cost, axis=0) + self.k_min
-        return budget
-
-    def spent(self, budget: NDArray[np.int64]) -> float:
-        """The summed cost of budgets."""
-        if self.cost is None:
-            return float(budget.sum())
-        return self._sum(self.cost, budget)
-
-    def worth(self, budget: NDArray[np.int64]) -> float:
-        """The summed value of budgets."""
-        return self._sum(self.value, budget)
-
-    def _sum(self, table: NDArray[np.floating], budget: NDArray[np.int64]) -> float:
-        return fsum(float(table[budget[users], users].sum(dtype=np.float64)) for users in self.chunks())
-
-
-def _slopes(value: NDArray[np.float64], cost: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Gain per cost [budgets, users] of moving up from row `at`; -inf where there is no gain or no way up."""
-    user = np.arange(value.shape[1])
-    gain, extra = value - value[at, user], cost - cost[at, user]
-    up = (np.arange(len(value))[:, None] > at) & (gain > 0)
-    free = np.where(up, np.inf, -np.inf)
-    slope: NDArray[np.float64] = np.divide(gain, extra, out=free, where=up & (extra > 0))
-    return slope
-
-
-def _bracket(curves: _Curves, total: float, high_price: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Budgets at a price too low for the total and at one that keeps it, with few users between the two.
-
-    Identical users stay undecided at any price; so the number of halvings is bounded, and how narrow the
-    bracket is does not matter for exactness: the steps in between are sorted.
+    >>> curves = np.array([[0, 0, 0], [3, 2, 1], [5, 2.5, 1.5]], dtype=np.float32)
+    >>> allocate_by_group(curves, np.array([0, 0, 1]), np.array([2.0, 1.0])).budget.tolist()
+    [2, 0, 1]
     """
-    low_price, low, high = 0.0, curves.choose(0.0), curves.choose(high_price)
-    for _ in range(64):
-        if np.count_nonzero(low != high) <= _UNDECIDED:
-            break
-        price = (low_price + high_price) / 2
-        budget = curves.choose(price)
-        if curves.spent(budget) <= total:
-            high_price, high = price, budget
-        else:
-            low_price, low = price, budget
-    return low, high
+    sizes = _sizes(group, len(totals))
+    if not sizes.all():
+        raise InvalidScores(f"got no users in group {int(np.argmin(sizes))}; leave out the totals of empty groups")
+    problem = _problem(value, k_min, cost, frozen(group.astype(np.uint8, copy=False)), sizes)
+    solution = _within(problem, totals.astype(np.float64))
+    return GroupedAllocation(_budgets(problem, solution), solution.price, solution.spent + problem.base, solution.worth)
 
 
-def _take_steps(
-    curves: _Curves, low: NDArray[np.int64], high: NDArray[np.int64], total: float
-) -> tuple[NDArray[np.int64], float]:
-    """Moves users from `high` towards `low`, best gain per cost first, up to the first step that does not fit.
+def channel_cost(share: Float[np.ndarray, " n"], k_max: int) -> Float32[np.ndarray, "budgets n"]:
+    """Returns the cost `k share_u` of each budget, for a total that counts the sends of one channel only.
 
-    Returns the budgets and the gain per cost of that step: the price.
+    Args:
+        share: the part of each user's sends that go through the channel, 0..1; 0 costs nothing.
+
+    >>> channel_cost(np.array([0.5, 1.0]), k_max=2).tolist()
+    [[0.0, 0.0], [0.5, 1.0], [1.0, 2.0]]
     """
-    user, to, slope, extra = _steps_between(curves, low, high)
-    order = np.lexsort((to, user, -extra, -slope))
-    fits = int(np.searchsorted(np.cumsum(extra[order]), total - curves.spent(high), side="right"))
-    budget, taken = high.copy(), order[:fits]
-    np.maximum.at(budget, user[taken], to[taken])
-    return budget, float(slope[order[min(fits, len(order) - 1)]])
+    outside = ~((share >= 0.0) & (share <= 1.0))
+    if outside.any():
+        user = int(np.argmax(outside))
+        raise InvalidScores(f"got a channel share of {share[user]:g} for user {user}, expected 0..1")
+    return np.arange(k_max + 1, dtype=np.float32)[:, None] * share.astype(np.float32)
 
 
-def _steps_between(
-    curves: _Curves, low: NDArray[np.int64], high: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """The edges of each user's upper hull from `high` to `low`: user, budget reached, gain per cost, cost.
-
-    Along one user the order by (gain per cost, cost) falls, so that no step is taken before the one below it.
-    """
-    parts = []
-    for chunk in curves.chunks():
-        users = chunk[low[chunk] > high[chunk]]
-        value, cost = curves.of(users)
-        at, goal = high[users] - curves.k_min, low[users] - curves.k_min
-        slope_before, extra_before = np.full((2, len(users)), np.inf)
-        here = np.arange(len(users))
-        while len(here):
-            slope = _slopes(value[:, here], cost[:, here], at[here])
-            slope[np.arange(len(value))[:, None] > goal[here]] = -np.inf
-            to, best = _next_corner(slope, at[here])
-            up = np.isfinite(best)
-            here, to, best = here[up], to[up], best[up]
-            extra = cost[to, here] - cost[at[here], here]
-            before = slope_before[here]
-            rises = (best > before) | ((best == before) & (extra > extra_before[here]))  # by rounding only
-            best = np.where(rises, np.nextafter(before, -np.inf), best)
-            parts.append((users[here], to + curves.k_min, best, extra))
-            at[here], slope_before[here], extra_before[here] = to, best, extra
-            here = here[to < goal[here]]
-    user, reached, slopes, extras = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return user, reached, slopes, extras
+def _problem(
+    value: Float[np.ndarray, "budgets n"],
+    k_min: int,
+    cost: Float[np.ndarray, "budgets n"] | None,
+    group: UInt8[np.ndarray, " n"] | None = None,
+    sizes: Int64[np.ndarray, " g"] | None = None,
+) -> Problem:
+    if not 0 <= k_min < len(value) <= MOST + 1:
+        raise InvalidScores(
+            f"got k_min = {k_min} and curves for {len(value)} budgets, expected 0 <= k_min <= k_max <= {MOST}"
+        )
+    if group is None or sizes is None or len(sizes) == 1:
+        group, sizes = frozen(np.zeros(1, dtype=np.uint8)), np.array([value.shape[1]])
+    dtype = np.result_type(value.dtype, np.float32, np.float32 if cost is None else cost.dtype)
+    costs = np.empty((0, 0)) if cost is None else cost[k_min:]
+    return Problem(_rows(value[k_min:], dtype), _rows(costs, dtype), k_min, group, sizes)
 
 
-def _next_corner(slope: NDArray[np.float64], at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The next corner of each upper hull above row `at`, and the slope to it.
-
-    A straight run that touches every budget is walked one by one, so that a larger total takes from nobody;
-    one that leaps over some is one step, so that what fits does not depend on the order of users.
-    """
-    best = slope.max(axis=0)
-    touched = slope == best
-    farthest = len(slope) - 1 - np.argmax(touched[::-1], axis=0)
-    every = touched.sum(axis=0) == farthest - at
-    return np.where(every, at + 1, farthest), best
+def _rows(array: NDArray[np.floating], dtype: np.dtype[np.floating]) -> NDArray[np.floating]:
+    return frozen(array.astype(dtype, copy=False))
 
 
-def _fill(curves: _Curves, budget: NDArray[np.int64], total: float) -> None:
-    """Spends what is left on the best steps that fit, one at a time; unit costs need fewer than k_max."""
-    for _ in range(len(curves.value)):
-        left = total - curves.spent(budget)
-        step = _best_step(curves, budget, left) if left > 0 else None
-        if step is None:
-            return
-        budget[step[0]] = step[1]
+def _sizes(group: Integer[np.ndarray, " n"], groups: int) -> Int64[np.ndarray, " g"]:
+    """Users in each group, counted in chunks: `bincount` works on 8 bytes a user."""
+    if not 1 <= groups <= MOST + 1:
+        raise InvalidScores(f"got totals for {groups} groups, expected 1 to {MOST + 1}")
+    outside = len(group) > 0 and (group.min() < 0 or group.max() >= groups)
+    if outside:
+        raise InvalidScores(
+            f"got groups from {group.min()} to {group.max()}, expected 0 to {groups - 1}, as there are totals"
+        )
+    sizes = np.zeros(groups, dtype=np.int64)
+    for start in range(0, len(group), _CHUNK):
+        sizes += np.bincount(group[start : start + _CHUNK], minlength=groups)
+    return sizes
 
 
-def _best_step(curves: _Curves, budget: NDArray[np.int64], left: float) -> tuple[int, int] | None:
-    """User and new budget of the largest gain per cost that costs at most `left`; the larger step on ties."""
-    best, found = (0.0, 0.0), None
-    for users in curves.chunks():
-        value, cost = curves.of(users)
-        at = budget[users] - curves.k_min
-        slope, extra = _slopes(value, cost, at), cost - cost[at, np.arange(len(users))]
-        slope[extra > left] = -np.inf
-        top = slope.max()
-        k, user = np.unravel_index(np.argmax(np.where(slope == top, extra, -np.inf).T), slope.T.shape)[::-1]
-        if (float(top), float(extra[k, user])) > best:
-            best, found = (float(top), float(extra[k, user])), (int(users[user]), int(k) + curves.k_min)
-    return found
+def _within(problem: Problem, total: Float64[np.ndarray, " g"]) -> Solution:
+    with at_most_threads(_threads(problem)):
+        search = Search(problem)
+        search.within(total)
+        solution, listed = search.settle()
+        room = total - problem.base
+        for g in np.flatnonzero(search.binds).tolist():
+            take_steps(solution, listed, g, float(room[g]))
+            fill(problem, solution, listed, g, float(room[g]), float(search.lowest_price[g]))
+    return solution
+
+
+def _threads(problem: Problem) -> int:
+    return 1 + problem.users // _USERS_A_THREAD
+
+
+def _budgets(problem: Problem, solution: Solution) -> UInt8[np.ndarray, " n"]:
+    solution.budget[:] += np.uint8(problem.k_min)
+    return solution.budget
+
+
+def _single(problem: Problem, solution: Solution) -> Allocation:
+    return Allocation(
+        _budgets(problem, solution),
+        float(solution.price[0]),
+        float(solution.spent[0] + problem.base[0]),
+        float(solution.worth[0]),
+    )
