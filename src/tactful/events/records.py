@@ -164,6 +164,29 @@ class BudgetAssignment(_Stored, frozen=True, kw_only=True, tag="budget"):
     feature_schema: str = ""
 
 
+class BudgetPlan(_Stored, frozen=True, kw_only=True, tag="budget_plan"):
+    """Weekly budgets of many users at once, as an allocation gives them: one part of a plan.
+
+    Each part takes effect by itself, from the next day's plan of each of its users on, and until she gets another
+    budget; those whose budget is drawn at random keep that. Of a `BudgetAssignment` and a plan the later one holds.
+    `events.budget_plan` makes parts and reads them.
+
+    `users` are keys (`draws.key` of the user id) as little-endian unsigned 64-bit integers, `budgets` a byte for each.
+    `period` is the week for which it was allocated, counted from 1970. `price` is the value that one more message a
+    week has at this plan's total. Parts are numbered from 0.
+    """
+
+    plan_id: Identifier
+    period: int
+    model_version: str = ""
+    price: float = 0.0
+    part: Annotated[int, msgspec.Meta(ge=0)] = 0
+    parts: Annotated[int, msgspec.Meta(ge=1)] = 1
+    users: bytes
+    budgets: bytes
+    at: Instant
+
+
 class Suppression(_Stored, frozen=True, kw_only=True, tag="suppression"):
     """No message may reach the user on a channel (or on any, when `channel` is None), until it is lifted."""
 
@@ -202,7 +225,7 @@ class Catalogue(_Stored, frozen=True, kw_only=True, tag="catalogue"):
 
 UserInput: TypeAlias = User | Candidate | Engagement | Cancel | BudgetAssignment | Suppression
 """Inputs that belong to one user."""
-Input: TypeAlias = UserInput | Control | Catalogue
+Input: TypeAlias = UserInput | BudgetPlan | Control | Catalogue
 """Everything the input log accepts."""
 
 
@@ -281,7 +304,17 @@ Record: TypeAlias = Input | Decision | SlotPlan
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(
-    User | Candidate | Engagement | Cancel | BudgetAssignment | Suppression | Control | Catalogue | Decision | SlotPlan
+    User
+    | Candidate
+    | Engagement
+    | Cancel
+    | BudgetAssignment
+    | BudgetPlan
+    | Suppression
+    | Control
+    | Catalogue
+    | Decision
+    | SlotPlan
 )
 
 
