@@ -15,10 +15,12 @@ import numpy as np
 from tactful import draws
 from tactful.clock import to_us
 from tactful.errors import InvalidRecord, TactfulError, UnknownTimeZone
+from tactful.events import budget_plan
 from tactful.events.records import (
     CHANNELS,
     KINDS,
     BudgetAssignment,
+    BudgetPlan,
     Cancel,
     Candidate,
     Catalogue,
@@ -34,6 +36,7 @@ from tactful.events.records import (
     encode,
 )
 from tactful.events.registry import Registry
+from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
 from tactful.features.history import EngagementRows
 from tactful.features.pool import CandidateRows
@@ -48,6 +51,7 @@ KIND_CODE: Final[dict[type, int]] = {
     Suppression: 5,
     Control: 6,
     Catalogue: 7,
+    BudgetPlan: 8,
 }
 _KIND_OF: Final = {kind: code for code, kind in enumerate(KINDS)}
 _CHANNEL_OF: Final[dict[str | None, int]] = {channel: code for code, channel in enumerate(CHANNELS)} | {None: -1}
@@ -127,7 +131,15 @@ def _line(position: int, record: Input, registry: Registry) -> Line:
             name = "cancel-input:" + record.cancel_id
         case BudgetAssignment():
             _instant(record.at)
+            if not all(map(isfinite, record.features)):
+                raise InvalidRecord(
+                    f"budget {record.assignment_id}: got NaN or infinity among its features, expected finite numbers"
+                )
             name = "budget:" + record.assignment_id
+        case BudgetPlan():
+            _instant(record.at)
+            budget_plan.check(record)
+            name = f"budget-plan:{record.plan_id}:{record.part}"
         case Suppression():
             _instant(record.at)
             name = "suppression:" + record.suppression_id
@@ -140,7 +152,7 @@ def _line(position: int, record: Input, registry: Registry) -> Line:
         case _:
             raise InvalidRecord(f"got {type(record).__name__}, expected one of the input records of events/records.py")
     data = encode(record)
-    user = "" if isinstance(record, Control | Catalogue) else record.user_id
+    user = record.user_id if isinstance(record, UserInput) else ""
     return Line(
         position, record, user, draws.key(user) if user else 0, draws.key(name) if name else 0, draws.key(data), data
     )
@@ -151,7 +163,7 @@ def logged_line(logged: LoggedInput) -> Line:
     record = decode(logged.data)
     if isinstance(record, Decision | SlotPlan):
         raise InvalidRecord(f"the input log holds a {type(record).__name__} at offset {logged.offset}")
-    user = "" if isinstance(record, Control | Catalogue) else record.user_id
+    user = record.user_id if isinstance(record, UserInput) else ""
     return Line(
         0,
         record,
@@ -189,26 +201,30 @@ def _known_zone(name: str) -> None:
 
 @dataclass
 class Batch:
-    """Accepted inputs as columns, in log order: engagements and candidates as arrays, the rest as records.
+    """Accepted inputs as columns, in log order: engagements, candidates and budgets as arrays, the rest as records.
 
-    `rest` holds (log_us, row, content hash, offset, record) of users, cancels, budgets and suppressions.
+    `rest` holds (log_us, row, content hash, offset, record) of users, cancels and suppressions; `plans` the
+    (log_us, content hash, record) of budget plans, whose users get their rows when the time comes.
     """
 
     engagements: EngagementRows
     candidates: CandidateRows
     rest: list[tuple[int, int, int, int, UserInput]] = field(default_factory=list)
+    budgets: BudgetRows = field(default_factory=BudgetRows.none)
+    plans: list[tuple[int, int, BudgetPlan]] = field(default_factory=list)
 
 
 def columns(taken: Sequence[Line], registry: Registry) -> Batch:
-    """Returns the columns of accepted per-user inputs."""
+    """Returns the columns of accepted inputs that touch users."""
     acts = [line for line in taken if isinstance(line.record, Engagement)]
     told = [line for line in taken if isinstance(line.record, Candidate)]
     rest: list[tuple[int, int, int, int, UserInput]] = [
         (line.log_us, line.row, line.content, line.offset, line.record)
         for line in taken
-        if isinstance(line.record, User | Cancel | BudgetAssignment | Suppression)
+        if isinstance(line.record, User | Cancel | Suppression)
     ]
-    return Batch(_engagement_rows(acts), _candidate_rows(told, registry), rest)
+    plans = [(line.log_us, line.content, line.record) for line in taken if isinstance(line.record, BudgetPlan)]
+    return Batch(_engagement_rows(acts), _candidate_rows(told, registry), rest, _budget_rows(taken), plans)
 
 
 def _candidate(record: Candidate, log_us: int, registry: Registry) -> tuple[Any, ...]:
@@ -248,6 +264,18 @@ def _engagement_rows(lines: list[Line]) -> EngagementRows:
         channel=np.array([_CHANNEL_OF[act.channel] for act in acts], dtype=np.int8),
         category=np.array([act.category for act in acts], dtype=np.int32),
     )
+
+
+def _budget_rows(lines: Sequence[Line]) -> BudgetRows:
+    given = [
+        (line.row, line.log_us, line.record.k, line.content)
+        for line in lines
+        if isinstance(line.record, BudgetAssignment)
+    ]
+    if not given:
+        return BudgetRows.none()
+    row, log_us, k, content = zip(*given, strict=True)
+    return BudgetRows(np.array(row), np.array(log_us), np.array(k), np.array(content, dtype=np.uint64))
 
 
 def _candidate_rows(lines: list[Line], registry: Registry) -> CandidateRows:

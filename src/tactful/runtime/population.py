@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from tactful.clock import to_us
 from tactful.decision.request import Request, Scores, Thresholds
-from tactful.events.records import CHANNELS, BudgetAssignment, Cancel, Suppression, User, UserInput
+from tactful.events import budget_plan
+from tactful.events.records import CHANNELS, BudgetPlan, Cancel, Suppression, User, UserInput
 from tactful.events.registry import Registry
 from tactful.experiments.assign import Layer, assign
-from tactful.features import history, pool
+from tactful.features import assignment, history, pool
+from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
 from tactful.features.history import N_CHANNELS, NEVER, EngagementRows, UserTable, take
 from tactful.features.pool import CandidateRows
@@ -71,6 +73,7 @@ class _Pending:
     engagements: EngagementRows
     candidates: CandidateRows
     rest: list[tuple[int, int, int, int, UserInput]]
+    budgets: BudgetRows
 
 
 class Population:
@@ -90,6 +93,7 @@ class Population:
         self.applied_us = -1
         self.first_us = NEVER
         self._pending: list[tuple[int, int, _Pending]] = []
+        self._budget_plans: list[tuple[int, int, BudgetPlan]] = []
         self._due: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._plans: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self._arms: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
@@ -105,7 +109,8 @@ class Population:
                 zones = zones.with_zone(record.timezone)
         if zones is not self.frame.zones:
             self.frame = Frame(self.frame.settings, self.frame.types, zones)
-        self._keep(_Pending(batch.engagements, batch.candidates, batch.rest))
+        self._budget_plans += batch.plans
+        self._keep(_Pending(batch.engagements, batch.candidates, batch.rest, batch.budgets))
 
     def refresh(self) -> None:
         """Recomputes what is derived from the rows: after loading a snapshot."""
@@ -157,9 +162,8 @@ class Population:
 
     def _keep(self, part: _Pending) -> None:
         """Puts inputs by, under their first and last instants, until their time comes."""
-        stamps = np.concatenate(
-            [part.engagements.log_us, part.candidates.log_us, np.array([r[0] for r in part.rest], dtype=np.int64)]
-        )
+        rest = np.array([r[0] for r in part.rest], dtype=np.int64)
+        stamps = np.concatenate([part.engagements.log_us, part.candidates.log_us, part.budgets.log_us, rest])
         if len(stamps):
             self._pending.append((int(stamps.min()), int(stamps.max()), part))
             self.first_us = min(self.first_us, int(stamps.min()))
@@ -175,17 +179,41 @@ class Population:
                 now.append(part)
             else:
                 e, c = part.engagements.log_us <= end, part.candidates.log_us <= end
+                b = part.budgets.log_us <= end
                 soon, later = [r for r in part.rest if r[0] <= end], [r for r in part.rest if r[0] > end]
-                now.append(_Pending(take(part.engagements, e), take(part.candidates, c), soon))
-                self._keep(_Pending(take(part.engagements, ~e), take(part.candidates, ~c), later))
+                now.append(_Pending(take(part.engagements, e), take(part.candidates, c), soon, take(part.budgets, b)))
+                self._keep(
+                    _Pending(take(part.engagements, ~e), take(part.candidates, ~c), later, take(part.budgets, ~b))
+                )
         if not now:
             nothing = columns((), self._registry)
-            return _Pending(nothing.engagements, nothing.candidates, [])
+            now.append(_Pending(nothing.engagements, nothing.candidates, [], nothing.budgets))
         return _Pending(
             _joined([p.engagements for p in now]),
             _in_log_order(_joined([p.candidates for p in now])),
             [r for p in now for r in p.rest],
+            _joined([*(p.budgets for p in now), *self._planned_budgets(end)]),
         )
+
+    def _planned_budgets(self, end: int) -> list[BudgetRows]:
+        """Removes the budget plans up to `end` and returns their budgets for the users who were known by then."""
+        plans, self._budget_plans = self._budget_plans, []
+        found = []
+        for log_us, content, plan in plans:
+            if log_us > end:
+                self._budget_plans.append((log_us, content, plan))
+                continue
+            users, k = budget_plan.assigned(plan)
+            row = self.table.rows_of(users)
+            state = self.table.rows[["plan_day", "next_plan"]]
+            known = row >= 0
+            # one whose first input is yet to come has her row already, if it was submitted by now
+            known[known] = (state["plan_day"][row[known]] >= 0) | (state["next_plan"][row[known]] <= log_us)
+            row, n = row[known], int(known.sum())
+            found.append(
+                BudgetRows(row, np.full(n, log_us), k[known].astype(np.int64), np.full(n, content, dtype=np.uint64))
+            )
+        return found
 
     def _breaks(self, waiting: _Pending) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Timers that waiting inputs may set: profiles at their own instant, candidates at their wake or next job."""
@@ -202,14 +230,17 @@ class Population:
         rows = self.table.rows
         acts = waiting.engagements.log_us <= limit[waiting.engagements.row]
         told = waiting.candidates.log_us <= limit[waiting.candidates.row]
+        given = waiting.budgets.log_us <= limit[waiting.budgets.row]
         rest = [r for r in waiting.rest if r[0] <= limit[r[1]]]
-        if not (acts.any() or told.any() or rest):
+        if not (acts.any() or told.any() or given.any() or rest):
             return False
         engagements: EngagementRows = take(waiting.engagements, acts)
         candidates: CandidateRows = take(waiting.candidates, told)
         waiting.engagements = take(waiting.engagements, ~acts)
         waiting.candidates = take(waiting.candidates, ~told)
         waiting.rest = [r for r in waiting.rest if r[0] > limit[r[1]]]
+        assignment.assign(rows, take(waiting.budgets, given))
+        waiting.budgets = take(waiting.budgets, ~given)
 
         status = history.observe(rows, engagements)
         if (status >= history.CONFLICT_LOST).any():
@@ -236,9 +267,6 @@ class Population:
         elif isinstance(record, Cancel):
             key, _ = cancel_keys(record)
             pool.cancel(rows, here, np.array([key], dtype=np.uint64), at)
-        elif isinstance(record, BudgetAssignment):
-            if (log_us, content) > (int(one["k_log"][0]), int(one["k_hash"][0])):
-                one["k"], one["k_log"], one["k_hash"] = record.k, log_us, content
         elif isinstance(record, Suppression):
             place = CHANNELS.index(record.channel) if record.channel else history.EVERY_CHANNEL
             history.suppress(rows, here, np.array([place]), at, lifted=record.lifted)
@@ -315,6 +343,7 @@ def _first_per_row(waiting: _Pending, n: int) -> NDArray[np.int64]:
     first = np.full(n, NEVER)
     np.minimum.at(first, waiting.engagements.row, waiting.engagements.log_us)
     np.minimum.at(first, waiting.candidates.row, waiting.candidates.log_us)
+    np.minimum.at(first, waiting.budgets.row, waiting.budgets.log_us)
     for log_us, row, *_ in waiting.rest:
         first[row] = min(int(first[row]), log_us)
     return first

@@ -11,17 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, WEEK_US
-from tactful.events.records import BudgetAssignment, UserInput
+from tactful.events.records import UserInput
 from tactful.events.registry import Registry
+from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
 from tactful.features.history import EngagementRows, layout
 from tactful.kernel import at_most_threads
 from tactful.runtime.intake import Batch, columns
 from tactful.runtime.population import Population
-from tactful.simulator.adapter import budget_records, user_records, user_row
+from tactful.simulator.adapter import user_records, user_row
 from tactful.simulator.arms.neutral import Neutral
 from tactful.simulator.arms.policy import Arm, Moment, Policy
 from tactful.simulator.batches import candidate_rows, engagement_rows
@@ -98,7 +100,8 @@ class Loop:
         loop = cls(world, policy, None)
         records = user_records(loop.users)
         loop.population.table.ensure(loop.users.user_key, np.full(loop.users.n, loop.at_us))
-        loop._tell([*records, *loop._fixed_budgets()])
+        loop._tell(records)
+        loop._assign(policy.budgets)
         return loop
 
     @classmethod
@@ -113,7 +116,7 @@ class Loop:
         loop.population.table.load([rows.tobytes()], layout())
         loop.population.applied_us = loop.at_us - 1
         loop.population.refresh()
-        loop._tell(loop._fixed_budgets())
+        loop._assign(policy.budgets)
         return loop
 
     def run(self, name: str, days: int, judge: bool) -> Result:
@@ -178,11 +181,13 @@ class Loop:
         rest = [(self.at_us, user_row(record.user_id), 0, 0, record) for record in records]
         self.population.offer(replace(columns((), self.registry), rest=rest))
 
-    def _fixed_budgets(self) -> list[BudgetAssignment]:
-        """The policy's budgets for good, assigned now."""
-        if self.policy.budgets is None:
-            return []
-        return budget_records(self.policy.budgets, self.at_us)
+    def _assign(self, budgets: Int64[np.ndarray, " n"] | None) -> None:
+        """Gives everyone a weekly budget, as assigned now; None leaves them as they are."""
+        if budgets is None:
+            return
+        n = self.users.n
+        given = BudgetRows(np.arange(n), np.full(n, self.at_us), budgets, np.zeros(n, dtype=np.uint64))
+        self.population.offer(replace(columns((), self.registry), budgets=given))
 
     def _rebudget(self) -> None:
         """Every seven days: the policy's budgets for the week to come, assigned now."""
@@ -190,5 +195,5 @@ class Loop:
         if self.policy.rebudget is None or within:
             return
         moment = Moment(self.population.table.rows, self.at_us, weeks, self.sent.copy(), self.sent_week.copy())
-        self._tell(budget_records(self.policy.rebudget(moment), self.at_us))
+        self._assign(self.policy.rebudget(moment))
         self.sent_week[:] = 0
