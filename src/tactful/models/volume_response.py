@@ -33,7 +33,7 @@ GAMMA = 0.95
 WEEKLY_STATES = ("marginal", "dormant", "resurrected")
 """Activity states whose objective is an active week: they come so rarely that days hold little more than weeks."""
 
-_CHUNK = 1 << 16  # users at a time: 20 MB beside what is returned
+_CHUNK = 1 << 16  # users at a time: some 30 MB beside what is returned
 
 
 @dataclass(frozen=True)
