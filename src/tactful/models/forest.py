@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, Float64
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidFeatures, InvalidModel
-from tactful.kernel import kernel, parallel_kernel
+from tactful.kernel import at_most_threads, kernel, parallel_kernel
 
 _HEADROOM_BITS = 61  # of 63: a fixed-point sum and the difference of two of them stay inside int64
 
@@ -96,7 +96,8 @@ class Forest:
         nodes[on_k, 1] = np.clip(np.floor(self.splits[on_k, 1]), -1, k_max)
         out = np.empty((k_max + 1, len(features)), dtype=np.float32)
         bits = np.ascontiguousarray(features).view(np.int32)
-        _over_budgets(bits, nodes, self._starts, self._fixed, self._scale, out)
+        with at_most_threads(-(-len(features) // _BLOCK)):
+            _over_budgets(bits, nodes, self._starts, self._fixed, self._scale, out)
         return out
 
     def _check(self) -> None:
