@@ -26,6 +26,7 @@ from tactful.models.forest import Forest
 from tactful.models.volume_heads import CLIP, Head, head_inputs
 from tactful.models.volume_response import GAMMA, WEEKLY_STATES, VolumeResponse
 from tactful.training.volume import shrunk
+from tactful.training.volume.calibrate import with_mean_response
 from tactful.training.volume.fill import fill_of
 from tactful.training.volume.grow import Growth, Rows, grow, grow_again
 from tactful.training.volume.labels import Counts, Labels, label
@@ -206,9 +207,14 @@ def _fit_one(lesson: _Lesson, task: _Task, rung: Rung, whom: Bool[np.ndarray, " 
         taught = task.counts.only(lesson.part != _JUDGE)
         return task.table(lesson.log, task.counts), task.table(lesson.log, taught), 0
     growth = Growth(task.rises, lesson.growth.threads, lesson.growth.seed)
-    teach, stop = (_rows(lesson, task, whom & (lesson.part == part)) for part in (_TEACH, _STOP))
+    everything, teach, stop = (
+        _rows(lesson, task, whom & there) for there in (lesson.part >= 0, lesson.part == _TEACH, lesson.part == _STOP)
+    )
     judged, trees = grow(teach, growth, stop)
-    return grow_again(_rows(lesson, task, whom), growth, trees), judged, trees
+    final = grow_again(everything, growth, trees)
+    if not task.reads_k:
+        return final, judged, trees
+    return with_mean_response(final, everything, task.rises), with_mean_response(judged, teach, task.rises), trees
 
 
 def _rows(lesson: _Lesson, task: _Task, whom: Bool[np.ndarray, " m"]) -> Rows:
