@@ -23,18 +23,11 @@ from tactful.decision.decide import REASON_CODE
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.errors import ReplayMismatch, StoreError
 from tactful.events.records import (
-    CHANNELS,
-    BudgetAssignment,
-    Cancel,
     Candidate,
-    Catalogue,
     Control,
     Decision,
-    Engagement,
     Input,
     SlotPlan,
-    Suppression,
-    User,
     decode,
     encode,
 )
@@ -46,14 +39,12 @@ from tactful.models.click_rate import ClickRate
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.runtime import logbook
+from tactful.runtime.accepting import Acceptance
 from tactful.runtime.control import Epoch, VolumeState
 from tactful.runtime.intake import (
-    KIND_CODE,
     Line,
     Receipt,
-    Rejection,
     candidate_key,
-    check,
     columns,
     logged_line,
 )
@@ -62,7 +53,7 @@ from tactful.runtime.population import Population
 from tactful.runtime.scoring import LiveScorer, LoggedScorer, Scorer
 from tactful.runtime.settings import Settings, note
 from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
-from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, LoggedInput, OutboxRow, PlanRow, Store
+from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, OutboxRow, PlanRow, Store
 from tactful.stores.sqlite import SqliteStore
 from tactful.telemetry import Telemetry
 
@@ -114,7 +105,7 @@ class Engine:
         """Opens the engine over a store, and brings it to the last committed state.
 
         Args:
-            store: where everything rests; the engine is its only writer besides delivery.
+            store: where everything rests; the engine is its only writer besides delivery and what posts to it.
             settings: see `runtime/settings.py`; the same seed and log give the same decisions.
             scorer: the models; the simple predictors by default.
             clock: stamps what is accepted; the wall clock by default.
@@ -123,13 +114,11 @@ class Engine:
         self.settings = settings
         self.registry = load_folder(Path(settings.event_types)) if settings.event_types else Registry.shipped()
         self._scorer = scorer or simple_scorer()
-        self._clock = clock or WallClock()
         self.telemetry = Telemetry()
         self.population = Population(settings, self.registry, self._scorer)
         self.user_ids: list[str] = []
         self._candidates: dict[int, str] = {}
-        self._profiles: dict[int, tuple[int, int]] = {}
-        self._offset, self._log_us = store.last()
+        self._acceptance = Acceptance(store, self.registry, self.population.table, clock or WallClock(), self.telemetry)
         self._committed_us = -1
         self._saved_inputs = 0
         self._waiting_us: list[int] = []
@@ -140,6 +129,7 @@ class Engine:
         self._budgets: list[BudgetRow] = []
         self._sends: list[Send] = []
         self._recover()
+        self._collect()
         note(store, settings)
 
     @classmethod
@@ -162,113 +152,36 @@ class Engine:
             stamps_us: on import, the rows' own times (ascending); else the clock stamps them all. A stamp that
                 lies behind the log's end is moved up to it, so nothing is ever late.
         """
-        lines, refused = check(records, self.registry)
-        self._stamp(lines, stamps_us)
-        repeated = 0
-        if stamps_us is None:
-            lines, repeated = self._without_repeated_profiles(lines)
-        for offset, line in enumerate(lines, self._offset + 1):
-            line.offset = offset
-        with self.store.transaction():
-            known = {r.position: r.known_content_hash for r in self.store.append([_logged(line) for line in lines])}
-            conflicts = [lines[position] for position, content in known.items() if content != lines[position].content]
-            for line in conflicts:
-                refused.append(Rejection(line.position, _conflict(line)))
-                self.store.reject(line.log_us, "conflict", _conflict(line), line.data)
-            taken = [line for position, line in enumerate(lines) if position not in known] if known else lines
-            for line in taken:
-                self._file(line.log_us, line.record)
-        if taken:  # refused inputs leave nothing behind, no offset and no time: a restart could not know them
-            self._offset, self._log_us = taken[-1].offset, taken[-1].log_us
+        taken, receipt = self._acceptance.submitted(records, stamps_us, self._committed_us)
         self._enter(taken)
-        refused.sort(key=lambda r: r.position)
-        self.telemetry.count("engine.inputs.accepted", len(taken))
-        self.telemetry.count("engine.inputs.duplicate", len(known) - len(conflicts) + repeated)
-        self.telemetry.count("engine.inputs.rejected", len(refused))
-        return Receipt(len(taken), len(known) - len(conflicts) + repeated, tuple(refused))
+        return receipt
 
-    def _stamp(self, lines: list[Line], stamps_us: Sequence[int] | None) -> None:
-        """Gives every line its log time, none before the log's end, and sorts those that contest an id."""
-        now, lowest = self._clock.now_us() if stamps_us is None else 0, max(self._log_us, self._committed_us + 1)
-        for line in lines:
-            lowest = max(lowest, now if stamps_us is None else int(stamps_us[line.position]))
-            line.log_us = lowest
-            if stamps_us is not None and isinstance(line.record, User):
-                line.dedupe_key = _dated(line, int(stamps_us[line.position]))
-        keys = [line.dedupe_key for line in lines if line.dedupe_key]
-        if len(set(keys)) < len(keys):
-            # of equal ids with different content the smallest (log time, content hash) wins
-            lines.sort(key=lambda line: (line.log_us, line.content))
-
-    def _without_repeated_profiles(self, lines: list[Line]) -> tuple[list[Line], int]:
-        """Leaves out users whose profile says what it said before, so that a delivery may be repeated; and how many."""
-        profiles = dict(self._profiles)
-        kept = []
-        for line in lines:
-            if isinstance(line.record, User):
-                known = profiles.get(line.user_key) or self._profile_applied(line.user_key)
-                if known[1] == line.content:
-                    continue
-                profiles[line.user_key] = max(known, (line.log_us, line.content))
-            kept.append(line)
-        return kept, len(lines) - len(kept)
-
-    def _profile_applied(self, user_key: int) -> tuple[int, int]:
-        """(Log time, content) of the profile in a user's state; log time -1 for none."""
-        row = self.population.table.find(user_key)
-        if row is None:
-            return -1, 0
-        state = self.population.table.rows[row]
-        return int(state["profile_log"]), int(state["profile_hash"])
-
-    def _file(self, log_us: int, record: Input) -> None:
-        """What delivery and later runs must see at once: rights, budgets, catalogues."""
-        if isinstance(record, Engagement):
-            code = CHANNELS.index(record.channel) if record.channel else -1
-            if record.kind in _LEAVING or (record.kind == "bounce" and code >= 0):
-                self.store.suppress(draws.key(record.user_id), code, log_us, False)
-            elif record.kind == "uninstall":
-                for code in range(1, len(CHANNELS)):
-                    self.store.suppress(draws.key(record.user_id), code, log_us, False)
-        elif isinstance(record, Suppression):
-            code = CHANNELS.index(record.channel) if record.channel else -1
-            self.store.suppress(draws.key(record.user_id), code, log_us, record.lifted)
-        elif isinstance(record, Cancel):
-            user = draws.key(record.user_id)
-            if record.cancel_key:
-                self.store.cancel_group(user, draws.key(record.cancel_key), log_us)
-            else:
-                self.store.cancel(user, draws.key(record.candidate_id), log_us)
-        elif isinstance(record, BudgetAssignment):
-            self.store.append_budgets([BudgetRow(draws.key(record.user_id), record.period, log_us, encode(record))])
-        elif isinstance(record, Catalogue):
-            self.store.put_catalogue(record.version, encode(record))
-        elif isinstance(record, Control):
-            at = max(to_us(record.effective_at), log_us)
-            self.store.append_controls([ControlRow(record.version, at, record.key, encode(record))])
+    def _collect(self) -> None:
+        """Takes what other processes posted into the store."""
+        for taken in self._acceptance.collected(self._committed_us):
+            self._enter(taken)
 
     def _enter(self, taken: Sequence[Line]) -> None:
         """Hands accepted inputs to the population."""
+        if not taken:
+            return
         self._waiting_us.extend([line.log_us for line in taken])
         self._waiting_offsets.extend([line.offset for line in taken])
         for line in taken:
             if isinstance(line.record, Control):
                 self._control(line.log_us, line.record)
         own = [line for line in taken if line.user_id]
-        if not own:
-            return
         keys = np.array([line.user_key for line in own], dtype=np.uint64)
-        rows = self.population.table.ensure(keys, np.array([line.log_us for line in own])).tolist()
+        first_us = np.array([line.log_us for line in own], dtype=np.int64)
+        rows = self.population.table.ensure(keys, first_us).tolist()
         for row, line in zip(rows, own, strict=True):
             line.row = row
             if row == len(self.user_ids):
                 self.user_ids.append(line.user_id)
             if isinstance(line.record, Candidate):
                 self._candidates[line.dedupe_key] = line.record.candidate_id
-            elif isinstance(line.record, User):
-                newest = (line.log_us, line.content)
-                self._profiles[line.user_key] = max(newest, self._profiles.get(line.user_key, newest))
-        self.population.offer(columns(own, self.registry))
+        self._acceptance.remember(own)
+        self.population.offer(columns(taken, self.registry))
 
     def _control(self, log_us: int, control: Control) -> None:
         """An operator's control; one that would lie in the past takes effect as soon as it is accepted."""
@@ -281,11 +194,13 @@ class Engine:
     def advance(self, until: datetime) -> list[Decision]:
         """Applies what was accepted up to an instant, fires all timers up to it, and returns what was decided.
 
-        Every micro-batch is committed before the next begins; a crash loses none and repeats none.
+        Every micro-batch is committed before the next begins; a crash loses none and repeats none. Before each,
+        what other processes posted into the store is accepted.
         """
         until_us = to_us(until)
         decided: list[Decision] = []
         while self._committed_us < until_us:
+            self._collect()
             end = self._next_end(until_us)
             self.population.run(end, self)
             decided.extend(self._commit(end))
@@ -314,7 +229,7 @@ class Engine:
         for action, number in Counter(d.record.action for d in made).items():
             self.telemetry.count(f"engine.decisions.{action}", number)
         self._pass(end)
-        self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > end}
+        self._acceptance.forget(end)
         self._forget(made)
         self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
         return [d.record for d in made]
@@ -423,14 +338,14 @@ class Engine:
     def _due_for_saving(self) -> bool:
         engine = self.settings.engine
         limit = max(engine.snapshot_min_inputs, engine.snapshot_inputs_per_user * len(self.user_ids))
-        return self._offset - self._saved_inputs >= limit
+        return self._acceptance.offset - self._saved_inputs >= limit
 
     def _save(self, applied_us: int) -> None:
         """Saves every state (a row's bytes) with the mark of what it includes; part of the open transaction."""
         rows = self.population.table.rows
         self.store.save_states((user_id, rows[i : i + 1].tobytes()) for i, user_id in enumerate(self.user_ids))
         first = bisect_right(self._waiting_us, applied_us)
-        pending = [*self._waiting_offsets[first : first + 1], self._offset + 1][0]
+        pending = [*self._waiting_offsets[first : first + 1], self._acceptance.offset + 1][0]
         meta = _Meta(
             applied_us,
             self.population.first_us,
@@ -443,7 +358,7 @@ class Engine:
             layout(),
         )
         self.store.save_meta("states", msgspec.msgpack.encode(meta))
-        self._saved_inputs = self._offset
+        self._saved_inputs = self._acceptance.offset
 
     def _recover(self) -> None:
         """Loads the saved states and replays what was committed after them, with the scores on record."""
@@ -511,27 +426,9 @@ class Engine:
                 f"{len(known - again)}; the settings or event types are not those of the stopped run"
             )
         self._pass(until_us)
-        self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > until_us}
+        self._acceptance.forget(until_us)
         self._forget(self._made)
         self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
-
-
-def _logged(line: Line) -> LoggedInput:
-    return LoggedInput(
-        line.offset, line.log_us, line.user_key, line.dedupe_key, line.content, KIND_CODE[type(line.record)], line.data
-    )
-
-
-def _dated(line: Line, stamp_us: int) -> int:
-    """On import a profile has a key after all: of the user, its own time and what it says."""
-    return draws.key(f"user:{line.user_id}:{stamp_us}:{line.content}")
-
-
-def _conflict(line: Line) -> str:
-    return (
-        f"got a {type(line.record).__name__.lower()} whose id is known with other content, expected a new id or "
-        "the same content; what was accepted first stands"
-    )
 
 
 def _control_row(epoch: Epoch) -> ControlRow:

@@ -1,0 +1,238 @@
+"""How inputs get into the log: stamped, told from what is known, filed where delivery must see them at once.
+
+Inputs come by `submit`, from this process, or by the store's mailbox, from another one. Either way the log, and what
+is filed with it, is written in one transaction; from then on an input is never lost and never taken twice. Checking
+single records is done in `intake.py`; what the inputs do to users in `population.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from tactful import draws
+from tactful.clock import Clock, to_us
+from tactful.errors import InvalidRecord
+from tactful.events.budget_plan import assigned
+from tactful.events.records import (
+    CHANNELS,
+    BudgetAssignment,
+    BudgetPlan,
+    Cancel,
+    Catalogue,
+    Control,
+    Decision,
+    Engagement,
+    Input,
+    SlotPlan,
+    Suppression,
+    User,
+    decode,
+    encode,
+)
+from tactful.events.registry import Registry
+from tactful.features.history import UserTable
+from tactful.runtime.intake import KIND_CODE, Line, Receipt, Rejection, check
+from tactful.stores.protocols import BudgetRow, ControlRow, LoggedInput, Store
+from tactful.telemetry import Telemetry
+
+_LEAVING: Final = {"unsubscribe", "disable", "complaint"}
+_LETTERS_AT_ONCE: Final = 16
+"""Letters moved into the log in one transaction: 15 MB, if each is a full part of a budget plan."""
+
+
+class Acceptance:
+    """The only way into a store's input log.
+
+    Attributes:
+        offset, log_us: offset and instant of the last input.
+    """
+
+    def __init__(self, store: Store, registry: Registry, table: UserTable, clock: Clock, telemetry: Telemetry) -> None:
+        self._store, self._registry, self._table = store, registry, table
+        self._clock, self._telemetry = clock, telemetry
+        self._profiles: dict[int, tuple[int, int]] = {}
+        self.offset, self.log_us = store.last()
+
+    def submitted(
+        self, records: Iterable[Input], stamps_us: Sequence[int] | None, after_us: int
+    ) -> tuple[list[Line], Receipt]:
+        """Accepts records and returns the lines that are in the log now, and what became of each record.
+
+        Args:
+            records: the bad ones are refused, the rest is taken.
+            stamps_us: the rows' own times, ascending; by default the clock stamps them all.
+            after_us: everything up to this instant is decided; no stamp lies there or before the log's end.
+        """
+        lines, refused = check(records, self._registry)
+        with self._store.transaction():
+            taken, receipt = self._append(lines, refused, stamps_us, after_us)
+        self._note(taken, receipt)
+        return taken, receipt
+
+    def collected(self, after_us: int) -> Iterator[list[Line]]:
+        """Moves what other processes posted into the log, and yields the new lines, one transaction at a time.
+
+        Nobody waits for an answer, so what is refused is kept with its reason (`Rejects`).
+        """
+        while self._store.posted():
+            with self._store.transaction():
+                letters = self._store.take_posted(_LETTERS_AT_ONCE)
+                records, lost = _opened(letters)
+                lines, refused = check(records.values(), self._registry)
+                place = list(records)
+                taken, receipt = self._append(lines, refused, None, after_us)
+                for position, reason in [*lost, *((place[r.position], r.reason) for r in receipt.rejected)]:
+                    self._store.reject(max(self.log_us, after_us), "posted", reason, letters[position])
+            self._note(taken, receipt)
+            self._telemetry.count("engine.inputs.rejected", len(lost))
+            self._telemetry.count("engine.letters", len(letters))
+            yield taken
+
+    def remember(self, lines: Iterable[Line]) -> None:
+        """Notes the newest profile of each user, until it is applied to her state."""
+        for line in lines:
+            if isinstance(line.record, User):
+                newest = (line.log_us, line.content)
+                self._profiles[line.user_key] = max(newest, self._profiles.get(line.user_key, newest))
+
+    def forget(self, until_us: int) -> None:
+        """Profiles up to an instant are in the users' states by now."""
+        self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > until_us}
+
+    def _append(
+        self, lines: list[Line], refused: list[Rejection], stamps_us: Sequence[int] | None, after_us: int
+    ) -> tuple[list[Line], Receipt]:
+        """Writes checked lines into the log and files them; part of the open transaction."""
+        self._stamp(lines, stamps_us, after_us)
+        repeated = 0
+        if stamps_us is None:
+            lines, repeated = self._without_repeated_profiles(lines)
+        for offset, line in enumerate(lines, self.offset + 1):
+            line.offset = offset
+        known = {r.position: r.known_content_hash for r in self._store.append([_logged(line) for line in lines])}
+        conflicts = [lines[position] for position, content in known.items() if content != lines[position].content]
+        for line in conflicts:
+            refused.append(Rejection(line.position, _conflict(line)))
+            self._store.reject(line.log_us, "conflict", _conflict(line), line.data)
+        taken = [line for position, line in enumerate(lines) if position not in known] if known else lines
+        for line in taken:
+            self._file(line.log_us, line.record)
+        refused.sort(key=lambda r: r.position)
+        return taken, Receipt(len(taken), len(known) - len(conflicts) + repeated, tuple(refused))
+
+    def _note(self, taken: list[Line], receipt: Receipt) -> None:
+        """After the commit. Refused inputs leave nothing behind, no offset and no time: a restart could not know."""
+        if taken:
+            self.offset, self.log_us = taken[-1].offset, taken[-1].log_us
+        self._telemetry.count("engine.inputs.accepted", receipt.accepted)
+        self._telemetry.count("engine.inputs.duplicate", receipt.duplicates)
+        self._telemetry.count("engine.inputs.rejected", len(receipt.rejected))
+
+    def _stamp(self, lines: list[Line], stamps_us: Sequence[int] | None, after_us: int) -> None:
+        """Gives every line its log time, none before the log's end, and sorts those that contest an id."""
+        now, lowest = self._clock.now_us() if stamps_us is None else 0, max(self.log_us, after_us + 1)
+        for line in lines:
+            lowest = max(lowest, now if stamps_us is None else int(stamps_us[line.position]))
+            line.log_us = lowest
+            if stamps_us is not None and isinstance(line.record, User):
+                line.dedupe_key = _dated(line, int(stamps_us[line.position]))
+        keys = [line.dedupe_key for line in lines if line.dedupe_key]
+        if len(set(keys)) < len(keys):
+            # of equal ids with different content the smallest (log time, content hash) wins
+            lines.sort(key=lambda line: (line.log_us, line.content))
+
+    def _without_repeated_profiles(self, lines: list[Line]) -> tuple[list[Line], int]:
+        """Leaves out users whose profile says what it said before, so that a delivery may be repeated; and how many."""
+        profiles = dict(self._profiles)
+        kept = []
+        for line in lines:
+            if isinstance(line.record, User):
+                known = profiles.get(line.user_key) or self._profile_applied(line.user_key)
+                if known[1] == line.content:
+                    continue
+                profiles[line.user_key] = max(known, (line.log_us, line.content))
+            kept.append(line)
+        return kept, len(lines) - len(kept)
+
+    def _profile_applied(self, user_key: int) -> tuple[int, int]:
+        """(Log time, content) of the profile in a user's state; log time -1 for none."""
+        row = self._table.find(user_key)
+        if row is None:
+            return -1, 0
+        state = self._table.rows[row]
+        return int(state["profile_log"]), int(state["profile_hash"])
+
+    def _file(self, log_us: int, record: Input) -> None:
+        """What delivery and later runs must see at once: rights, budgets, catalogues."""
+        store = self._store
+        if isinstance(record, Engagement):
+            code = CHANNELS.index(record.channel) if record.channel else -1
+            if record.kind in _LEAVING or (record.kind == "bounce" and code >= 0):
+                store.suppress(draws.key(record.user_id), code, log_us, False)
+            elif record.kind == "uninstall":
+                for code in range(1, len(CHANNELS)):
+                    store.suppress(draws.key(record.user_id), code, log_us, False)
+        elif isinstance(record, Suppression):
+            code = CHANNELS.index(record.channel) if record.channel else -1
+            store.suppress(draws.key(record.user_id), code, log_us, record.lifted)
+        elif isinstance(record, Cancel):
+            user = draws.key(record.user_id)
+            if record.cancel_key:
+                store.cancel_group(user, draws.key(record.cancel_key), log_us)
+            else:
+                store.cancel(user, draws.key(record.candidate_id), log_us)
+        elif isinstance(record, BudgetAssignment):
+            store.append_budgets([BudgetRow(draws.key(record.user_id), record.period, log_us, encode(record))])
+        elif isinstance(record, BudgetPlan):
+            self._tell_unknown(log_us, record)
+        elif isinstance(record, Catalogue):
+            store.put_catalogue(record.version, encode(record))
+        elif isinstance(record, Control):
+            at = max(to_us(record.effective_at), log_us)
+            store.append_controls([ControlRow(record.version, at, record.key, encode(record))])
+
+    def _tell_unknown(self, log_us: int, plan: BudgetPlan) -> None:
+        """Budgets of people of whom nothing was ever accepted have no effect; how many they are is kept."""
+        users, _ = assigned(plan)
+        unknown = int((self._table.rows_of(users) < 0).sum())
+        self._telemetry.count("engine.budgets.unknown_users", unknown)
+        if unknown:
+            reason = (
+                f"budget plan {plan.plan_id}, part {plan.part + 1} of {plan.parts}: got {unknown} users of "
+                f"{len(users)} who are not known, expected those of this store; theirs are ignored, the others hold"
+            )
+            self._store.reject(log_us, "budget_plan", reason, b"")
+
+
+def _opened(letters: Sequence[bytes]) -> tuple[dict[int, Input], list[tuple[int, str]]]:
+    """The inputs in letters by position, and what is wrong with the others."""
+    records: dict[int, Input] = {}
+    lost = []
+    for position, letter in enumerate(letters):
+        try:
+            record = decode(letter)
+            if isinstance(record, Decision | SlotPlan):
+                raise InvalidRecord(f"got a {type(record).__name__}, expected an input record of events/records.py")
+            records[position] = record
+        except (msgspec.MsgspecError, UnicodeDecodeError, InvalidRecord) as error:
+            lost.append((position, f"got a letter that is no input ({error}); post records.encode(record)"))
+    return records, lost
+
+
+def _logged(line: Line) -> LoggedInput:
+    return LoggedInput(
+        line.offset, line.log_us, line.user_key, line.dedupe_key, line.content, KIND_CODE[type(line.record)], line.data
+    )
+
+
+def _dated(line: Line, stamp_us: int) -> int:
+    """On import a profile has a key after all: of the user, its own time and what it says."""
+    return draws.key(f"user:{line.user_id}:{stamp_us}:{line.content}")
+
+
+def _conflict(line: Line) -> str:
+    return (
+        f"got a {type(line.record).__name__.lower()} whose id is known with other content, expected a new id or "
+        "the same content; what was accepted first stands"
+    )
