@@ -4,21 +4,24 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int8, UInt8
+from jaxtyping import Float32, Float64, Int8, Int64, UInt8
 
-from tactful.clock import HOUR_US
+from tactful.clock import HOUR_US, WEEK_US
 from tactful.simulator.activity import State, own_visits
 from tactful.simulator.answers import Chances, chances
 from tactful.simulator.constants import Constants
 from tactful.simulator.hours import local_minutes, visit_curve, zone_minutes
 from tactful.simulator.protocol import SendColumns
-from tactful.simulator.users import People
+from tactful.simulator.users import People, drift
 from tactful.simulator.value import Prospects, remaining_value
 
 
 @dataclass(frozen=True)
 class WorldTruth:
-    """The truth of the default world; it fits `protocol.Truth`. `ahead` is computed once a world."""
+    """The truth of the default world; it fits `protocol.Truth`. `ahead` is computed once a world.
+
+    `clicks_under_way` counts clicks still to come on messages already sent; `seed` is that of the world's luck.
+    """
 
     now_us: int
     people: People
@@ -26,6 +29,9 @@ class WorldTruth:
     favourites: Int8[np.ndarray, "n 3"]
     constants: Constants
     ahead: Prospects
+    seed: int
+    start_us: int
+    clicks_under_way: Int64[np.ndarray, " n"]
 
     @property
     def fatigue(self) -> Float32[np.ndarray, " n"]:
@@ -53,6 +59,14 @@ class WorldTruth:
     def _after_leaving(self) -> Float32[np.ndarray, " n"]:
         chance: Float32[np.ndarray, " n"] = (1.0 - np.exp(-self.ahead.own[0])).astype(np.float32)
         return chance
+
+    def favourites_ahead(self, end_us: int) -> Int8[np.ndarray, "weeks n 3"]:
+        """Returns the favourites of each week of the world from the present one to that before `end_us`."""
+        week, last = ((at - self.start_us) // WEEK_US for at in (self.now_us, end_us - 1))
+        keys, chance, found = self.people.columns.user_key, self.constants.drift_per_week, [self.favourites]
+        for later in range(week + 1, last + 1):
+            found.append(drift(found[-1], keys, self.seed, later, chance))
+        return np.stack(found)
 
     def active_after_leaving(self) -> Float32[np.ndarray, " n"]:
         """Returns the daily chance of activity once every channel is closed and habit has settled."""

@@ -106,8 +106,19 @@ class DefaultWorld:
     def truth(self) -> WorldTruth:
         """Returns the truth at the end of the last tick: a snapshot that later ticks do not change."""
         state = State(**{name: array.copy() for name, array in vars(self._state).items()})
-        favourites = self._favourites_at(self._now_us)
-        return WorldTruth(self._now_us, self._people, state, favourites, self._constants, self._ahead)
+        under_way = [a.user[a.clicked] for answers in self._under_way.values() for a in answers]
+        clicks = np.bincount(np.concatenate([np.zeros(0, np.int64), *under_way]), minlength=self._people.columns.n)
+        return WorldTruth(
+            now_us=self._now_us,
+            people=self._people,
+            state=state,
+            favourites=self._favourites_at(self._now_us),
+            constants=self._constants,
+            ahead=self._ahead,
+            seed=self._seed,
+            start_us=self._start_us,
+            clicks_under_way=clicks,
+        )
 
     @cached_property
     def _ahead(self) -> Prospects:
