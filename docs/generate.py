@@ -35,7 +35,15 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "runtime/importing/log.py": ("read_log", "Log", "Report"),
     },
     "Deciding": {
-        "decision/volume/allocate.py": ("allocate", "Allocation", "uniform_budgets"),
+        "decision/volume/allocate.py": (
+            "allocate",
+            "Allocation",
+            "allocate_at_price",
+            "allocate_by_group",
+            "GroupedAllocation",
+            "channel_cost",
+        ),
+        "decision/volume/baselines.py": ("kdd18_budgets", "uniform_budgets", "cool_down_budgets", "greedy_budgets"),
         "decision/timing/send_time.py": ("plan", "inclusion", "best_spaced"),
         "decision/policy/pid.py": ("VolumeController", "lower_if_saturated"),
         "decision/policy/explore.py": ("path_weight",),

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from tactful.decision.volume.allocate import allocate
-from tactful.decision.volume.baselines import uniform_budgets
+from tactful.decision.volume.allocate import allocate, allocate_at_price, channel_cost
 from tactful.errors import InfeasibleBudget, InvalidScores
 
 
@@ -98,12 +97,39 @@ def test_nobody_costs_nothing() -> None:
     assert (len(result.budget), result.total, result.value) == (0, 0.0, 0.0)
 
 
-def test_uniform_budgets_differ_by_at_most_one_and_meet_the_total() -> None:
-    budget = uniform_budgets(1000, 2345, np.random.default_rng(1).random(1000))
-    assert budget.sum() == 2345
-    assert set(budget.tolist()) == {2, 3}
+def test_decreasing_and_flat_curves_get_the_least_budget() -> None:
+    result = allocate(curves([3, 2, 1], [1, 1, 1], [0, -1, 5]), total=6, k_min=1)
+    assert result.budget.tolist() == [1, 1, 2]
+    assert result.price == 0.0
 
 
-def test_uniform_budgets_out_of_range_are_refused() -> None:
-    with pytest.raises(InvalidScores):
-        uniform_budgets(2, 511, np.array([0.1, 0.2]))
+def test_single_precision_noise_is_no_reason_for_a_step() -> None:
+    value = np.full((3, 4), 0.1, dtype=np.float32)
+    assert allocate(value, total=8).budget.tolist() == [0, 0, 0, 0]
+
+
+def test_at_a_price_everyone_takes_the_steps_that_gain_more() -> None:
+    result = allocate_at_price(curves([0, 3, 4], [0, 1, 1.5], [0, 0, 3]), price=1)
+    assert result.budget.tolist() == [1, 0, 2]
+    assert (result.price, result.total, result.value) == (1.0, 3.0, 6.0)
+
+
+def test_at_price_0_everyone_gets_her_best() -> None:
+    assert allocate_at_price(curves([0, 1, 0.5], [2, 1, 0]), price=0).budget.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("price", [-1.0, np.nan, np.inf])
+def test_a_price_that_is_none_is_refused(price: float) -> None:
+    with pytest.raises(InvalidScores, match="price"):
+        allocate_at_price(curves([0, 1]), price)
+
+
+def test_a_total_of_one_channel_is_a_cost_by_share() -> None:
+    # The second user is told by this channel half of the time, so her sends use half as much of its total.
+    cost = channel_cost(np.array([1.0, 0.5], dtype=np.float32), k_max=2)
+    assert allocate(curves([0, 3, 5], [0, 2, 4]), total=1, cost=cost).budget.tolist() == [0, 2]
+
+
+def test_a_channel_share_outside_0_to_1_is_refused_with_its_user() -> None:
+    with pytest.raises(InvalidScores, match="user 1"):
+        channel_cost(np.array([0.5, 1.5]), k_max=2)

@@ -14,6 +14,7 @@ from tactful.decision.volume.pace import (
     may_send,
     quota_of_day,
     spend,
+    weighted_us,
 )
 
 DAYS = 7 * 12
@@ -48,6 +49,71 @@ def test_no_rolling_week_exceeds_the_budget_whenever_sends_are_tried(seed: int, 
     awake = np.random.default_rng(seed).random(24 * 35) < share
     sent = hourly_sends(k, phases(seed, 15), awake)
     assert (rolling_week(sent) <= k).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.lists(st.tuples(st.integers(0, 24 * 42), st.integers(1, 24 * 20)), max_size=5))
+def test_after_outages_of_any_pattern_no_day_sees_more_than_burst_and_accrual(
+    seed: int, outages: list[tuple[int, int]]
+) -> None:
+    k, awake = np.arange(0, 15), np.ones(24 * 42, dtype=bool)
+    for start, hours in outages:
+        awake[start : start + hours] = False
+    sent = hourly_sends(k, phases(seed, 15), awake)
+    assert (rolling_week(sent) <= k).all()
+    total = np.concatenate([np.zeros((1, 15), dtype=np.int64), sent.cumsum(axis=0)])
+    assert (total[24:] - total[:-24] <= np.minimum(2 + np.ceil(k / 7), k)).all()
+    assert (sent.sum(axis=0) <= 2 + k * awake.size / (7 * 24)).all()
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 7])
+def test_messages_of_a_user_who_is_always_awake_lie_evenly(k: int) -> None:
+    sent = hourly_sends(np.full(20, k), phases(5, 20), np.ones(24 * 42, dtype=bool))
+    for user in range(20):
+        gaps = np.diff(np.flatnonzero(sent[:, user]))
+        assert np.abs(gaps - 7 * 24 / k).max() <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0.0, 10.0), min_size=7, max_size=7), st.integers(0, 400), st.lists(st.integers(0, 300)))
+def test_weighted_time_adds_up_and_a_week_stays_a_week(drawn: list[float], start: int, steps: list[int]) -> None:
+    weight = np.array([drawn]) + 0.01
+    weight /= weight.mean()
+    at = np.array([start * HOUR_US])
+    assert abs(int(weighted_us(weight, at, at + WEEK_US)[0]) - WEEK_US) <= 1
+    parts, now = 0, at
+    for step in steps:
+        parts += int(weighted_us(weight, now, now + step * HOUR_US)[0])
+        now = now + step * HOUR_US
+    assert abs(parts - int(weighted_us(weight, at, now)[0])) <= len(steps) + 1
+
+
+def test_even_weights_are_time_itself_and_time_set_back_is_nothing() -> None:
+    ones = np.ones((3, 7))
+    start, end = np.array([5, 5, 5]) * DAY_US, np.array([6, 30, 4]) * DAY_US
+    assert weighted_us(ones, start, end).tolist() == [DAY_US, 25 * DAY_US, 0]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_weighted_accrual_keeps_the_week_and_its_rate_and_leans_to_the_heavy_days(seed: int) -> None:
+    k, n = np.arange(0, 10), 10
+    weight = np.tile(np.array([[0.5, 0.5, 0.5, 0.5, 0.5, 2.25, 2.25]]), (n, 1))
+    tokens, sent = initial_tokens(phases(seed, n), k), np.zeros((24 * DAYS, n), dtype=np.int64)
+    for hour in range(24 * DAYS):
+        sent_7d = sent[max(hour - 7 * 24 + 1, 0) : hour].sum(axis=0)
+        sent[hour] = may_send(tokens, k, sent_7d)
+        start = np.full(n, hour * HOUR_US)
+        tokens = accrue(spend(tokens, sent[hour], k), weighted_us(weight, start, start + HOUR_US), k)
+    assert (rolling_week(sent) <= k).all()
+    assert (np.abs(sent.sum(axis=0) - k * DAYS / 7) <= 2 + 0.1 * k * DAYS / 7).all()
+    weekday = (np.arange(24 * DAYS) // 24 + 3) % 7
+    assert sent[weekday >= 5][:, 4:].sum() > 2.5 / 7 * sent[:, 4:].sum()
+
+
+def test_debt_is_never_more_than_a_week_s_budget() -> None:
+    tokens = np.array([0.5, 0.5, -5.0])
+    assert spend(tokens, np.array([9, 9, 0]), np.array([3, 0, 3])).tolist() == [-3.0, -1.0, -5.0]
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 7, 14])

@@ -9,7 +9,8 @@ all edges into those above it, which are taken, those inside, which are undecide
 
 Few users have an edge inside a narrow bracket. With cost k a vectorised filter finds the others: who chooses one budget
 at a price above the bracket and at one below it, each moved outwards by more than rounding can do. Only the rest are
-walked, in float64. Users are cut into `LANES` stretches, so that sums do not depend on the number of cores.
+walked, in float64, from the one choice to the other. Users are cut into `LANES` stretches, so that sums do not depend
+on the number of cores.
 """
 
 import numba
@@ -68,10 +69,12 @@ def _filter(
     group: NDArray[np.uint8],
     magnitude: float,
     work: NDArray[np.floating],
-    decided: NDArray[np.bool_],
+    users: int,
 ) -> None:
-    """Fills who chooses the same at both of her group's prices; `work[0]` is that choice."""
-    users = decided.size
+    """Fills `work[0]` and `work[1]` with the choices at the higher and the lower of each user's prices.
+
+    Who has a value that is too large for the filter, or none, has the choices 0 and the last row.
+    """
     at_high, at_low, large = work[0, :users], work[1, :users], work[2, :users]
     best, price = work[3, :users], work[4, :users]
     for side in range(2):
@@ -80,7 +83,8 @@ def _filter(
         _choose(value, start, price, best, at_high if side == 0 else at_low)
     _mark_large(value, start, magnitude, large)
     for i in range(users):
-        decided[i] = at_high[i] == at_low[i] and large[i] == 0
+        if large[i] != 0 or at_high[i] > at_low[i]:
+            at_high[i], at_low[i] = 0, value.shape[0] - 1
 
 
 @kernel
@@ -88,15 +92,17 @@ def _read(
     value: NDArray[np.floating],
     cost: NDArray[np.floating],
     user: int,
+    low: int,
+    high: int,
     v: NDArray[np.float64],
     c: NDArray[np.float64],
 ) -> bool:
-    """Copies a user's curve and cost (k, if none are given); returns whether both are valid."""
+    """Copies a user's curve and cost (k, if none are given) between two rows; returns whether both are valid."""
     valid = True
-    for k in range(v.size):
+    for k in range(low, high + 1):
         v[k] = value[k, user]
         c[k] = cost[k, user] if cost.shape[0] > 0 else k
-        valid &= np.isfinite(v[k]) and np.isfinite(c[k]) and c[k] >= (c[k - 1] if k > 0 else 0.0)
+        valid &= np.isfinite(v[k]) and np.isfinite(c[k]) and c[k] >= (c[k - 1] if k > low else 0.0)
     return valid
 
 
@@ -104,21 +110,23 @@ def _read(
 def _walk(
     v: NDArray[np.float64],
     c: NDArray[np.float64],
+    low: int,
+    high: int,
     to: NDArray[np.int64],
     slope: NDArray[np.float64],
     extra: NDArray[np.float64],
 ) -> int:
-    """Fills the edges of the rising upper hull, best first: row reached, gain per cost, cost; returns their number.
+    """Fills the edges of the rising upper hull between two rows, best first; returns their number.
 
     Edges of one slope stay apart only where they cost the same, as unit steps do; else they are one step, so
     that what fits does not depend on the order of users.
     """
     edges = 0
-    for k in range(1, v.size):
-        if not v[k] > v[to[edges - 1] if edges > 0 else 0]:
+    for k in range(low + 1, high + 1):
+        if not v[k] > v[to[edges - 1] if edges > 0 else low]:
             continue
         while True:
-            at = to[edges - 1] if edges > 0 else 0
+            at = to[edges - 1] if edges > 0 else low
             more = c[k] - c[at]
             steep = min((v[k] - v[at]) / more, _STEEPEST) if more > 0.0 else np.inf
             if edges == 0 or slope[edges - 1] > steep or (slope[edges - 1] == steep and extra[edges - 1] == more):
@@ -156,22 +164,24 @@ def _survey_lane(
     rows = value.shape[0]
     v, c, slope, extra = np.empty(rows), np.empty(rows), np.empty(rows), np.empty(rows)
     to, key, cost_key = np.empty(rows, dtype=np.int64), slope.view(np.int64), extra.view(np.int64)
-    work, decided = np.empty((5, _BLOCK), dtype=value.dtype), np.zeros(_BLOCK, dtype=np.bool_)
+    work = np.zeros((5, _BLOCK), dtype=value.dtype)
+    work[1] = rows - 1
     invalid = _NOBODY
     for start in range(first, last, _BLOCK):
         users = min(_BLOCK, last - start)
         if prices.size > 0:
-            _filter(value, start, prices, group, magnitude, work, decided[:users])
+            _filter(value, start, prices, group, magnitude, work, users)
         for i in range(users):
-            g = group[start + i] if group.size > 1 else 0
-            if decided[i]:
-                above[g] += work[0, i]
+            user, g = start + i, group[start + i] if group.size > 1 else 0
+            at, last_row = int(work[0, i]), int(work[1, i])
+            if at == last_row and prices.size > 0:
+                above[g] += at
                 continue
-            if not _read(value, cost, start + i, v, c):
-                invalid = min(invalid, start + i)
+            if not _read(value, cost, user, at, last_row, v, c):
+                invalid = min(invalid, user)
                 continue
-            at = 0
-            for e in range(_walk(v, c, to, slope, extra)):
+            least[g] += c[at] if cost.shape[0] > 0 else 0.0
+            for e in range(_walk(v, c, at, last_row, to, slope, extra)):
                 side = _side(key[e], cost_key[e], bracket[g])
                 if side < 0:
                     break
@@ -183,7 +193,6 @@ def _survey_lane(
                 count[g, bin_] += 1
                 inside[g, bin_] += extra[e]
             above[g] += c[at]
-            least[g] += c[0]
     return invalid
 
 
@@ -238,31 +247,32 @@ def _settle_lane(
     rows = value.shape[0]
     v, c, slope, extra = np.empty(rows), np.empty(rows), np.empty(rows), np.empty(rows)
     to, key, cost_key = np.empty(rows, dtype=np.int64), slope.view(np.int64), extra.view(np.int64)
-    work, decided = np.empty((5, _BLOCK), dtype=value.dtype), np.zeros(_BLOCK, dtype=np.bool_)
+    work = np.zeros((5, _BLOCK), dtype=value.dtype)
+    work[1] = rows - 1
     invalid = _NOBODY
     for start in range(first, last, _BLOCK):
         users = min(_BLOCK, last - start)
         if prices.size > 0:
-            _filter(value, start, prices, group, magnitude, work, decided[:users])
+            _filter(value, start, prices, group, magnitude, work, users)
         for i in range(users):
             user, g = start + i, group[start + i] if group.size > 1 else 0
-            if decided[i]:
-                at = int(work[0, i])
+            at, last_row = int(work[0, i]), int(work[1, i])
+            if at == last_row and prices.size > 0:
                 budget[user] = at
                 spent[g] += at
                 worth[g] += value[at, user]
                 continue
-            if not _read(value, cost, user, v, c):
+            if not _read(value, cost, user, at, last_row, v, c):
                 invalid = min(invalid, user)
                 continue
-            at = 0
-            for e in range(_walk(v, c, to, slope, extra)):
+            first_row = at
+            for e in range(_walk(v, c, at, last_row, to, slope, extra)):
                 side = _side(key[e], cost_key[e], bracket[g])
                 if side < 0:
                     break
                 if side == 0 and not tied[g]:
                     edge[0, place], edge[1, place], edge[2, place], edge[3, place] = g, user, to[e], key[e]
-                    size[0, place], size[1, place] = extra[e], v[to[e]] - v[to[e - 1] if e > 0 else 0]
+                    size[0, place], size[1, place] = extra[e], v[to[e]] - v[to[e - 1] if e > 0 else first_row]
                     place += 1
                 elif side > 0 or quota[g] > 0:
                     quota[g] -= 1 - side
@@ -306,19 +316,20 @@ def settle(
     return int(invalid.min())
 
 
-@parallel_kernel
+@kernel
 def sampled_spend(
-    value: NDArray[np.floating], group: NDArray[np.uint8], price: NDArray[np.floating], spent: NDArray[np.float64]
+    value: NDArray[np.floating], group: NDArray[np.uint8], prices: NDArray[np.floating], spent: NDArray[np.float64]
 ) -> None:
     """Adds, by cluster and group, what users choose at their group's price."""
-    for cluster in numba.prange(spent.shape[0]):
-        work = np.empty((3, CLUSTER), dtype=value.dtype)
-        paid, best, at = work[0], work[1], work[2]
-        for i in range(CLUSTER):
-            paid[i] = price[group[cluster * CLUSTER + i]] if group.size > 1 else price[0]
-        _choose(value, cluster * CLUSTER, paid, best, at)
-        for i in range(CLUSTER):
-            spent[cluster, group[cluster * CLUSTER + i] if group.size > 1 else 0] += at[i]
+    work = np.empty((3, _BLOCK), dtype=value.dtype)
+    for start in range(0, value.shape[1], _BLOCK):
+        users = min(_BLOCK, value.shape[1] - start)
+        price, best, at = work[0, :users], work[1, :users], work[2, :users]
+        for i in range(users):
+            price[i] = prices[group[start + i]] if group.size > 1 else prices[0]
+        _choose(value, start, price, best, at)
+        for i in range(users):
+            spent[(start + i) // CLUSTER, group[start + i] if group.size > 1 else 0] += at[i]
 
 
 @kernel
@@ -338,8 +349,8 @@ def _best_step_lane(
     for user in range(first, last):
         if group.size > 1 and group[user] != g:
             continue
-        _read(value, cost, user, v, c)
-        at = budget[user]
+        at = int(budget[user])
+        _read(value, cost, user, at, v.size - 1, v, c)
         for k in range(at + 1, v.size):
             more, gain = c[k] - c[at], v[k] - v[at]
             if more > left:

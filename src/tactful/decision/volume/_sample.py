@@ -44,7 +44,7 @@ class Sample:
         if len(problem.sizes) > 1:
             group = sliding_window_view(group, CLUSTER)[::apart][:clusters].reshape(-1)
         largest = np.abs(value).max(initial=0.0, where=np.isfinite(value))
-        return cls(value, group, float(np.clip(2.0 * largest, 1e-30, 1e30)))
+        return cls(value, group, float(np.clip(2.0 * float(largest), 1e-30, 1e30)))
 
     def bracket(self, problem: Problem, room: Float64[np.ndarray, " g"]) -> NDArray[np.int64]:
         """Returns [g, 2] keys between which each group's price lies, but for four standard errors.

@@ -3,7 +3,8 @@
 Tokens accrue at k/7 a day up to a burst; a send spends one. The bucket alone would let burst + k sends into
 a week, so every answer also keeps the rolling week: fewer than k sends in the seven days before. The
 runtime asks once a day (`quota_of_day`, for the plan) and at each job (`may_send`). All functions take one
-entry a user.
+entry a user. Where some weekdays are worth more than others, time itself is weighted (`weighted_us`): tokens
+then accrue faster on those, and a week still accrues k.
 """
 
 import numpy as np
@@ -12,6 +13,9 @@ from jaxtyping import Bool, Float, Float64, Int64, Integer
 from tactful.clock import DAY_US, WEEK_US
 
 _ROUNDING = 1e-9  # a token that accrued in many small steps is still a token
+
+_MONDAY_US = 3 * DAY_US
+"""What the first instant of 1970, a Thursday, lies behind its Monday."""
 
 EXPLORATION_PERIOD_US = 4 * WEEK_US
 EXPLORATION_WINDOW_US = 3 * DAY_US
@@ -45,13 +49,53 @@ def accrue(
     return full
 
 
-def spend(tokens: Float64[np.ndarray, " n"], sends: Integer[np.ndarray, " n"] | int = 1) -> Float64[np.ndarray, " n"]:
+def weighted_us(
+    weight: Float64[np.ndarray, "n 7"], from_us: Int64[np.ndarray, " n"], until_us: Int64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " n"]:
+    """Returns the time between two instants with every day counted by its weekday's weight, in microseconds.
+
+    `∫ w(weekday(t)) dt`; any seven whole days count as seven, so pass it to `accrue` for the elapsed time and to
+    `quota_of_day` for what is left of the day. An end before the start counts as nothing.
+
+    Args:
+        weight: of Monday .. Sunday (UTC), each >= 0, mean 1 in every row.
+        from_us: start.
+        until_us: end.
+
+    >>> weekend = np.array([[0.6, 0.6, 0.6, 0.6, 0.6, 2.0, 2.0]])
+    >>> saturday = np.array([2 * DAY_US])  # 1970-01-01 was a Thursday
+    >>> [int(weighted_us(weekend, saturday, saturday + days * DAY_US)[0]) / DAY_US for days in (1, 2, 7)]
+    [2.0, 4.0, 7.0]
+    """
+    before = np.concatenate([np.zeros((len(weight), 1)), np.cumsum(weight, axis=1)[:, :-1]], axis=1)
+    counted = _since_monday(weight, before, until_us) - _since_monday(weight, before, from_us)
+    weeks = (until_us + _MONDAY_US) // WEEK_US - (from_us + _MONDAY_US) // WEEK_US
+    return np.maximum(np.rint(counted * DAY_US).astype(np.int64) + weeks * WEEK_US, 0)
+
+
+def _since_monday(
+    weight: Float64[np.ndarray, "n 7"], before: Float64[np.ndarray, "n 7"], at_us: Int64[np.ndarray, " n"]
+) -> Float64[np.ndarray, " n"]:
+    """Weighted days since the week of each instant began."""
+    day, within_us = np.divmod((at_us + _MONDAY_US) % WEEK_US, DAY_US)
+    row = np.arange(len(weight))
+    days: Float64[np.ndarray, " n"] = before[row, day] + weight[row, day] * (within_us / DAY_US)
+    return days
+
+
+def spend(
+    tokens: Float64[np.ndarray, " n"],
+    sends: Integer[np.ndarray, " n"] | int = 1,
+    k: Integer[np.ndarray, " n"] | int = 255,
+) -> Float64[np.ndarray, " n"]:
     """Returns the tokens after sends.
 
-    They may fall below zero, where a quota of the day went out before its token was whole or a forced send
-    had none; waiting pays it back.
+    They may fall below zero, where a quota of the day went out before its token was whole, or a forced send or a
+    message that no budget blocks had none; waiting pays it back. The debt is a week's budget at most (and a token
+    for k = 0): what is older no rolling week remembers.
     """
-    return tokens - sends
+    left: Float64[np.ndarray, " n"] = np.minimum(tokens, np.maximum(tokens - sends, -1.0 * np.maximum(k, 1)))
+    return left
 
 
 def may_send(
