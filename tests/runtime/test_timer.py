@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tactful.features.history import CANDIDATE_OPEN, JOBS, NEVER, POOL, ROW, SENDS, SENT_RANKED
-from tactful.runtime.timer import NEARLY_FULL, next_timer
+from tactful.runtime.timer import SWEPT_FROM, next_timer
 
 TYPES = 3
 UNBOUND = np.array([False, True, False])
@@ -42,7 +42,7 @@ def due_of(row: Any, counted: int) -> tuple[int, bool]:
     room = len(sent) < row["quota"] or row["explores"]
     opens = [j for j in held if row["c_state"][j] == CANDIDATE_OPEN]
     since = [int(row["c_log"][j]) for j in held if room or (j in opens and UNBOUND[row["c_type"][j]])]
-    if len(held) >= NEARLY_FULL:
+    if len(held) >= SWEPT_FROM:
         since.append(max(max(int(row["c_log"][j]) for j in held), min(int(row["c_expires"][j]) for j in held)))
     jobs = [int(t) for t in row["job_at"] if t > row["last_job"] and t >= min(since, default=NEVER)]
     wakes = [int(row["c_wake"][j]) for j in opens if row["c_wake"][j] > 0]

@@ -6,7 +6,7 @@ Local time enters here and not when inputs are folded in: `history.py` keeps UTC
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, WEEK_US
@@ -18,6 +18,10 @@ from tactful.kernel import kernel
 State = NDArray[Any]
 """Rows of `history.ROW`."""
 
+WEEKDAY_DAYS: Final = 56
+"""Days whose weekdays are compared: eight of each."""
+PRIOR_WEEKS: Final = 4.0
+"""Weeks that a person's mean day counts for in each of her weekdays."""
 LONG_AGO_US: Final = 5000 * WEEK_US
 """How long ago, counted from 1970, those were active who never were."""
 PRIOR_ACTIVE_DAYS: Final = 0.2
@@ -39,6 +43,26 @@ def active_days(state: State, now_us: Int[np.ndarray, " n"], days: int) -> Bool[
     seen = np.empty((len(state), days), dtype=np.bool_)
     _active_days(state["active_base"], state["active_days"], now_us // DAY_US, seen)
     return seen
+
+
+def weekday_weights(state: State, now_us: Int[np.ndarray, " n"]) -> Float64[np.ndarray, "n 7"]:
+    """Returns how active each user is on Monday .. Sunday (UTC) against her mean day; each row has mean 1.
+
+    From the 56 days before today, `a_w = (active_w + c·ā) / (days_w + c)`, with ā her share of active days and c =
+    `PRIOR_WEEKS`; the weight is a_w over its mean. Who is not known to have been active has ones.
+    Deviation: shrunk to her own mean day, not to her segment's weekdays, which no single row knows.
+    """
+    active = active_days(state, now_us, WEEKDAY_DAYS + 1)[:, 1:]
+    ago = np.arange(1, WEEKDAY_DAYS + 1)
+    known = ago <= np.clip((now_us - state["signup"]) // DAY_US, 0, WEEKDAY_DAYS)[:, None]
+    on = ((now_us // DAY_US)[:, None] - ago + 3) % 7
+    seen, days = np.empty((2, len(state), 7))
+    for w in range(7):
+        seen[:, w], days[:, w] = (active & known & (on == w)).sum(axis=1), (known & (on == w)).sum(axis=1)
+    mean = seen.sum(axis=1, keepdims=True) / np.maximum(days.sum(axis=1, keepdims=True), 1.0)
+    share = np.where(mean > 0.0, (seen + PRIOR_WEEKS * mean) / (days + PRIOR_WEEKS), 1.0)
+    weights: NDArray[np.float64] = share / share.mean(axis=1, keepdims=True)
+    return weights
 
 
 def segment(state: State, now_us: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:

@@ -10,6 +10,7 @@ from tactful import draws
 from tactful.clock import WEEK_US
 from tactful.decision.policy import explore
 from tactful.decision.volume import pace
+from tactful.features import standing
 from tactful.features.history import SENDS, SENT_RANKED
 from tactful.runtime.settings import Settings
 
@@ -46,8 +47,27 @@ def tokens(
     fresh = state["tokens_at"] < 0
     u = draws.uniform(settings.seed, state["user_key"], 0, "pacing phase")
     start = np.where(fresh, pace.initial_tokens(u, k), state["tokens"])
-    elapsed = np.where(fresh, 0, np.maximum(now_us - state["tokens_at"], 0))
-    return pace.accrue(start, elapsed, k, settings.volume.burst)
+    since = np.where(fresh, now_us, state["tokens_at"])
+    return pace.accrue(start, paced_us(state, now_us, since, now_us, settings), k, settings.volume.burst)
+
+
+def paced_us(
+    state: State,
+    now_us: Int[np.ndarray, " n"],
+    from_us: Int[np.ndarray, " n"],
+    until_us: Int[np.ndarray, " n"],
+    settings: Settings,
+) -> Int[np.ndarray, " n"]:
+    """Returns the time in which tokens accrue between two instants, by what is known of each user now."""
+    if settings.volume.accrual == "even":
+        passed: Int[np.ndarray, " n"] = np.maximum(until_us - from_us, 0)
+        return passed
+    return pace.weighted_us(standing.weekday_weights(state, now_us), from_us, until_us)
+
+
+def counted(settings: Settings) -> int:
+    """Returns the flag of the sends that use up a weekly budget; 0 counts all."""
+    return SENT_RANKED if settings.volume.counts == "ranked" else 0
 
 
 def exploratory(

@@ -26,7 +26,7 @@ from tactful.features.context import Zones
 from tactful.features.history import N_CHANNELS, NEVER, EngagementRows, UserTable, take
 from tactful.features.pool import CandidateRows
 from tactful.features.segments import SEGMENTS
-from tactful.runtime import steps
+from tactful.runtime import budgets, steps
 from tactful.runtime.control import EPOCH_US, Epoch, VolumeState
 from tactful.runtime.intake import Batch, cancel_keys, columns
 from tactful.runtime.scoring import Scorer
@@ -86,6 +86,7 @@ class Population:
         self.scorer = scorer
         self.frame = Frame(settings, registry.columns(), zones or Zones.of(("UTC",)))
         self._type_bit = {name: 1 << i for i, name in enumerate(registry.names)}
+        self._counted = budgets.counted(settings)
         self._unbound = ~self.frame.types.ranked | self.frame.types.critical
         self._layer = Layer("arm", settings.arms.names, settings.arms.shares)
         self.killed: list[tuple[int, bool]] = []
@@ -320,7 +321,7 @@ class Population:
     def _touch(self, rows: Int[np.ndarray, " n"]) -> None:
         """Derives the next timer of rows that changed."""
         if len(rows):
-            self._due[rows], self._plans[rows] = next_timer(self.table.rows, rows, self._unbound)
+            self._due[rows], self._plans[rows] = next_timer(self.table.rows, rows, self._unbound, self._counted)
 
     def _grow(self) -> None:
         known, total = len(self._due), len(self.table)

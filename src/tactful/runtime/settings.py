@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -22,11 +22,17 @@ class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         headroom: budgets are allocated at K·(1 + h), so that a rank job may say no; 0.3 as in the design.
         burst: tokens that may pile up in a user's bucket; 2, so that a held day is not lost and an outage is
             not made up for all at once.
+        accrual: tokens accrue `even` through the week (the default: it needs no history, and keeps messages apart),
+            or by `value`, faster on the weekdays on which she is more active; the week accrues the same.
+        counts: which sends use up the weekly budget: `ranked` ones (the default: a receipt must not cost her a
+            recommendation), or `all`, transactional and critical ones too. The budget never blocks those.
     """
 
     per_user_per_week: Annotated[float, msgspec.Meta(ge=0.0, le=50.0)] = 3.0
     headroom: Annotated[float, msgspec.Meta(ge=0.0, le=5.0)] = 0.3
     burst: Annotated[float, msgspec.Meta(ge=1.0, le=14.0)] = 2.0
+    accrual: Literal["even", "value"] = "even"
+    counts: Literal["ranked", "all"] = "ranked"
 
 
 class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

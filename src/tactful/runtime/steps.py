@@ -118,9 +118,9 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     quiet = quiet_hours.quiet_slots(*_quiet_window(state, frame))
     k, random, probability, period = budgets.in_force(state, now_us, settings)
     tokens = budgets.tokens(state, now_us, k, frame.settings)
-    left_us = np.maximum(zones.day_start_us(zone, day + 1) - now_us, 0)
+    left_us = budgets.paced_us(state, now_us, now_us, zones.day_start_us(zone, day + 1), settings)
     week_from = zones.day_start_us(zone, day - 6) - 1
-    sent_7d = standing.sent_since(state, week_from, SENT_RANKED)
+    sent_7d = standing.sent_since(state, week_from, budgets.counted(settings))
     quota = pace.quota_of_day(tokens, left_us, k, sent_7d, settings.rules.daily_cap)
     return PlanRequest(
         now_us=now_us,
@@ -209,8 +209,8 @@ def conclude(
 
     kind = np.where(verdict.candidate >= 0, pool.type[here, verdict.candidate], 0)
     critical, ranked = frame.types.critical[kind], frame.types.ranked[kind]
-    spends = verdict.sends & ranked & ~critical
-    tokens = pace.spend(person.tokens, spends.astype(np.int64))
+    spends = verdict.sends & ((ranked & ~critical) | (settings.volume.counts == "all"))
+    tokens = pace.spend(person.tokens, spends.astype(np.int64), person.k)
     state["tokens"], state["tokens_at"] = tokens, now
     state["turn"] = person.turn
     state["last_job"] = now
@@ -304,9 +304,9 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         ),
         sent_day=standing.sent_since(state, day_from, counted),
         sent_week=standing.sent_since(state, week_from, counted),
-        sent_7d=standing.sent_since(state, now - WEEK_US, SENT_RANKED),
+        sent_7d=standing.sent_since(state, now - WEEK_US, budgets.counted(settings)),
         sent_7d_channel=standing.sent_by_channel(state, now - WEEK_US),
-        sent_plan=standing.sent_since(state, state["planned_at"], SENT_RANKED),
+        sent_plan=standing.sent_since(state, state["planned_at"], budgets.counted(settings)),
         quota=state["quota"].astype(np.int64),
         turn=np.where(state["last_job"] == now, state["turn"] + 1, 0).astype(np.int64),
         since_send_us=now - last_send,

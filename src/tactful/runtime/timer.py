@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tactful.features.history import CANDIDATE_OPEN, NEVER, POOL, SENT_RANKED
 from tactful.kernel import kernel
 
-NEARLY_FULL: Final = POOL * 3 // 4
+SWEPT_FROM: Final = POOL // 2
 """Candidates in a pool from which on those that are over are swept out, so that live ones find room."""
 
 
@@ -23,7 +23,7 @@ def next_timer(
 
     - while the day's quota is not used up, or an exploratory message is due that day: after the first arrival in
       the pool (also if only withdrawn, so that it is dropped);
-    - else after the arrival of a candidate that no budget binds, or, once the pool is nearly full, after
+    - else after the arrival of a candidate that no budget binds, or, once the pool is half full, after
       its first expiry.
 
     `NEVER` if nothing is due.
@@ -57,7 +57,7 @@ def _next_timer(
         for j in range(s_len[r]):
             if s_at[r, j] > planned_at[r] and (counted == 0 or (s_flags[r, j] & counted) != 0):
                 left -= 1
-        room, crowded = left > 0 or explores[r] != 0, c_len[r] >= NEARLY_FULL
+        room, crowded = left > 0 or explores[r] != 0, c_len[r] >= SWEPT_FROM
         since, rank, newest, first_over = NEVER, NEVER, 0, NEVER
         for j in range(c_len[r]):
             if room or (unbound[c_type[r, j]] and c_state[r, j] == CANDIDATE_OPEN):

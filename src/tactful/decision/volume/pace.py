@@ -70,7 +70,8 @@ def weighted_us(
     before = np.concatenate([np.zeros((len(weight), 1)), np.cumsum(weight, axis=1)[:, :-1]], axis=1)
     counted = _since_monday(weight, before, until_us) - _since_monday(weight, before, from_us)
     weeks = (until_us + _MONDAY_US) // WEEK_US - (from_us + _MONDAY_US) // WEEK_US
-    return np.maximum(np.rint(counted * DAY_US).astype(np.int64) + weeks * WEEK_US, 0)
+    passed: Int64[np.ndarray, " n"] = np.maximum(np.rint(counted * DAY_US).astype(np.int64) + weeks * WEEK_US, 0)
+    return passed
 
 
 def _since_monday(
