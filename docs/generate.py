@@ -17,7 +17,7 @@ SOURCE = DOCS.parent / "src" / "tactful"
 RECORDS: dict[str, tuple[str, ...]] = {
     "What goes in": (
         *("User", "QuietHours", "Candidate", "Item", "Engagement", "Cancel"),
-        *("BudgetAssignment", "Suppression", "Control", "Catalogue"),
+        *("BudgetAssignment", "BudgetPlan", "Suppression", "Control", "Catalogue"),
     ),
     "What comes out": ("Decision", "Reason", "Option", "SlotPlan"),
 }

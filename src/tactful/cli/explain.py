@@ -52,6 +52,8 @@ def print_explanation(found: "Explanation", out: "Console") -> None:
             f"Budget: {budget.sent_7d:g} of {budget.k:g} sent in 7 days, {budget.tokens:.2f} tokens left "
             "(a send takes one; they accrue over the week)."
         )
+        if budget.source:
+            out.print(f"The budget is {budget.source}.", markup=False)
     _print_plan(found, out)
     if found.decision is not None:
         out.print(_origin(found.decision), style="dim", markup=False)

@@ -15,6 +15,7 @@ from tactful.clock import from_us, to_us
 from tactful.errors import UnknownUser
 from tactful.events.records import Cancel, Candidate, Decision, SlotPlan, User, UserInput, decode
 from tactful.events.registry import Registry, load_folder
+from tactful.runtime.budget_origin import BudgetOrigin, budget_origin
 from tactful.runtime.settings import Settings
 from tactful.stores.protocols import Store
 
@@ -28,7 +29,8 @@ class Evidence:
     """All that an explanation rests on.
 
     `at` is the instant of the decision, without one that asked for; `decided_until` is how far the engine has come.
-    `drops` are the candidates closed at the decision's instant, `waiting` those open at `at`.
+    `drops` are the candidates closed at the decision's instant, `waiting` those open at `at`. `origin` tells where the
+    budget in force comes from; None before the first plan of a day.
     """
 
     user_id: str
@@ -42,6 +44,7 @@ class Evidence:
     waiting: tuple[Candidate, ...]
     settings: Settings
     registry: Registry
+    origin: BudgetOrigin | None = None
 
     @property
     def timezone(self) -> str:
@@ -76,6 +79,8 @@ def gather(
     told = {d.candidate_id for d in decisions if d.action != "hold" and to_us(d.at) <= until_us}
     profiles = [r for _, r in records if isinstance(r, User)]
     plans = [decode(row.data) for row in store.plans_of(key, 0, until_us + 1)]
+    plan = next((p for p in reversed(plans) if isinstance(p, SlotPlan)), None)
+    weeks = settings.exploration.volume_period_weeks
     registry = load_folder(Path(settings.event_types)) if settings.event_types else Registry.shipped()
     evidence = Evidence(
         user_id=user_id,
@@ -85,10 +90,11 @@ def gather(
         profile=profiles[-1] if profiles else None,
         decision=decision,
         drops=tuple(d for d in decisions if decision and d.at == decision.at and d.action == "drop" and d != decision),
-        plan=next((p for p in reversed(plans) if isinstance(p, SlotPlan)), None),
+        plan=plan,
         waiting=tuple(r for _, r in records if isinstance(r, Candidate) and r.candidate_id not in told),
         settings=settings,
         registry=registry,
+        origin=budget_origin(store, key, inputs, to_us(plan.at), weeks) if plan else None,
     )
     return _without_dead(evidence, [r for _, r in records if isinstance(r, Cancel)])
 

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tactful.events.records import Candidate, Decision, Reason, SlotPlan
+from tactful.runtime.budget_origin import BudgetOrigin
+from tactful.runtime.budget_origin import told as origin_told
 from tactful.runtime.evidence import Evidence
 from tactful.runtime.reasons import WORDS, said, shown
 
@@ -35,11 +37,16 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """The user's weekly budget `k`, what was sent in the 7 days before, and the tokens left of the pacer."""
+    """The user's weekly budget `k`, what was sent in the 7 days before, the pacer's tokens left, and where k is from.
+
+    `source` is `origin` in words.
+    """
 
     k: float
     sent_7d: float
     tokens: float
+    origin: BudgetOrigin | None = None
+    source: str = ""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +87,7 @@ def explain(evidence: Evidence) -> Explanation:
         trace=trace,
         changes=changes,
         also=tuple(_told(drop, evidence) for drop in evidence.drops),
-        budget=_budget(decision),
+        budget=_budget(decision, evidence),
         plan=evidence.plan,
         next_opportunity=_next(evidence),
     )
@@ -230,10 +237,14 @@ def _candidate(decision: Decision, evidence: Evidence) -> Candidate | None:
     return next((c for c in evidence.waiting if c.candidate_id == decision.candidate_id), None)
 
 
-def _budget(decision: Decision | None) -> Budget | None:
+def _budget(decision: Decision | None, evidence: Evidence) -> Budget | None:
     if decision is None or "k" not in decision.features:
         return None
-    return Budget(decision.features["k"], decision.features.get("sent_7d", 0.0), decision.budget_left)
+    k, sent_7d, origin = decision.features["k"], decision.features.get("sent_7d", 0.0), evidence.origin
+    if origin is None:
+        return Budget(k, sent_7d, decision.budget_left)
+    source = origin_told(origin, _local(origin.since, evidence) if origin.since else "")
+    return Budget(k, sent_7d, decision.budget_left, origin, source)
 
 
 def _local(at: datetime, evidence: Evidence) -> str:
