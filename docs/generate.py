@@ -29,6 +29,11 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "runtime/settings.py": ("load",),
         "clock.py": ("WallClock", "SimulatedClock"),
     },
+    "Setting budgets": {
+        "events/budget_plan.py": ("budget_plan", "assigned"),
+        "features/volume.py": ("volume_features",),
+        "stores/protocols.py": ("Mailbox",),
+    },
     "Event types": {"events/registry.py": ("load_folder", "Registry")},
     "Importing logs": {
         "runtime/importing/mapping.py": ("load_mapping",),

@@ -47,7 +47,7 @@ _AT_ONCE: Final = 32_768
 def volume_features(state: State, now_us: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n f"]:
     """Returns the features of each person at an instant, one column a name of `NAMES`; all finite.
 
-    Active days are counted over whole UTC days before today's; `days_since_active` is 0 for today and 57 for nobody
+    Active days are counted over whole UTC days before today's; `days_since_active` is 0 for today and 57 if she was not
     seen in eight weeks. Rates are shrunk, `(x + w·m) / (n + w)`: a person without sends has the prior m. The week-end
     is Saturday and Sunday in UTC. `channels_left` counts channels that she once opened and then closed.
 
