@@ -15,7 +15,8 @@ _FROM_USERS = 65_536  # of fewer, all are walked at once
 _FEWEST, _MOST, _SHARE = 4096, 131_072, 16
 _FEWEST_OF_GROUP = 1024
 _ERRORS = 4.0  # standard errors that a bracket covers on each side
-_FINE = 2**40  # keys: a price to 1 in 4,096
+_OCTAVE = 2**52  # keys between a price and twice that price
+_FINE = _OCTAVE // 512
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,14 @@ class Sample:
         members = self._members(groups)
         users = members.sum(axis=0)
         target = room / problem.sizes * users
-        _, centre = self._reach(target)
+        first, last = np.ones(groups, dtype=np.int64), np.full(groups, keys(np.array([self.magnitude]))[0] + 1)
+        _, centre = self._reach(target, first, last)
         spent = self._spent(prices(centre))
         residual = spent - spent.sum(axis=0) / np.maximum(users, 1) * members
         error = _ERRORS * np.sqrt((residual**2).sum(axis=0)) + 1e-3 * users
-        low, high = self._reach(target + error)[0], self._reach(target - error)[1]
-        narrow = np.stack([low, np.where(target > error, high, _passes.FREE)], axis=1)
+        first, last = np.maximum(centre - 2 * _OCTAVE, 1), centre + 2 * _OCTAVE
+        low, high = self._reach(target + error, first, last)[0], self._reach(target - error, first, last)[1]
+        narrow = np.stack([np.where(low > first, low, 1), np.where(high < last, high, _passes.FREE)], axis=1)
         return np.where((users >= _FEWEST_OF_GROUP)[:, None], narrow, np.array([1, _passes.FREE]))
 
     def _members(self, groups: int) -> NDArray[np.int64]:
@@ -78,12 +81,13 @@ class Sample:
         _passes.sampled_spend(self.value, self.group, np.minimum(price, largest).astype(self.value.dtype), spent)
         return spent
 
-    def _reach(self, target: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Keys close to each other: at the first the sample spends more than the target, at the second it does not."""
-        floor, ceiling = (
-            np.ones(len(target), dtype=np.int64),
-            np.full(len(target), keys(np.array([self.magnitude]))[0] + 1),
-        )
+    def _reach(
+        self, target: NDArray[np.float64], floor: NDArray[np.int64], ceiling: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Keys close to each other: at the lower the sample spends more than the target, at the higher it does not.
+
+        An end that is still the one given was not found between the two.
+        """
         while (ceiling - floor).max() > _FINE:
             middle = floor + (ceiling - floor) // 2
             fits = self._spent(prices(middle)).sum(axis=0) <= target

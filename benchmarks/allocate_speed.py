@@ -1,0 +1,233 @@
+"""How fast weekly budgets are allocated, and in how much memory.
+
+    python benchmarks/allocate_speed.py [--users 1000000 10000000] [--highs 100000] [--json]
+
+Data: `rough` curves (below) of 15 budgets, float32, budgets first, by a seeded generator; total 3 sends a user. Against
+
+- one read of the same array: the sum of all its numbers, with the same threads (the bound for any allocator);
+- HiGHS, through scipy, on the linear relaxation for `--highs` users: its interior point, and its simplex for as long.
+
+Compilation is outside the clock; wall and CPU seconds are the least of five runs. Memory is the largest growth of the
+process's anonymous memory while it allocates, read every 2 ms: pages of a mapped file, which the system may drop, are
+not in it. Linux only.
+"""
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy import sparse
+from scipy.optimize import linprog
+
+from tactful.decision.volume.allocate import allocate, allocate_at_price, allocate_by_group
+from tactful.kernel import parallel_kernel
+
+BUDGETS, SENDS_EACH, SEED, RUNS = 15, 3, 1, 5
+CHUNK = 1 << 17
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One row of the table of speeds."""
+
+    what: str
+    users: int
+    seconds: float
+    cpu_seconds: float
+    x_read: float
+    cpu_x_read: float
+    memory_mb: float
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """HiGHS and the allocator on the same curves."""
+
+    users: int
+    interior_point_seconds: float
+    simplex: str
+    allocate_seconds: float
+    times_faster: float
+    value_to_bound: float
+
+
+def curves(family: str, n: int, seed: int = SEED) -> NDArray[np.float32]:
+    """[15, n] float32: `concave` saturates, `S-shaped` starts late, `humped` falls after its best, `rough` is like
+    the output of tree models, with steps of random size, some of them negative."""
+    value = np.empty((BUDGETS, n), dtype=np.float32)
+    k = np.arange(BUDGETS, dtype=np.float32)[:, None]
+    for start in range(0, n, CHUNK):
+        rng = np.random.default_rng([seed, start])
+        users = min(CHUNK, n - start)
+        gain, need = 0.3 * rng.random(users, dtype=np.float32), rng.uniform(1, 8, users).astype(np.float32)
+        if family == "concave":
+            part = gain * (1 - np.exp(-k / need))
+        elif family == "S-shaped":
+            part = gain / (1 + np.exp(need - k))
+        elif family == "humped":
+            part = gain * k / need * np.exp(1 - k / need)
+        else:
+            steps = gain * np.exp(-k / need) * rng.normal(0.5, 0.5, (BUDGETS, users)).astype(np.float32)
+            part = 0.3 + steps.cumsum(axis=0)
+        value[:, start : start + users] = part
+    return value
+
+
+@parallel_kernel
+def _read(value: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
+    stretch = value.size // sums.shape[0]
+    flat = value.reshape(-1)
+    for lane in numba.prange(sums.shape[0]):
+        width = sums.shape[1]
+        for start in range(lane * stretch, (lane + 1) * stretch - width + 1, width):
+            for i in range(width):
+                sums[lane, i] += flat[start + i]
+
+
+def read(value: NDArray[np.float32]) -> float:
+    """The sum of all numbers (of a few at the end, none)."""
+    sums = np.zeros((32, 1024), dtype=np.float32)
+    _read(value, sums)
+    return float(sums.sum())
+
+
+def clock(work: Callable[[], object], runs: int = RUNS) -> tuple[float, float]:
+    """Least wall and CPU seconds of a few runs, after one that is not counted."""
+    work()
+    wall, cpu = [], []
+    for _ in range(runs):
+        start, cpu_start = time.perf_counter(), time.process_time()
+        work()
+        wall.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - cpu_start)
+    return min(wall), min(cpu)
+
+
+def _anonymous_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
+
+
+@contextmanager
+def growth() -> Iterator[list[float]]:
+    """Yields a list whose last entry will be the largest growth of anonymous memory inside, in MB."""
+    before, seen, done = _anonymous_mb(), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.002):
+            seen.append(_anonymous_mb() - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watcher.join()
+        seen.append(max(seen))
+
+
+def compile_loops() -> None:
+    """Runs everything once on few users (enough for a sample), so that neither time nor memory is that of the compiler."""
+    few = curves("rough", 70_000)
+    allocate(few, 140_000)
+    allocate_by_group(few, np.arange(70_000) % 3, np.full(3, 40_000.0))
+
+
+def speeds(n: int) -> list[Cell]:
+    """The allocator's entrances on n users, in memory and from a file."""
+    value, total = curves("rough", n), SENDS_EACH * n
+    group = np.random.default_rng(SEED).integers(0, 3, n).astype(np.uint8)
+    totals = SENDS_EACH * np.bincount(group, minlength=3).astype(np.float64)
+    compile_loops()
+    bound, cpu_bound = clock(lambda: read(value))
+    cells = [Cell("one read", n, bound, cpu_bound, 1.0, 1.0, 0.0)]
+
+    def cell(what: str, work: Callable[[], object]) -> None:
+        with growth() as seen:  # in the first run: later ones find memory that the process has kept
+            work()
+        wall, cpu = clock(work)
+        cells.append(Cell(what, n, wall, cpu, wall / bound, cpu / cpu_bound, seen[-1]))
+
+    cell("allocate", lambda: allocate(value, total))
+    price = allocate(value, total).price
+    cell("allocate_at_price", lambda: allocate_at_price(value, price))
+    cell("allocate_by_group, 3 groups", lambda: allocate_by_group(value, group, totals))
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "curves.npy", value)
+        mapped = np.load(Path(folder) / "curves.npy", mmap_mode="r")
+        cell("allocate, memory-mapped file", lambda: allocate(mapped, total))
+    return cells
+
+
+def against_highs(n: int) -> Reference:
+    """HiGHS on n users: the interior point to its end, the simplex for as long as that took, 10 s at least."""
+    value, total = curves("rough", n), SENDS_EACH * n
+    relaxation = {
+        "c": -value.T.ravel().astype(np.float64),
+        "A_ub": sparse.csr_matrix(np.tile(np.arange(BUDGETS, dtype=np.float64), n)[None, :]),
+        "b_ub": [float(total)],
+        "A_eq": sparse.kron(sparse.eye(n), np.ones((1, BUDGETS)), format="csr"),
+        "b_eq": np.ones(n),
+    }
+    start = time.perf_counter()
+    found = linprog(**relaxation, method="highs-ipm")
+    took = time.perf_counter() - start
+    limit = max(took, 10.0)
+    start = time.perf_counter()
+    simplex = linprog(**relaxation, method="highs-ds", options={"time_limit": limit})
+    simplex_took = time.perf_counter() - start
+    result, (ours, _) = allocate(value, total), clock(lambda: allocate(value, total))
+    best = min(took, simplex_took) if simplex.status == 0 else took
+    return Reference(
+        n,
+        took,
+        f"{simplex_took:.1f} s" if simplex.status == 0 else f"not done after {simplex_took:.0f} s",
+        ours,
+        best / ours,
+        result.value / -float(found.fun) - 1.0,
+    )
+
+
+def show(cells: list[Cell], reference: Reference | None) -> None:
+    """Prints the table and the comparison."""
+    console = Console()
+    table = Table("what", "users", "seconds", "users/s", "x read", "CPU s", "x read", "MB", title="15 budgets")
+    for c in cells:
+        figures = (f"{c.seconds:.3f}", f"{c.users / c.seconds:,.0f}", f"{c.x_read:.1f}", f"{c.cpu_seconds:.3f}")
+        table.add_row(c.what, f"{c.users:,}", *figures, f"{c.cpu_x_read:.1f}", f"{c.memory_mb:.0f}")
+    console.print(table)
+    if reference is not None:
+        console.print(
+            f"HiGHS, {reference.users:,} users: interior point {reference.interior_point_seconds:.1f} s, simplex "
+            f"{reference.simplex}; allocate {reference.allocate_seconds * 1000:.1f} ms, {reference.times_faster:,.0f} "
+            f"times faster, value / bound - 1 = {reference.value_to_bound:.1e}"
+        )
+
+
+def main() -> None:
+    """Prints all figures, as a table or as JSON."""
+    parser = argparse.ArgumentParser(description="Speed of the allocator.")
+    parser.add_argument("--users", type=int, nargs="*", default=[1_000_000, 10_000_000])
+    parser.add_argument("--highs", type=int, default=100_000, help="users for HiGHS; 0 leaves it out")
+    parser.add_argument("--json", action="store_true")
+    wanted = parser.parse_args()
+    cells = [cell for n in wanted.users for cell in speeds(n)]
+    reference = against_highs(wanted.highs) if wanted.highs else None
+    if wanted.json:
+        print(json.dumps(msgspec.to_builtins({"speeds": cells, "highs": reference})))
+    else:
+        show(cells, reference)
+
+
+if __name__ == "__main__":
+    main()
