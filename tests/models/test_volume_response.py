@@ -178,6 +178,18 @@ def test_other_schema_of_features_is_refused() -> None:
         served.load(served.save(MODEL)).expect_schema("other")
 
 
+def test_budgets_between_those_drawn_lie_on_straight_lines() -> None:
+    model = VolumeResponse.of(_heads(), F, K_MAX, SCHEMA, drawn=(0, 1, 4))
+    users = _users(50, 15)
+    every, between = MODEL.responses(*users, K_MAX), model.responses(*users, K_MAX)
+    for steps, lines in ((every.active, between.active), (every.leaves, between.leaves)):
+        for k in (0, 1, 4, K_MAX):
+            assert np.array_equal(lines[k], steps[k])
+        assert lines[2] == pytest.approx(steps[1] + (steps[4] - steps[1]) / 3, abs=1e-6)
+        assert lines[3] == pytest.approx(steps[1] + (steps[4] - steps[1]) * 2 / 3, abs=1e-6)
+    assert np.array_equal(model.responses(*users, 2).active, between.active[:3])  # asked for less, the same lines
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -7,6 +7,7 @@ Dimensions: n users, f features, b = k_max + 1 budgets.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Float32, Integer
@@ -66,7 +67,7 @@ class VolumeResponse:
     def __init__(
         self,
         n_features: float,
-        k_trained: float,
+        drawn: Float[np.ndarray, " d"],
         gamma: float,
         weekly_states: Float[np.ndarray, " w"],
         schema: Float[np.ndarray, " letters"],
@@ -79,12 +80,13 @@ class VolumeResponse:
         tables: Float[np.ndarray, " rates"],
     ) -> None:
         """Takes a saved model's numbers; `of` takes heads. `weekly_states` are indices, `schema` code points."""
-        self.n_features, self.k_trained, self.gamma = int(n_features), int(k_trained), float(gamma)
+        self.n_features, self.k_trained, self.gamma = int(n_features), int(drawn.max(initial=-1.0)), float(gamma)
+        self._drawn = np.unique(drawn.astype(np.int64))
         self.schema = "".join(chr(int(code)) for code in schema)
         self._weekly = np.isin(np.arange(len(ACTIVITIES)), weekly_states)
         self._heads: Heads = unpacked(head_of, forest_sizes, splits, leaves, roots, table_sizes, tables)
         if not (0.0 <= self.gamma < 1.0 and self.k_trained >= 0):
-            raise InvalidModel(f"got gamma {gamma} and k_trained {k_trained}, expected [0, 1) and a budget >= 0")
+            raise InvalidModel(f"got gamma {gamma} and budgets {drawn}, expected [0, 1) and some budget >= 0")
         refuse_widths(self._heads, self.n_features, self.k_trained)
         self.version = version_of("VolumeResponse", self.parameters())
 
@@ -97,6 +99,7 @@ class VolumeResponse:
         schema: str,
         gamma: float = GAMMA,
         weekly_states: Sequence[str] = WEEKLY_STATES,
+        drawn: Sequence[int] = (),
     ) -> "VolumeResponse":
         """Returns the model of fitted heads.
 
@@ -107,6 +110,8 @@ class VolumeResponse:
             schema: `features.volume.SCHEMA` of the features that the heads were fitted to.
             gamma: weekly discount, 0 <= gamma < 1.
             weekly_states: names out of `segments.ACTIVITIES` whose objective is the active week.
+            drawn: the budgets up to k_trained that were randomised, all of them by default; responses to those
+                between are interpolated.
 
         Raises:
             InvalidModel: for heads missing, of another width than the features, or settings out of range.
@@ -118,13 +123,14 @@ class VolumeResponse:
             raise InvalidModel(f"got the weekly states {unknown}, expected names out of {', '.join(ACTIVITIES)}")
         states = np.array([ACTIVITIES.index(state) for state in weekly_states], dtype=float)
         codes = np.array([ord(letter) for letter in schema], dtype=float)
-        return cls(float(n_features), float(k_trained), float(gamma), states, codes, **packed(heads))
+        budgets = np.array([*(drawn or range(k_trained)), k_trained], dtype=float)
+        return cls(float(n_features), budgets, float(gamma), states, codes, **packed(heads))
 
     def parameters(self) -> Parameters:
         """Returns the constructor's arguments that make this model again."""
         return {
             "n_features": float(self.n_features),
-            "k_trained": float(self.k_trained),
+            "drawn": self._drawn.astype(float),
             "gamma": self.gamma,
             "weekly_states": np.flatnonzero(self._weekly).astype(float),
             "schema": np.array([ord(letter) for letter in self.schema], dtype=float),
@@ -199,6 +205,7 @@ class VolumeResponse:
     ) -> None:
         """Writes the responses of one chunk of users, reach by reach, for each has its own heads."""
         k_max = len(out.active) - 1
+        top = int(self._drawn[self._drawn >= k_max][0])
         for index in range(len(REACHES)):
             rows = np.flatnonzero(reach[chunk] == index) + chunk.start
             if not len(rows):
@@ -206,10 +213,19 @@ class VolumeResponse:
             inputs = head_inputs(features[rows], reach[rows])
             segment, weekly = activity[rows].astype(np.int64) * len(REACHES) + index, self._weekly[activity[rows]]
             for purpose, days, some in (("activity", 1, ~weekly), ("activity_week", 7, weekly)):
-                p = probabilities(self._heads[purpose][index], inputs[some], segment[some], k_max)
-                out.active[:, rows[some]] = p / np.float32(days)
-            out.leaves[:, rows] = probabilities(self._heads["unsubscribe"][index], inputs, segment, k_max)
+                p = probabilities(self._heads[purpose][index], inputs[some], segment[some], top)
+                out.active[:, rows[some]] = self._between(p)[: k_max + 1] / np.float32(days)
+            leaves = probabilities(self._heads["unsubscribe"][index], inputs, segment, top)
+            out.leaves[:, rows] = self._between(leaves)[: k_max + 1]
             out.after[rows] = after_leaving(self._heads["long_term"][index], inputs, segment)
+
+    def _between(self, p: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Puts straight lines between the drawn budgets; trees are steps there, and a step is a free lunch."""
+        for low, high in pairwise(self._drawn[self._drawn < len(p)].tolist()):
+            for k in range(low + 1, high):
+                share = np.float32((k - low) / (high - low))
+                p[k] = p[low] + share * (p[high] - p[low])
+        return p
 
     def _check(
         self, features: NDArray[np.float32], reach: NDArray[np.integer], activity: NDArray[np.integer], k_max: int

@@ -109,13 +109,14 @@ def fit(
     )
     fitted = {task.purpose: _fit_heads(lesson, task) for task in _tasks(log, labels, weekly_states)}
     heads = {purpose: (found[0][0], found[1][0], found[2][0]) for purpose, found in fitted.items()}
-    model = VolumeResponse.of(heads, log.features.shape[1], int(log.k.max()), schema, gamma, weekly_states)
+    drawn = np.unique(log.k).tolist()
+    model = VolumeResponse.of(heads, log.features.shape[1], drawn[-1], schema, gamma, weekly_states, drawn)
     report = FitReport(
         model_version=model.version,
         assignments=len(log),
         users=len(np.unique(log.user)),
         user_weeks=int(labels.weeks.trials.sum()),
-        budgets=tuple(np.unique(log.k).tolist()),
+        budgets=tuple(drawn),
         randomisation=found.auc,
         heads=tuple(said for found in fitted.values() for _, said in found),
         fill=fill_of(log, labels),
