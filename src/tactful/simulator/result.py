@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float32, Float64, Int16, Int64, UInt8
 from numpy.typing import NDArray
 
 from tactful.clock import HOUR_US
+from tactful.events.records import CHANNELS
 from tactful.simulator.columns import joined
 from tactful.simulator.hours import local_minutes, zone_minutes
 from tactful.simulator.protocol import EngagementColumns, SendColumns, UserColumns
@@ -24,6 +25,7 @@ class Result:
         start_us: the first instant that counts.
         sends, opens, clicks, unsubscribes: counts by user and day. A push that is looked at shows as its click
             only; `unsubscribes` has channels switched off, too.
+        clicks_by_channel: clicks by user and channel.
         active: whether there was any session.
         quiet_hour_violations: messages, critical ones apart, that went out inside the user's quiet hours; found from
             the instants of the sends, her zone and her hours alone.
@@ -44,6 +46,7 @@ class Result:
     opens: Int16[np.ndarray, "n d"]
     clicks: Int16[np.ndarray, "n d"]
     unsubscribes: Int16[np.ndarray, "n d"]
+    clicks_by_channel: Int16[np.ndarray, "n c"]
     active: Bool[np.ndarray, "n d"]
     quiet_hour_violations: Int16[np.ndarray, "n d"]
     target: Float64[np.ndarray, " d"]
@@ -74,6 +77,7 @@ class Diary:
         self._users, self._critical, self._first_hour = users, critical, start_us // HOUR_US
         shape = (users.n, days)
         self._count = {name: np.zeros(shape, np.int16) for name in ("sends", "quiet_hour_violations", *_COUNTED)}
+        self._clicks_by_channel = np.zeros((users.n, len(CHANNELS)), np.int16)
         self._active = np.zeros(shape, np.bool_)
         self._by_hour = np.zeros((days, 24), np.int64)
         self._local_hours = np.zeros((users.n, 24), np.int16)
@@ -84,6 +88,8 @@ class Diary:
         day, hour_of_day = divmod(hour - self._first_hour, 24)
         for name, kinds in _COUNTED.items():
             np.add.at(self._count[name][:, day], seen.user[np.isin(seen.kind, kinds)], 1)
+        clicked = seen.kind == CLICK
+        np.add.at(self._clicks_by_channel, (seen.user[clicked], seen.channel[clicked]), 1)
         self._active[seen.user[seen.kind == SESSION], day] = True
         if not len(sends.user):
             return
@@ -112,6 +118,7 @@ class Diary:
         return Result(
             arm=arm,
             start_us=self._first_hour * HOUR_US,
+            clicks_by_channel=self._clicks_by_channel,
             active=self._active,
             target=target,
             plan_by_hour=plan_by_hour,

@@ -1,4 +1,4 @@
-"""Tactful with its simple predictors: budgets by response, personal slots, and a threshold that holds the volume."""
+"""Tactful: budgets by response, personal slots, and a threshold that holds the volume."""
 
 from dataclasses import dataclass, replace
 
@@ -7,11 +7,15 @@ from jaxtyping import Int64
 
 from tactful.decision.volume.allocate import allocate
 from tactful.events.registry import Registry
+from tactful.features import standing
+from tactful.features.segments import REACHES
+from tactful.features.volume import volume_features
 from tactful.models.volume_curve import SimpleCurve
+from tactful.models.volume_response import VolumeResponse
 from tactful.runtime.embedded import simple_scorer
 from tactful.runtime.settings import Settings, Volume
 from tactful.simulator.arms.fitted import fitted_scorer
-from tactful.simulator.arms.policy import Policy
+from tactful.simulator.arms.policy import Moment, Policy
 from tactful.simulator.arms.responses import responses
 from tactful.simulator.exploration_log import ExplorationLog
 
@@ -21,10 +25,15 @@ K_MAX = 7
 
 @dataclass(frozen=True)
 class Tactful:
-    """The default settings, exploration included; budgets are allocated once, on the exploration log."""
+    """The default settings, exploration included.
+
+    With response models of a randomised slice budgets are allocated anew every seven days on what is then known of
+    everyone; without, once, on the simple curve and the exploration log.
+    """
 
     per_user_per_week: float = 2.51
     name: str = "tactful"
+    model: VolumeResponse | None = None
 
     def at_volume(self, per_user_per_week: float) -> "Tactful":
         """Returns the arm at another volume."""
@@ -36,11 +45,34 @@ class Tactful:
         if log is None:
             return Policy(settings, simple_scorer())
         registry = Registry.shipped()
-        return Policy(settings, fitted_scorer(log, registry), self._budgets(log, registry, settings.volume))
+        policy = Policy(settings, fitted_scorer(log, registry))
+        if self.model is None:
+            return replace(policy, budgets=self._simple_budgets(log, registry, settings.volume))
+        model = self.model
 
-    def _budgets(self, log: ExplorationLog, registry: Registry, volume: Volume) -> Int64[np.ndarray, " n"]:
+        def rebudget(moment: Moment) -> Int64[np.ndarray, " n"]:
+            return _learned_budgets(model, moment, settings.volume)
+
+        return replace(policy, rebudget=rebudget)
+
+    def _simple_budgets(self, log: ExplorationLog, registry: Registry, volume: Volume) -> Int64[np.ndarray, " n"]:
         """Caps with headroom: K·(1 + h) messages a week in all, where they are worth most."""
         of = responses(log, registry)
         value = SimpleCurve().curve(of.p_organic, of.p_click, of.p_unsubscribe, K_MAX)
-        total = volume.per_user_per_week * (1.0 + volume.headroom) * log.users.n
-        return allocate(value, total).budget.astype(np.int64)
+        return allocate(value, _caps(volume, log.users.n)).budget.astype(np.int64)
+
+
+def _learned_budgets(model: VolumeResponse, moment: Moment, volume: Volume) -> Int64[np.ndarray, " n"]:
+    """The same on the response models; nobody who cannot be reached has a share."""
+    state = moment.state
+    row = np.flatnonzero(state["addresses"] & state["opt_in"] & ~state["blocked"])
+    now = np.full(len(row), moment.now_us)
+    segment = standing.segment(state[row], now)
+    value = model.curves(volume_features(state[row], now), segment % len(REACHES), segment // len(REACHES), K_MAX)
+    budget = np.zeros(len(state), dtype=np.int64)
+    budget[row] = allocate(value, _caps(volume, len(state))).budget
+    return budget
+
+
+def _caps(volume: Volume, n: int) -> float:
+    return volume.per_user_per_week * (1.0 + volume.headroom) * n
