@@ -1,0 +1,215 @@
+"""Volume arms at equal volume: who should get how many messages, by rules as old as cool-downs and by learned curves.
+
+Source: issue 3 and design 6.1, 6.6; the paper's rules are of Zhao et al., "Notification Volume Control and
+Optimization System at Pinterest", KDD 2018; arms, world and score are ours (`tactful.simulator`).
+Command: python recipes/volume_arms.py [--users 20000] [--training 40000] [--workers 2] [--scratch FOLDER] [--slice]
+Data: none; everything is simulated. For each seed volume is randomised in a world that is not scored; the arms live
+eight weeks in another, after four weeks of neutral exploration that cost all alike. One delivery, one total a week
+in each reach segment; only the rule differs that shares it out.
+Hardware: two x86-64 cores, one core a cell. Results: one JSON file a cell in recipes/results/volume_arms; a second
+run makes only those that are missing. Worlds and models are kept in the scratch folder. `--slice` is a tiny run for CI.
+Expected: recipes/results/volume_arms/README.md, which the run writes from the cells.
+"""
+
+import argparse
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import jaxtyping
+import msgspec
+from rich.console import Console
+
+from tactful.simulator import closed_loop
+from tactful.simulator.arms.budgeted import Budgeted
+from tactful.simulator.arms.hand_caps import HandCaps
+from tactful.simulator.arms.policy import Arm
+from tactful.simulator.arms.silence import Silence
+from tactful.simulator.arms.true_curves import TrueCurves
+from tactful.simulator.arms.volume_rules import RULES
+from tactful.simulator.closed_loop import Explored
+from volume import curves, page, stage, trap
+from volume.cell import BoundCell, cell
+
+RESULTS: Final = Path(__file__).parent / "results" / "volume_arms"
+VOLUME: Final = 2.5
+"""Messages a user and week, over everyone: about three planned for each who can be reached."""
+WEEKLY: Final = "discounted_weekly"
+"""Ours with the shipped default: active weeks are the objective of the low activity states."""
+ARMS: Final = ("silence", "hand_caps", *RULES, WEEKLY, "true_curves")
+SEEDS: Final = (11, 12, 13, 14, 15)
+TIMES: Final = (0.5, 0.75, 1.0, 1.5, 2.0)
+FRONTIER: Final = ("uniform", "kdd18_exact", "discounted")
+FRONTIER_SEEDS: Final = SEEDS[:2]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is lived through: people of a scored world, of a training world, of the world of curves, and days."""
+
+    users: int = 20_000
+    training: int = 40_000
+    curves: int = 10_000
+    days: int = 56
+    warm_up: int = closed_loop.WARM_UP_DAYS
+    learning: int = stage.LEARNING_DAYS
+
+
+@dataclass(frozen=True)
+class Run:
+    """Sizes and folders of a run."""
+
+    sizes: Sizes
+    results: Path
+    scratch: Path
+
+
+def prepare(run: Run, seed: int) -> None:
+    """Explores the scored world of a seed, and learns in its other world."""
+    stage.explored(seed, run.sizes.users, run.scratch, run.sizes.warm_up)
+    report = stage.learn(seed, run.sizes.training, run.scratch, run.sizes.warm_up, run.sizes.learning)
+    write(run.results / f"models-{seed}.json", report)
+
+
+def live(run: Run, name: str, seed: int, times: float) -> None:
+    """Lives through one cell."""
+    explored = stage.explored(seed, run.sizes.users, run.scratch, run.sizes.warm_up)
+    arm = arm_of(name, seed, explored, run.scratch).at_volume(VOLUME * times)
+    result = closed_loop.follow(explored, arm, run.sizes.days, seed)
+    write(cell_file(run, name, seed, times), msgspec.json.encode(cell(result, explored, seed, VOLUME * times)))
+
+
+def arm_of(name: str, seed: int, explored: Explored, scratch: Path) -> Arm:
+    """Returns an arm with the models of its seed; only the true curves see the world's truth."""
+    if name == "silence":
+        return Silence()
+    learned, lifts = stage.learned(seed, scratch, weekly=name == WEEKLY)
+    if name == "hand_caps":
+        return Budgeted(name, RULES["uniform"], learned, delivery=HandCaps().prepare)
+    if name == "true_curves":
+        return Budgeted(
+            name, TrueCurves.of(stage.default_world(explored).truth(), learned.fill, lifts.click, lifts.leave), learned
+        )
+    return Budgeted(name, RULES["discounted" if name == WEEKLY else name], learned)
+
+
+def bound(run: Run, seed: int, times: float) -> None:
+    """Computes what no policy can exceed at a volume."""
+    from tactful.simulator.bound import dual_bound
+
+    explored = stage.explored(seed, run.sizes.users, run.scratch, run.sizes.warm_up)
+    found = dual_bound(explored.world, run.sizes.days, VOLUME * times)
+    made = BoundCell(
+        seed=seed, volume=VOLUME * times, value=found.value, silence=found.silence, price=found.price, error=found.error
+    )
+    write(cell_file(run, "bound", seed, times), msgspec.json.encode(made))
+
+
+def compare_curves(run: Run) -> None:
+    """Compares the curves of the first seed with the truth."""
+    learned, lifts = stage.learned(SEEDS[0], run.scratch)
+    found = curves.compare(learned, lifts, run.sizes.curves, run.sizes.days, run.sizes.warm_up)
+    write(run.results / "curves.json", msgspec.json.encode(found))
+
+
+def set_trap(run: Run) -> None:
+    """Learns from the habit's volume, which nobody drew."""
+    learned, _ = stage.learned(SEEDS[0], run.scratch)
+    found = trap.spring(learned, run.sizes.users, run.sizes.warm_up, run.sizes.learning)
+    write(run.results / "trap.json", msgspec.json.encode(found))
+
+
+def cell_file(run: Run, name: str, seed: int, times: float) -> Path:
+    """Returns where a cell is kept."""
+    return run.results / f"{name}-{seed}-{times:g}.json"
+
+
+def write(file: Path, data: bytes) -> None:
+    """Writes JSON with indents, under another name first."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(msgspec.json.format(data, indent=1) + b"\n")
+    part.rename(file)
+
+
+def cells(run: Run) -> list[tuple[str, int, float]]:
+    """Returns all cells: every arm at the volume, then the frontier."""
+    table = [(name, seed, 1.0) for seed in SEEDS for name in (*ARMS, "bound")]
+    names = (*FRONTIER, "bound")
+    return [*table, *((n, s, t) for t in TIMES if t != 1.0 for s in FRONTIER_SEEDS for n in names)]
+
+
+def main() -> None:
+    """Makes what is missing, and writes tables and pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=Sizes.users)
+    parser.add_argument("--training", type=int, default=Sizes.training)
+    parser.add_argument("--curves", type=int, default=Sizes.curves)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "tactful-volume-arms")
+    parser.add_argument("--slice", action="store_true", help="a few hundred people, a week, one seed, in this process")
+    chosen = parser.parse_args()
+    if chosen.slice:
+        slice_of(chosen.results, chosen.scratch)
+        return
+    run = Run(Sizes(chosen.users, chosen.training, chosen.curves), chosen.results, chosen.scratch)
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"  # read by the workers: each is one core's
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(chosen.workers, mp_context=context, initializer=unchecked) as pool:
+        make(run, pool)
+    page.write(run.results)
+
+
+def make(run: Run, pool: ProcessPoolExecutor) -> None:
+    """Makes the cells that have no file: first worlds and models, then what needs them."""
+    console = Console()
+
+    def wait(jobs: dict["Future[None]", str]) -> None:
+        for job in as_completed(jobs):
+            job.result()
+            console.print(f"{jobs[job]} done")
+
+    needed = [s for s in SEEDS if not (run.results / f"models-{s}.json").exists() or not kept(run, s)]
+    wait({pool.submit(prepare, run, seed): f"worlds and models of seed {seed}" for seed in needed})
+    jobs: dict[Future[None], str] = {}
+    for name, seed, times in cells(run):
+        if not cell_file(run, name, seed, times).exists():
+            what: Callable[..., None] = bound if name == "bound" else live
+            arguments = (run, seed, times) if name == "bound" else (run, name, seed, times)
+            jobs[pool.submit(what, *arguments)] = f"{name}, seed {seed}, {times:g} times the volume"
+    for file, task in (("curves.json", compare_curves), ("trap.json", set_trap)):
+        if not (run.results / file).exists():
+            jobs[pool.submit(task, run)] = file
+    wait(jobs)
+
+
+def kept(run: Run, seed: int) -> bool:
+    """Whether the scratch folder still has the models of a seed."""
+    return (run.scratch / f"learned-{seed}.pickle").exists()
+
+
+def slice_of(results: Path, scratch: Path) -> None:
+    """Lives through one of everything, tiny; a fresh folder each time."""
+    run = Run(Sizes(users=200, training=600, curves=200, days=7, warm_up=8, learning=7 * 7), results, scratch)
+    unchecked()
+    prepare(run, SEEDS[0])
+    for name in ARMS:
+        live(run, name, SEEDS[0], 1.0)
+    compare_curves(run)
+    set_trap(run)
+
+
+def unchecked() -> None:
+    """Switches the shape checks off, which only tests need."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+
+
+if __name__ == "__main__":
+    main()
