@@ -137,7 +137,7 @@ def growth() -> Iterator[list[float]]:
 
 
 def compile_loops() -> None:
-    """Runs everything once on few users (enough for a sample), so that neither time nor memory is that of the compiler."""
+    """Runs everything on as many users as are sampled, so that neither time nor memory is that of the compiler."""
     few = curves("rough", 70_000)
     allocate(few, 140_000)
     allocate_by_group(few, np.arange(70_000) % 3, np.full(3, 40_000.0))

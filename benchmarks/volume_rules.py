@@ -3,8 +3,8 @@
     python benchmarks/volume_rules.py [--users 20000] [--json]
 
 Four families of curves of 15 budgets (`allocate_speed.curves`), by a seeded generator: no model and no app, but shapes.
-A rule is compared with `allocate` at the same total, and at the volume that the rule really spends: the first difference
-is what an operator loses, the second what is lost by stopping at the wrong people, not by unspent volume.
+A rule is compared with `allocate` at the same total, and at the volume that the rule really spends: the first
+difference is what an operator loses, the second what is lost by stopping at the wrong people, not by unspent volume.
 The gain is over silence, with the true curves in everybody's hands.
 """
 

@@ -3,20 +3,12 @@
 from itertools import product
 
 import numpy as np
-import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tactful.decision.volume.allocate import Allocation, allocate
+from tactful.decision.volume.allocate import Allocation, allocate, allocate_at_price, allocate_by_group
 
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled() -> None:
-    """Compilation is not what a deadline is for."""
-    for cost in (None, np.ones((3, 1), dtype=np.float32)):
-        allocate(np.array([[0], [1], [0]], dtype=np.float32), 1, cost=cost)
-
-
+any_time = settings(deadline=None)  # the first call compiles
 sizes = st.tuples(st.integers(1, 5), st.integers(1, 4))
 
 
@@ -44,6 +36,7 @@ def key(result: Allocation) -> tuple[float, float, float]:
     return (result.value, result.total, result.price)
 
 
+@any_time
 @given(concave_curves(), st.integers(0, 16), st.integers(0, 1))
 def test_concave_curves_are_solved_exactly(value: np.ndarray, extra: int, k_min: int) -> None:
     total = k_min * value.shape[1] + extra
@@ -53,6 +46,7 @@ def test_concave_curves_are_solved_exactly(value: np.ndarray, extra: int, k_min:
     assert (result.budget >= k_min).all()
 
 
+@any_time
 @given(any_curves(), st.integers(0, 16))
 def test_any_curves_are_solved_within_one_users_step_of_the_bound(value: np.ndarray, total: int) -> None:
     result = allocate(value, total)
@@ -65,28 +59,42 @@ def test_any_curves_are_solved_within_one_users_step_of_the_bound(value: np.ndar
     assert result.value >= bound - largest_step - 1e-4
 
 
+@any_time
 @given(any_curves(), st.integers(0, 16))
 def test_the_total_is_used_up_while_more_volume_gains(value: np.ndarray, total: int) -> None:
     rising = np.sort(value, axis=0) + np.arange(len(value), dtype=np.float32)[:, None]
     assert allocate(rising, total).total == min(total, rising.shape[1] * (len(value) - 1))
 
 
+@any_time
 @given(any_curves(), st.integers(0, 12))
 def test_a_larger_total_never_brings_less(value: np.ndarray, total: int) -> None:
     assert allocate(value, total).value <= allocate(value, total + 1).value
 
 
+@any_time
 @given(concave_curves(), st.integers(0, 12))
 def test_on_concave_curves_a_larger_total_takes_from_nobody(value: np.ndarray, total: int) -> None:
     assert (allocate(value, total).budget <= allocate(value, total + 1).budget).all()
 
 
+@any_time
 @given(any_curves(), st.integers(0, 16), st.integers(0, 99))
 def test_the_order_of_users_changes_nothing_but_ties(value: np.ndarray, total: int, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(value.shape[1])
     assert key(allocate(value, total)) == key(allocate(value[:, order], total))
 
 
+@any_time
+@given(st.integers(1, 40), st.integers(0, 2**32), st.floats(0, 9))
+def test_without_ties_the_order_of_users_changes_no_budget(n: int, seed: int, sends_each: float) -> None:
+    rng = np.random.default_rng(seed)
+    value, order = rng.normal(0.1, 1, size=(8, n)).cumsum(axis=0), rng.permutation(n)
+    total = int(sends_each * n)
+    assert (allocate(value, total).budget[order] == allocate(value[:, order], total).budget).all()
+
+
+@any_time
 @given(any_curves(), st.integers(0, 16))
 def test_unit_costs_given_or_by_default_are_the_same(value: np.ndarray, total: int) -> None:
     cost = np.repeat(np.arange(len(value), dtype=np.float32)[:, None], value.shape[1], axis=1)
@@ -94,8 +102,30 @@ def test_unit_costs_given_or_by_default_are_the_same(value: np.ndarray, total: i
     assert key(given_cost) == key(allocate(value, total))
 
 
+@any_time
 @given(any_curves(), st.integers(0, 99), st.floats(0, 30))
 def test_fractional_costs_never_exceed_the_total(value: np.ndarray, seed: int, total: float) -> None:
     cost = np.random.default_rng(seed).random(value.shape, dtype=np.float32).cumsum(axis=0)
     assume(cost[0].sum() <= total)
     assert allocate(value, total, cost=cost).total <= total + 1e-9
+
+
+@any_time
+@given(any_curves(), st.integers(0, 16), st.lists(st.integers(0, 1), min_size=5, max_size=5))
+def test_groups_with_totals_of_their_own_stay_within_each(value: np.ndarray, total: int, side: list[int]) -> None:
+    group = np.array(side[: value.shape[1]])
+    assume(set(side[: value.shape[1]]) == {0, 1})
+    result = allocate_by_group(value, group, np.array([float(total), 3.0]))
+    spent = np.bincount(group, weights=result.budget)
+    assert (spent == result.total).all()
+    assert (spent <= [total, 3]).all()
+
+
+@any_time
+@given(any_curves(), st.integers(1, 16))
+def test_what_costs_more_than_the_price_is_not_taken(value: np.ndarray, total: int) -> None:
+    price = allocate(value, total).price
+    at_price = allocate_at_price(value, price)
+    assert at_price.total <= total
+    k = np.arange(len(value))[:, None]
+    assert (at_price.budget == (value - price * k).round(9).argmax(axis=0)).all()

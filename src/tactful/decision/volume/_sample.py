@@ -55,7 +55,7 @@ class Sample:
         groups = len(problem.sizes)
         members = self._members(groups)
         users = members.sum(axis=0)
-        target = room / problem.sizes * users
+        target = np.minimum(room / problem.sizes, len(problem.value)) * users
         first, last = np.ones(groups, dtype=np.int64), np.full(groups, keys(np.array([self.magnitude]))[0] + 1)
         _, centre = self._reach(target, first, last)
         spent = self._spent(prices(centre))
