@@ -121,7 +121,8 @@ def test_segment_curves_stand_in_where_data_are_thin() -> None:
     responses = model.responses(features, reach, activity, K_MAX)
     segment = activity * len(REACHES) + reach
     assert responses.leaves == pytest.approx(RATES[segment].T, abs=1e-6)
-    assert responses.after == pytest.approx(RATES[segment, 0], abs=1e-6)
+    daily = activity <= ACTIVITIES.index("casual")
+    assert responses.after[daily] == pytest.approx(RATES[segment[daily], 0], abs=1e-6)
     loaded = served.load(served.save(model))
     assert (
         loaded.curves(features, reach, activity, K_MAX).tobytes()
@@ -176,6 +177,14 @@ def test_other_schema_of_features_is_refused() -> None:
     MODEL.expect_schema(SCHEMA)
     with pytest.raises(InvalidFeatures, match="schema other, expected abc123"):
         served.load(served.save(MODEL)).expect_schema("other")
+
+
+def test_activity_after_leaving_is_in_the_unit_of_activity_before() -> None:
+    features, reach, _ = _users(60, 16)
+    core, dormant = (np.full(60, ACTIVITIES.index(state)) for state in ("core", "dormant"))
+    days = MODEL.responses(features, reach, core, 1).after
+    weeks = MODEL.responses(features, reach, dormant, 1).after
+    assert weeks == pytest.approx((1.0 - (1.0 - days) ** 7) / 7.0, rel=1e-5)
 
 
 def test_budgets_between_those_drawn_lie_on_straight_lines() -> None:

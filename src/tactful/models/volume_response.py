@@ -217,7 +217,8 @@ class VolumeResponse:
                 out.active[:, rows[some]] = self._between(p)[: k_max + 1] / np.float32(days)
             leaves = probabilities(self._heads["unsubscribe"][index], inputs, segment, top)
             out.leaves[:, rows] = self._between(leaves)[: k_max + 1]
-            out.after[rows] = after_leaving(self._heads["long_term"][index], inputs, segment)
+            after = after_leaving(self._heads["long_term"][index], inputs, segment)
+            out.after[rows] = np.where(weekly, _seventh_of_week(after), after)
 
     def _between(self, p: NDArray[np.float32]) -> NDArray[np.float32]:
         """Puts straight lines between the drawn budgets; trees are steps there, and a step is a free lunch."""
@@ -244,6 +245,14 @@ class VolumeResponse:
                     f"got a {name} from {index.min()} to {index.max()}, expected 0 to {len(names) - 1}: "
                     f"{', '.join(names)}; segment the users with features.segments.segment_of"
                 )
+
+
+def _seventh_of_week(p: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A seventh of the chance that one of seven days is active; products only, whose bits no batch changes."""
+    idle = np.float32(1.0) - p
+    idle_3 = idle * idle * idle
+    share: NDArray[np.float32] = (np.float32(1.0) - idle_3 * idle_3 * idle) / np.float32(7.0)
+    return share
 
 
 def discounted_value(responses: Responses, gamma: float) -> Float32[np.ndarray, "b n"]:
