@@ -183,3 +183,24 @@ def test_a_log_without_a_closed_week_says_by_when_there_will_be_one() -> None:
     young = assignments(k=[1, 2, 3], until_us=START_US + WEEK_US - 1)
     with pytest.raises(NotEnoughData, match="1971-12-09"):
         fit(young, schema="test")
+
+
+def test_unequal_chances_that_are_known_are_weighted_away() -> None:
+    """Who comes often gets 7 more often than 1, and no feature tells who does; the log knows the chances."""
+    log, _ = drawn(8000, seed=13, gain=0.0)
+    habit = log.features[:, 0]
+    large = np.where(habit > -1.5, 0.8, 0.2)
+    rng = np.random.default_rng(14)
+    k = np.where(rng.uniform(size=len(log)) < large, 7, 1)
+    stratified = replace(
+        log,
+        k=k.astype(np.int64),
+        probability=np.where(k == 7, large, 1.0 - large),
+        features=np.zeros_like(log.features),
+        activity=np.zeros_like(log.activity),
+    )
+    said = _asked(fit(stratified, schema="test").model, stratified, 7)["active"].mean(axis=1)
+    assert abs(said[7] - said[1]) < 0.015
+    unknown = replace(stratified, probability=np.full(len(log), 0.5))
+    wrong = _asked(fit(unknown, schema="test").model, unknown, 7)["active"].mean(axis=1)
+    assert wrong[7] > wrong[1] + 0.05
