@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,73 +20,33 @@ from tactful import draws
 from tactful.clock import Clock, WallClock, from_us, to_us
 from tactful.decision.decide import REASON_CODE
 from tactful.decision.request import Request, Scores, Thresholds
-from tactful.errors import ReplayMismatch, StoreError
-from tactful.events.records import (
-    Candidate,
-    Control,
-    Decision,
-    Input,
-    SlotPlan,
-    decode,
-    encode,
-)
+from tactful.errors import ReplayMismatch
+from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan, decode, encode
 from tactful.events.registry import Registry, load_folder
-from tactful.features.context import Zones
-from tactful.features.history import Layout, layout
 from tactful.features.pool import CandidateRows
 from tactful.models.click_rate import ClickRate
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
-from tactful.runtime import logbook
+from tactful.runtime import logbook, snapshot
 from tactful.runtime.accepting import Acceptance
-from tactful.runtime.control import Epoch, VolumeState
-from tactful.runtime.intake import (
-    Line,
-    Receipt,
-    candidate_key,
-    columns,
-    logged_line,
-)
+from tactful.runtime.control import Epoch
+from tactful.runtime.intake import Line, Receipt, candidate_key, columns, logged_line
 from tactful.runtime.outgoing import Send, messages, told
 from tactful.runtime.population import Population
 from tactful.runtime.scoring import LiveScorer, LoggedScorer, Scorer
 from tactful.runtime.settings import Settings, note
-from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
-from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, OutboxRow, PlanRow, Store
+from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
+from tactful.stores.protocols import BudgetRow, DecisionRow, OutboxRow, PlanRow, Store
 from tactful.stores.sqlite import SqliteStore
 from tactful.telemetry import Telemetry
 
 ACTION_CODE: Final = {"send": 0, "hold": 1, "drop": 2}
-_LEAVING: Final = {"unsubscribe", "disable", "complaint"}
 _READ_AT_ONCE: Final = 4096
 
 
 def simple_scorer() -> LiveScorer:
     """Returns the predictors that need no training: stated priors, which a `train` run replaces."""
     return LiveScorer(SlotHistogram(), ClickRate(), UnsubscribeRate())
-
-
-class _Meta(msgspec.Struct, frozen=True):
-    """What is saved beside the states: up to where they include the log, and what their numbers refer to."""
-
-    applied_us: int
-    first_us: int
-    offset: int
-    types: tuple[str, ...]
-    zones: tuple[str, ...]
-    volume: bytes
-    thresholds: list[tuple[int, "_Arrays"]]
-    killed: list[tuple[int, bool]]
-    layout: Layout
-    schema_version: int = 1
-
-
-class _Arrays(msgspec.Struct, frozen=True):
-    shape: tuple[int, ...]
-    mid: bytes
-    low: bytes
-    high: bytes
-    version: int
 
 
 class Engine:
@@ -219,7 +178,7 @@ class Engine:
             self.store.append_decisions(rows)
             self.store.append_plans(self._plans)
             self.store.append_budgets(self._budgets)
-            self.store.append_controls([_control_row(epoch) for epoch in self._epochs])
+            self.store.append_controls([logbook.control(epoch) for epoch in self._epochs])
             self.store.enqueue(self._outgoing())
             self.store.save_meta("committed", str(end).encode())
             if self._due_for_saving():
@@ -346,18 +305,7 @@ class Engine:
         self.store.save_states((user_id, rows[i : i + 1].tobytes()) for i, user_id in enumerate(self.user_ids))
         first = bisect_right(self._waiting_us, applied_us)
         pending = [*self._waiting_offsets[first : first + 1], self._acceptance.offset + 1][0]
-        meta = _Meta(
-            applied_us,
-            self.population.first_us,
-            pending - 1,
-            self.registry.names,
-            self.population.frame.zones.names,
-            self.population.volume.to_bytes(),
-            [(effective, _arrays(prices)) for effective, prices in self.population.thresholds],
-            self.population.killed,
-            layout(),
-        )
-        self.store.save_meta("states", msgspec.msgpack.encode(meta))
+        self.store.save_meta("states", snapshot.taken(self.population, self.registry, applied_us, pending - 1))
         self._saved_inputs = self._acceptance.offset
 
     def _recover(self) -> None:
@@ -366,7 +314,7 @@ class Engine:
         committed = int(self.store.load_meta("committed") or b"-1")
         after = -1
         if saved is not None:
-            after = self._load(msgspec.msgpack.decode(saved, type=_Meta))
+            after = self._load(saved)
         for part in self._log_after(after):
             self._enter(part)
         if committed > self._committed_us:
@@ -374,17 +322,10 @@ class Engine:
         self._committed_us = committed
         self._saved_inputs = after + 1
 
-    def _load(self, meta: _Meta) -> int:
+    def _load(self, saved: bytes) -> int:
         """Brings the population to a saved state and returns the last offset that it includes."""
         population = self.population
-        population.table.load(self._stored_rows(), meta.layout)
-        _rename_types(population.table.rows, meta.types, self.registry)
-        population.frame = Frame(self.settings, self.registry.columns(), Zones.of(meta.zones))
-        population.volume = VolumeState.from_bytes(meta.volume, self.settings)
-        population.thresholds = [(effective, _thresholds(stored)) for effective, stored in meta.thresholds]
-        population.killed = list(meta.killed)
-        population.applied_us = self._committed_us = meta.applied_us
-        population.first_us = meta.first_us
+        self._committed_us, offset = snapshot.restore(population, self.registry, saved, self._stored_rows())
         rows = population.table.rows
         held = np.arange(rows["c_offset"].shape[1]) < rows["c_len"][:, None]
         offsets = rows["c_offset"][held].tolist()
@@ -393,8 +334,7 @@ class Engine:
                 record = decode(data)
                 if isinstance(record, Candidate):
                     self._candidates[candidate_key(record.candidate_id)] = record.candidate_id
-        population.refresh()
-        return meta.offset
+        return offset
 
     def _stored_rows(self) -> Iterator[bytes]:
         """The saved rows, one by one; their users' ids are noted on the way."""
@@ -429,56 +369,3 @@ class Engine:
         self._acceptance.forget(until_us)
         self._forget(self._made)
         self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
-
-
-def _control_row(epoch: Epoch) -> ControlRow:
-    """The control log keeps the thresholds with the counts that they came from."""
-    prices = epoch.thresholds
-    value = {
-        "threshold": prices.mid.ravel().tolist(),
-        "low": prices.low.ravel().tolist(),
-        "high": prices.high.ravel().tolist(),
-        "target_day": epoch.target_day.ravel().tolist(),
-        "actual": epoch.actual.ravel().tolist(),
-        "saturated": epoch.saturated.ravel().tolist(),
-        "shape": list(prices.mid.shape),
-    }
-    control = Control(version=prices.version, effective_at=from_us(epoch.effective_us), key="thresholds", value=value)
-    return ControlRow(prices.version, epoch.effective_us, "thresholds", encode(control))
-
-
-def _arrays(prices: Thresholds) -> _Arrays:
-    return _Arrays(prices.mid.shape, prices.mid.tobytes(), prices.low.tobytes(), prices.high.tobytes(), prices.version)
-
-
-def _thresholds(stored: _Arrays) -> Thresholds:
-    mid, low, high = (
-        np.frombuffer(data).reshape(stored.shape).copy() for data in (stored.mid, stored.low, stored.high)
-    )
-    return Thresholds(mid, low, high, killed=False, version=stored.version)
-
-
-def _rename_types(rows: NDArray[Any], names: tuple[str, ...], registry: Registry) -> None:
-    """States name types by their place in the registry; a registry that grew or lost a type moves them.
-
-    Raises:
-        StoreError: a type that open candidates have is not declared any more.
-    """
-    if names == registry.names:
-        return
-    used = set(np.unique(rows["c_type"][np.arange(rows["c_type"].shape[1]) < rows["c_len"][:, None]]).tolist())
-    used |= set(np.unique(rows["s_type"][np.arange(rows["s_type"].shape[1]) < rows["s_len"][:, None]]).tolist())
-    gone = [names[i] for i in used if names[i] not in registry.names]
-    if gone:
-        raise StoreError(
-            f"the store has candidates or sends of the types {gone}, which no event-type file declares; "
-            "put the files back until their candidates have expired"
-        )
-    to = np.array([registry.names.index(name) if name in registry.names else 0 for name in names])
-    rows["c_type"], rows["s_type"] = to[rows["c_type"]], to[rows["s_type"]]
-    before, after = rows["type_opt_out"].copy(), np.zeros(len(rows), dtype=np.uint64)
-    for i, name in enumerate(names):
-        if name in registry.names:
-            bit = (before >> np.uint64(i)) & np.uint64(1)
-            after |= bit << np.uint64(registry.names.index(name))
-    rows["type_opt_out"] = after

@@ -1,4 +1,4 @@
-"""Turns what was decided for many users into records: decisions, drops, plans, and budgets drawn at random."""
+"""Turns what was decided for many users into records: decisions, drops, plans, thresholds, budgets that were drawn."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,10 +16,22 @@ from tactful.decision.decide import REASONS, Verdict
 from tactful.decision.policy.explore import BUCKETS
 from tactful.decision.policy.utility import HEADS
 from tactful.decision.request import Request, Scores, Thresholds
-from tactful.events.records import CHANNELS, Action, BudgetAssignment, Decision, Option, Reason, SlotPlan
+from tactful.events.records import (
+    CHANNELS,
+    Action,
+    BudgetAssignment,
+    Control,
+    Decision,
+    Option,
+    Reason,
+    SlotPlan,
+    encode,
+)
 from tactful.features.segments import SEGMENTS
 from tactful.features.volume import SCHEMA, volume_features
+from tactful.runtime.control import Epoch
 from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
+from tactful.stores.protocols import ControlRow
 
 T = TypeVar("T")
 
@@ -308,3 +320,19 @@ def drawn_budgets(
             strict=True,
         )
     ]
+
+
+def control(epoch: Epoch) -> ControlRow:
+    """Returns an epoch's thresholds for the control log, with the counts that they came from."""
+    prices = epoch.thresholds
+    value = {
+        "threshold": prices.mid.ravel().tolist(),
+        "low": prices.low.ravel().tolist(),
+        "high": prices.high.ravel().tolist(),
+        "target_day": epoch.target_day.ravel().tolist(),
+        "actual": epoch.actual.ravel().tolist(),
+        "saturated": epoch.saturated.ravel().tolist(),
+        "shape": list(prices.mid.shape),
+    }
+    control = Control(version=prices.version, effective_at=from_us(epoch.effective_us), key="thresholds", value=value)
+    return ControlRow(prices.version, epoch.effective_us, "thresholds", encode(control))

@@ -1,0 +1,118 @@
+"""The engine's memory as bytes: what is saved beside the users' rows, and how both are read again."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.decision.request import Thresholds
+from tactful.errors import StoreError
+from tactful.events.registry import Registry
+from tactful.features.context import Zones
+from tactful.features.history import Layout, layout
+from tactful.runtime.control import VolumeState
+from tactful.runtime.population import Population
+from tactful.runtime.steps import Frame
+
+
+class _Arrays(msgspec.Struct, frozen=True):
+    shape: tuple[int, ...]
+    mid: bytes
+    low: bytes
+    high: bytes
+    version: int
+
+
+class _Snapshot(msgspec.Struct, frozen=True):
+    """Up to where the rows include the log, and what their numbers refer to."""
+
+    applied_us: int
+    first_us: int
+    offset: int
+    types: tuple[str, ...]
+    zones: tuple[str, ...]
+    volume: bytes
+    thresholds: list[tuple[int, _Arrays]]
+    killed: list[tuple[int, bool]]
+    layout: Layout
+    schema_version: int = 1
+
+
+def taken(population: Population, registry: Registry, applied_us: int, offset: int) -> bytes:
+    """Returns everything of a population but its rows.
+
+    Args:
+        registry: whose types the rows name by number.
+        applied_us: up to when the rows include inputs and timers.
+        offset: of the last input that need not be read again.
+    """
+    made = _Snapshot(
+        applied_us,
+        population.first_us,
+        offset,
+        registry.names,
+        population.frame.zones.names,
+        population.volume.to_bytes(),
+        [(effective, _arrays(prices)) for effective, prices in population.thresholds],
+        population.killed,
+        layout(),
+    )
+    return msgspec.msgpack.encode(made)
+
+
+def restore(population: Population, registry: Registry, saved: bytes, rows: Iterable[bytes]) -> tuple[int, int]:
+    """Brings a fresh population to what was saved, and returns (applied_us, offset).
+
+    Raises:
+        StoreError: a type that open candidates have is not declared any more.
+    """
+    found = msgspec.msgpack.decode(saved, type=_Snapshot)
+    settings = population.frame.settings
+    population.table.load(rows, found.layout)
+    _rename_types(population.table.rows, found.types, registry)
+    population.frame = Frame(settings, registry.columns(), Zones.of(found.zones))
+    population.volume = VolumeState.from_bytes(found.volume, settings)
+    population.thresholds = [(effective, _thresholds(stored)) for effective, stored in found.thresholds]
+    population.killed = list(found.killed)
+    population.applied_us, population.first_us = found.applied_us, found.first_us
+    population.refresh()
+    return found.applied_us, found.offset
+
+
+def _arrays(prices: Thresholds) -> _Arrays:
+    return _Arrays(prices.mid.shape, prices.mid.tobytes(), prices.low.tobytes(), prices.high.tobytes(), prices.version)
+
+
+def _thresholds(stored: _Arrays) -> Thresholds:
+    mid, low, high = (
+        np.frombuffer(data).reshape(stored.shape).copy() for data in (stored.mid, stored.low, stored.high)
+    )
+    return Thresholds(mid, low, high, killed=False, version=stored.version)
+
+
+def _rename_types(rows: NDArray[Any], names: tuple[str, ...], registry: Registry) -> None:
+    """States name types by their place in the registry; a registry that grew or lost a type moves them.
+
+    Raises:
+        StoreError: a type that open candidates have is not declared any more.
+    """
+    if names == registry.names:
+        return
+    used = set(np.unique(rows["c_type"][np.arange(rows["c_type"].shape[1]) < rows["c_len"][:, None]]).tolist())
+    used |= set(np.unique(rows["s_type"][np.arange(rows["s_type"].shape[1]) < rows["s_len"][:, None]]).tolist())
+    gone = [names[i] for i in used if names[i] not in registry.names]
+    if gone:
+        raise StoreError(
+            f"the store has candidates or sends of the types {gone}, which no event-type file declares; "
+            "put the files back until their candidates have expired"
+        )
+    to = np.array([registry.names.index(name) if name in registry.names else 0 for name in names])
+    rows["c_type"], rows["s_type"] = to[rows["c_type"]], to[rows["s_type"]]
+    before, after = rows["type_opt_out"].copy(), np.zeros(len(rows), dtype=np.uint64)
+    for i, name in enumerate(names):
+        if name in registry.names:
+            bit = (before >> np.uint64(i)) & np.uint64(1)
+            after |= bit << np.uint64(registry.names.index(name))
+    rows["type_opt_out"] = after
