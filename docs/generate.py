@@ -39,6 +39,16 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "runtime/importing/mapping.py": ("load_mapping",),
         "runtime/importing/log.py": ("read_log", "Log", "Report"),
     },
+    "Learning what budgets do": {
+        "training/volume/log.py": ("VolumeLog",),
+        "training/volume/stored.py": ("read_log",),
+        "training/volume/fit.py": ("fit", "Fitted"),
+        "training/volume/report.py": ("FitReport", "HeadReport", "as_text"),
+        "training/volume/metrics.py": ("Goodness",),
+        "training/volume/fill.py": ("Fill", "moved"),
+        "training/volume/plan.py": ("plan", "rates_of", "Rates", "Need"),
+        "models/volume_response.py": ("VolumeResponse", "Responses", "discounted_value", "kdd18_value"),
+    },
     "Deciding": {
         "decision/volume/allocate.py": (
             "allocate",
