@@ -119,7 +119,7 @@ def dual_bounds(
     n, weeks = truth.people.columns.n, days / 7.0
     if prices is None:
         few = _spread(n, min(n, _SEARCH_USERS))
-        prices = [_best_price(read, nodal, few, float(volume) * weeks) for volume in volumes]
+        prices = [_best_price(read, nodal, few, float(volume) * weeks) for volume in volumes if volume > 0.0]
     rows = _spread(n, n if users is None else min(n, users))
     # Clicks under way count as a day each, whatever is sent.
     alone = _values(read, nodal, rows, None) + truth.clicks_under_way[rows]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tactful.errors import InvalidExperiment
 from tactful.experiments.distributions import student_quantile
-from tactful.experiments.stats import Interval
+from tactful.experiments.stats import Interval, fieller
 from tactful.simulator.arms.policy import Arm
 from tactful.simulator.closed_loop import Explored, follow
 from tactful.simulator.result import Result
@@ -41,6 +41,32 @@ def paired_interval(differences: Float64[np.ndarray, " m"], level: float = 0.95)
     mean = float(differences.mean())
     half = student_quantile((1.0 + level) / 2.0, m - 1) * float(differences.std(ddof=1)) / math.sqrt(m)
     return Interval(mean, mean - half, mean + half)
+
+
+def share_of_gain(
+    arm: Float64[np.ndarray, " m"],
+    base: Float64[np.ndarray, " m"],
+    bound: Float64[np.ndarray, " m"],
+    level: float = 0.95,
+) -> Interval | None:
+    """Returns `(J_arm − J_base) / (J_bound − J_base)`, a ratio of means over paired seeds, with Fieller's interval.
+
+    None where the interval of the denominator touches 0: then there is nothing to attain, and no share.
+
+    >>> share = share_of_gain(np.array([2.0, 2.1]), np.array([1.0, 1.0]), np.array([3.0, 3.2]))
+    >>> round(share.value, 3)
+    0.5
+
+    Args:
+        arm, base: mean J a user of each seed; base is the better of the simple ways, by mean over the seeds.
+        bound: `Bound.value` of each seed, for as many messages. It is an expectation, the others were lived: hand in
+            gains over silence instead (`Bound.gain`; J less J of the silent run of the same seed), and the luck that
+            all runs of a seed share cancels.
+
+    Raises:
+        InvalidExperiment: for fewer than two seeds.
+    """
+    return fieller(arm - base, bound - base, level)
 
 
 def at_equal_volume(
