@@ -44,10 +44,10 @@ def test_json_is_the_whole_explanation_and_nothing_else(app_db: Path) -> None:
 
 
 def test_an_instant_chooses_the_last_decision_before_it(app_db: Path) -> None:
-    latest = json.loads(explain(app_db, "u001", "--json").stdout)["decision"]
-    earlier = json.loads(explain(app_db, "u001", "--json", "--at", "2026-03-03T12:00:00Z").stdout)["decision"]
+    latest = json.loads(explain(app_db, "u005", "--json").stdout)["decision"]
+    earlier = json.loads(explain(app_db, "u005", "--json", "--at", "2026-03-03T12:00:00Z").stdout)["decision"]
     assert earlier["at"] <= "2026-03-03T12:00:00Z" < latest["at"]
-    named = json.loads(explain(app_db, "u001", "--json", "--decision", earlier["decision_id"]).stdout)["decision"]
+    named = json.loads(explain(app_db, "u005", "--json", "--decision", earlier["decision_id"]).stdout)["decision"]
     assert named == earlier
 
 

@@ -30,7 +30,7 @@ class Evidence:
 
     `at` is the instant of the decision, without one that asked for; `decided_until` is how far the engine has come.
     `drops` are the candidates closed at the decision's instant, `waiting` those open at `at`. `origin` tells where the
-    budget in force comes from; None before the first plan of a day.
+    budget in force comes from; None before the first plan of a day. `spent` counts the sends of that plan's quota.
     """
 
     user_id: str
@@ -45,11 +45,17 @@ class Evidence:
     settings: Settings
     registry: Registry
     origin: BudgetOrigin | None = None
+    spent: int = 0
 
     @property
     def timezone(self) -> str:
         """The user's zone; UTC until a profile says otherwise."""
         return self.profile.timezone if self.profile else "UTC"
+
+    @property
+    def quota_is_used_up(self) -> bool:
+        """Whether the day's plan leaves nothing of the weekly budget, so that no job runs."""
+        return self.plan is not None and self.plan.quota <= self.spent
 
     def expires(self, candidate: Candidate) -> datetime:
         """Returns when a candidate is not worth telling any more."""
@@ -62,6 +68,9 @@ def gather(
 ) -> Evidence:
     """Returns what is known of a user at an instant (the latest by default), or at one decision.
 
+    An instant leads to the latest decision before it; but where the plan of its day has no quota and nothing was
+    decided since, it stands for itself.
+
     Raises:
         UnknownUser: nothing of the user was ever accepted, or the decision is not the user's.
     """
@@ -73,13 +82,14 @@ def gather(
     until_us = to_us(at) if at else max(committed, inputs[-1].log_ts_us)
     decisions = _decisions(store, key, until_us)
     decision = _named(store, user_id, decision_id) if decision_id else _latest(decisions)
+    if at and decision and not decision_id and _silent_day(_plan(store, key, until_us), decision):
+        decision = None
     if decision:
         until_us = to_us(decision.at)
     records = [(i.log_ts_us, decode(i.data)) for i in inputs if i.log_ts_us <= until_us]
     told = {d.candidate_id for d in decisions if d.action != "hold" and to_us(d.at) <= until_us}
     profiles = [r for _, r in records if isinstance(r, User)]
-    plans = [decode(row.data) for row in store.plans_of(key, 0, until_us + 1)]
-    plan = next((p for p in reversed(plans) if isinstance(p, SlotPlan)), None)
+    plan = _plan(store, key, until_us)
     weeks = settings.exploration.volume_period_weeks
     registry = load_folder(Path(settings.event_types)) if settings.event_types else Registry.shipped()
     evidence = Evidence(
@@ -95,6 +105,7 @@ def gather(
         settings=settings,
         registry=registry,
         origin=budget_origin(store, key, inputs, to_us(plan.at), weeks) if plan else None,
+        spent=_spent(plan, decisions, until_us, settings, registry) if plan else 0,
     )
     return _without_dead(evidence, [r for _, r in records if isinstance(r, Cancel)])
 
@@ -107,6 +118,25 @@ def _decisions(store: Store, user_key: int, until_us: int) -> list[Decision]:
 def _latest(decisions: list[Decision]) -> Decision | None:
     """The last decision; at one instant a job's own outcome stands before the candidates that it dropped."""
     return max(decisions, key=lambda d: (d.at, d.action != "drop", d.turn), default=None)
+
+
+def _plan(store: Store, user_key: int, until_us: int) -> SlotPlan | None:
+    """The plan in force at an instant."""
+    plans = [decode(row.data) for row in store.plans_of(user_key, 0, until_us + 1)]
+    return next((p for p in reversed(plans) if isinstance(p, SlotPlan)), None)
+
+
+def _silent_day(plan: SlotPlan | None, decision: Decision) -> bool:
+    """Whether a plan without quota was made since the decision."""
+    return plan is not None and plan.quota == 0 and plan.at > decision.at
+
+
+def _spent(plan: SlotPlan, decisions: list[Decision], until_us: int, settings: Settings, registry: Registry) -> int:
+    """Sends since the plan that count to its quota."""
+    types, every = registry.columns(), settings.volume.counts == "all"
+    counts = {name for i, name in enumerate(registry.names) if every or (types.ranked[i] and not types.critical[i])}
+    sent = [d for d in decisions if d.action == "send" and d.type in counts]
+    return sum(plan.at < d.at and to_us(d.at) <= until_us for d in sent)
 
 
 def _named(store: Store, user_id: str, decision_id: str) -> Decision:

@@ -201,6 +201,12 @@ def _silence(evidence: Evidence) -> tuple[str, str]:
             "a candidate for the user",
         )
     count = len(evidence.waiting)
+    if evidence.quota_is_used_up:
+        return (
+            f"Nothing was decided in the day up to {when}: its plan has no message left of the weekly budget, so "
+            f"{count} open candidate{'s wait' if count > 1 else ' waits'}{closed}.",
+            f"a larger weekly budget; {_next(evidence)}",
+        )
     return (
         f"Nothing was decided up to {when}: {count} open candidate{'s wait' if count > 1 else ' waits'} for the "
         f"first job{closed}.",
@@ -224,6 +230,8 @@ def _next(evidence: Evidence) -> str:
         return "the next opportunity follows from the first plan of a day"
     day = datetime(1970, 1, 1) + timedelta(days=plan.day)
     tomorrow = f"the next opportunity follows from the plan made at 00:00 on {day + timedelta(days=1):%Y-%m-%d}"
+    if evidence.quota_is_used_up and local.date() <= day.date():
+        return f"the plan of {day:%Y-%m-%d} has no message left of the weekly budget, so no job runs; {tomorrow}"
     decision = evidence.decision
     if decision and decision.reasons and decision.reasons[-1].code in _WAITS_FOR_QUOTA:
         return tomorrow
