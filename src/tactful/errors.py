@@ -105,3 +105,10 @@ class NotRandomised(TactfulError):
 
 class NotEnoughData(TactfulError):
     """Raised when a log holds too little to learn from: no budgets, no closed week, a single budget."""
+
+
+class BudgetsStand(TactfulError):
+    """Raised when no new budgets can be allocated, so that the last ones stand: no usable model, or nothing new."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}. Nothing was posted: the last budgets stand.")
