@@ -32,6 +32,7 @@ from tactful.simulator.arms.policy import Arm
 from tactful.simulator.arms.silence import Silence
 from tactful.simulator.arms.true_curves import TrueCurves
 from tactful.simulator.arms.volume_rules import RULES
+from tactful.simulator.bound import dual_bound
 from tactful.simulator.closed_loop import Explored
 from volume import curves, page, stage, trap
 from volume.cell import BoundCell, cell
@@ -46,13 +47,20 @@ SEEDS: Final = (11, 12, 13, 14, 15)
 TIMES: Final = (0.5, 0.75, 1.0, 1.5, 2.0)
 FRONTIER: Final = ("uniform", "kdd18_exact", "discounted")
 FRONTIER_SEEDS: Final = SEEDS[:2]
+BOUND_USERS: Final = 4_000
+"""People who stand for all of a world in its bound."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is lived through: people of a scored world, of a training world, of the world of curves, and days."""
+    """How much is lived through: people of each kind of world, and days.
+
+    `users` are those of a scored world, `frontier` those of a scored world at other volumes, `training` those whom
+    models learn from, `curves` those on whom they are compared with the truth, and who fall into the trap.
+    """
 
     users: int = 20_000
+    frontier: int = 10_000
     training: int = 40_000
     curves: int = 10_000
     days: int = 56
@@ -70,18 +78,22 @@ class Run:
 
 
 def prepare(run: Run, seed: int) -> None:
-    """Explores the scored world of a seed, and learns in its other world."""
-    stage.explored(seed, run.sizes.users, run.scratch, run.sizes.warm_up)
+    """Explores the scored worlds of a seed, and learns in its other world."""
+    for users in (run.sizes.users, *([run.sizes.frontier] if seed in FRONTIER_SEEDS else [])):
+        stage.explored(seed, users, run.scratch, run.sizes.warm_up)
     report = stage.learn(seed, run.sizes.training, run.scratch, run.sizes.warm_up, run.sizes.learning)
     write(run.results / f"models-{seed}.json", report)
 
 
-def live(run: Run, name: str, seed: int, times: float) -> None:
-    """Lives through one cell."""
-    explored = stage.explored(seed, run.sizes.users, run.scratch, run.sizes.warm_up)
-    arm = arm_of(name, seed, explored, run.scratch).at_volume(VOLUME * times)
-    result = closed_loop.follow(explored, arm, run.sizes.days, seed)
-    write(cell_file(run, name, seed, times), msgspec.json.encode(cell(result, explored, seed, VOLUME * times)))
+def live(run: Run, name: str, seed: int, times: float | None = None) -> None:
+    """Lives through one cell, of the frontier if a multiple of the volume is given."""
+    users = run.sizes.users if times is None else run.sizes.frontier
+    explored = stage.explored(seed, users, run.scratch, run.sizes.warm_up)
+    volume = VOLUME * (1.0 if times is None else times)
+    result = closed_loop.follow(
+        explored, arm_of(name, seed, explored, run.scratch).at_volume(volume), run.sizes.days, seed
+    )
+    write(cell_file(run, name, seed, times), msgspec.json.encode(cell(result, explored, seed, volume)))
 
 
 def arm_of(name: str, seed: int, explored: Explored, scratch: Path) -> Arm:
@@ -98,16 +110,14 @@ def arm_of(name: str, seed: int, explored: Explored, scratch: Path) -> Arm:
     return Budgeted(name, RULES["discounted" if name == WEEKLY else name], learned)
 
 
-def bound(run: Run, seed: int, times: float) -> None:
-    """Computes what no policy can exceed at a volume."""
-    from tactful.simulator.bound import dual_bound
-
+def bound(run: Run, seed: int) -> None:
+    """Computes what no policy can exceed at the volume."""
     explored = stage.explored(seed, run.sizes.users, run.scratch, run.sizes.warm_up)
-    found = dual_bound(explored.world, run.sizes.days, VOLUME * times)
+    found = dual_bound(explored.world, run.sizes.days, VOLUME, users=BOUND_USERS)
     made = BoundCell(
-        seed=seed, volume=VOLUME * times, value=found.value, silence=found.silence, price=found.price, error=found.error
+        seed=seed, volume=VOLUME, value=found.value, silence=found.silence, price=found.price, error=found.error
     )
-    write(cell_file(run, "bound", seed, times), msgspec.json.encode(made))
+    write(cell_file(run, "bound", seed), msgspec.json.encode(made))
 
 
 def compare_curves(run: Run) -> None:
@@ -120,13 +130,13 @@ def compare_curves(run: Run) -> None:
 def set_trap(run: Run) -> None:
     """Learns from the habit's volume, which nobody drew."""
     learned, _ = stage.learned(SEEDS[0], run.scratch)
-    found = trap.spring(learned, run.sizes.users, run.sizes.warm_up, run.sizes.learning)
+    found = trap.spring(learned, run.sizes.curves, run.sizes.warm_up, run.sizes.learning)
     write(run.results / "trap.json", msgspec.json.encode(found))
 
 
-def cell_file(run: Run, name: str, seed: int, times: float) -> Path:
+def cell_file(run: Run, name: str, seed: int, times: float | None = None) -> Path:
     """Returns where a cell is kept."""
-    return run.results / f"{name}-{seed}-{times:g}.json"
+    return run.results / (f"{name}-{seed}.json" if times is None else f"frontier-{name}-{seed}-{times:g}.json")
 
 
 def write(file: Path, data: bytes) -> None:
@@ -137,11 +147,18 @@ def write(file: Path, data: bytes) -> None:
     part.rename(file)
 
 
-def cells(run: Run) -> list[tuple[str, int, float]]:
-    """Returns all cells: every arm at the volume, then the frontier."""
-    table = [(name, seed, 1.0) for seed in SEEDS for name in (*ARMS, "bound")]
-    names = (*FRONTIER, "bound")
-    return [*table, *((n, s, t) for t in TIMES if t != 1.0 for s in FRONTIER_SEEDS for n in names)]
+def jobs_of(run: Run) -> list[tuple[Path, Callable[..., None], tuple[object, ...]]]:
+    """Returns every file with what makes it: arms by seed, curves and trap, the frontier, the bounds."""
+    arms = [(cell_file(run, name, seed), live, (run, name, seed)) for seed in SEEDS for name in ARMS]
+    models = [(run.results / "curves.json", compare_curves, (run,)), (run.results / "trap.json", set_trap, (run,))]
+    frontier = [
+        (cell_file(run, name, seed, times), live, (run, name, seed, times))
+        for seed in FRONTIER_SEEDS
+        for times in TIMES
+        for name in FRONTIER
+    ]
+    bounds = [(cell_file(run, "bound", seed), bound, (run, seed)) for seed in SEEDS]
+    return [*arms, *models, *frontier, *bounds]
 
 
 def main() -> None:
@@ -149,6 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=Sizes.users)
     parser.add_argument("--training", type=int, default=Sizes.training)
+    parser.add_argument("--frontier", type=int, default=Sizes.frontier)
     parser.add_argument("--curves", type=int, default=Sizes.curves)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -158,7 +176,8 @@ def main() -> None:
     if chosen.slice:
         slice_of(chosen.results, chosen.scratch)
         return
-    run = Run(Sizes(chosen.users, chosen.training, chosen.curves), chosen.results, chosen.scratch)
+    sizes = Sizes(chosen.users, chosen.frontier, chosen.training, chosen.curves)
+    run = Run(sizes, chosen.results, chosen.scratch)
     for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"  # read by the workers: each is one core's
     context = multiprocessing.get_context("spawn")
@@ -178,16 +197,7 @@ def make(run: Run, pool: ProcessPoolExecutor) -> None:
 
     needed = [s for s in SEEDS if not (run.results / f"models-{s}.json").exists() or not kept(run, s)]
     wait({pool.submit(prepare, run, seed): f"worlds and models of seed {seed}" for seed in needed})
-    jobs: dict[Future[None], str] = {}
-    for name, seed, times in cells(run):
-        if not cell_file(run, name, seed, times).exists():
-            what: Callable[..., None] = bound if name == "bound" else live
-            arguments = (run, seed, times) if name == "bound" else (run, name, seed, times)
-            jobs[pool.submit(what, *arguments)] = f"{name}, seed {seed}, {times:g} times the volume"
-    for file, task in (("curves.json", compare_curves), ("trap.json", set_trap)):
-        if not (run.results / file).exists():
-            jobs[pool.submit(task, run)] = file
-    wait(jobs)
+    wait({pool.submit(task, *words): file.stem for file, task, words in jobs_of(run) if not file.exists()})
 
 
 def kept(run: Run, seed: int) -> bool:
@@ -197,11 +207,12 @@ def kept(run: Run, seed: int) -> bool:
 
 def slice_of(results: Path, scratch: Path) -> None:
     """Lives through one of everything, tiny; a fresh folder each time."""
-    run = Run(Sizes(users=200, training=600, curves=200, days=7, warm_up=8, learning=7 * 7), results, scratch)
+    sizes = Sizes(users=200, frontier=200, training=600, curves=200, days=7, warm_up=8, learning=7 * 7)
+    run = Run(sizes, results, scratch)
     unchecked()
     prepare(run, SEEDS[0])
     for name in ARMS:
-        live(run, name, SEEDS[0], 1.0)
+        live(run, name, SEEDS[0])
     compare_curves(run)
     set_trap(run)
 

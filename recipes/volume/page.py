@@ -35,8 +35,8 @@ OURS: Final = "discounted"
 
 def write(results: Path) -> None:
     """Writes `README.md` and the pictures beside the cells."""
-    found = read(results)
-    table = [c for c in found if c.volume == main_volume(found)]
+    table = [c for name in NAMES for c in read(results, f"{name}-[0-9]*.json")]
+    front = read(results, "frontier-*.json")
     curves = msgspec.json.decode((results / "curves.json").read_bytes(), type=Curves)
     sprung = msgspec.json.decode((results / "trap.json").read_bytes(), type=Sprung)
     models = [msgspec.json.decode(file.read_bytes(), type=FitReport) for file in sorted(results.glob("models-*.json"))]
@@ -52,7 +52,7 @@ def write(results: Path) -> None:
         "## By reach, against uniform",
         reaches(table),
         "## Frontier",
-        frontier(found),
+        frontier(front),
         "## Models on people held out",
         heads(models),
         "## Learned curves against the truth",
@@ -61,18 +61,12 @@ def write(results: Path) -> None:
         trapped(sprung),
     ]
     (results / "README.md").write_text("\n\n".join(parts) + "\n")
-    pictures.write(results, found, curves, sprung)
+    pictures.write(results, table, front, curves, sprung)
 
 
-def read(results: Path) -> list[Cell]:
-    """Returns all cells of arms."""
-    files = [file for name in NAMES for file in sorted(results.glob(f"{name}-[0-9]*.json"))]
-    return [msgspec.json.decode(file.read_bytes(), type=Cell) for file in files]
-
-
-def main_volume(cells: list[Cell]) -> float:
-    """Returns the volume at which every arm was run."""
-    return next(c.volume for c in cells if c.arm == "silence")
+def read(results: Path, pattern: str) -> list[Cell]:
+    """Returns the cells of arms whose files fit a pattern."""
+    return [msgspec.json.decode(file.read_bytes(), type=Cell) for file in sorted(results.glob(pattern))]
 
 
 def arms(cells: list[Cell], bounds: list[BoundCell]) -> str:
@@ -155,17 +149,16 @@ def change(pairs: list[tuple[ByReach, ByReach]], of: Callable[[ByReach], float])
 
 
 def frontier(cells: list[Cell]) -> str:
-    """Returns daily actives and J at each volume, and ours against uniform at the main one."""
-    main = main_volume(cells)
-    seeds = sorted({c.seed for c in cells if c.volume != main and c.volume > 0.0})
-    by = {(c.arm, c.seed, c.volume): c for c in cells}
+    """Returns daily actives and J of three arms at every volume, each against uniform at the main one."""
+    by = {(c.arm, c.volume, c.seed): c for c in cells}
+    seeds = sorted({c.seed for c in cells})
+    volumes = sorted({c.volume for c in cells})
+    main = volumes[len(volumes) // 2]
     rows = []
-    for name, volume in sorted({(c.arm, c.volume) for c in cells if c.volume != main} | {(n, main) for n in _FRONTIER}):
-        mine = [by[name, s, volume] for s in seeds]
-        gap = np.array(
-            [100.0 * (by[name, s, volume].daily_active - by["uniform", s, main].daily_active) for s in seeds]
-        )
-        score = np.array([by[name, s, volume].score - by["uniform", s, main].score for s in seeds])
+    for name, volume in [(n, v) for n in NAMES for v in volumes if (n, v, seeds[0]) in by]:
+        mine, base = ([by[n, v, s] for s in seeds] for n, v in ((name, volume), ("uniform", main)))
+        active = [100.0 * (c.daily_active - b.daily_active) for c, b in zip(mine, base, strict=True)]
+        worth = [c.score - b.score for c, b in zip(mine, base, strict=True)]
         rows.append(
             [
                 NAMES[name],
@@ -174,15 +167,16 @@ def frontier(cells: list[Cell]) -> str:
                 f"{100 * mean(mine, lambda c: c.daily_active):.2f}",
                 f"{mean(mine, lambda c: c.unsubscribes):.1f}",
                 f"{mean(mine, lambda c: c.score):.3f}",
-                each(gap, 2),
-                each(score, 3),
+                ", ".join(f"{x:+.2f}" for x in active),
+                ", ".join(f"{x:+.3f}" for x in worth),
             ]
         )
-    heads = (
-        "arm, times the volume, sends a user and week, daily active %, channels closed per 1000 users, J, "
-        "daily active above uniform at 1 (points; by seed), J above uniform at 1 (by seed)"
-    )
-    return markdown([h.strip() for h in heads.replace("; by", ";by").split(", ")], rows)
+    heads = [
+        "arm", "times the volume", "sends a user and week", "daily active %", "channels closed per 1000 users", "J",
+        "daily active above uniform at 1, points, by seed", "J above uniform at 1, by seed",
+    ]  # fmt: skip
+    told = f"{cells[0].users:,} people, seeds {', '.join(str(s) for s in seeds)}; two seeds have no interval worth it."
+    return f"{told}\n\n{markdown(heads, rows)}"
 
 
 def heads(models: list[FitReport]) -> str:
@@ -233,31 +227,14 @@ def learned(curves: Curves) -> str:
         for p in curves.points
         if p.k in (0, 1, 3, 6, 10)
     ]
-    names = (
-        "activity, budget, people, active a day %: learned, ran, closes a channel in a week %: learned, ran, "
-        "gain over 0, discounted active days: learned, true"
-    )
+    names = [
+        "activity", "budget", "people", "active a day %, learned", "ran", "closes a channel in a week %, learned",
+        "ran", "gain over 0, learned", "true",
+    ]  # fmt: skip
     return (
-        (
-            f"{curves.users:,} people of a world on which nothing was fitted; ±: one standard error over people. "
-            f"Correlation over people of the learned and the true gain of 3 a week: {curves.gain_correlation:.2f}.\n\n"
-            + markdown(
-                [
-                    "activity",
-                    "budget",
-                    "people",
-                    "active a day %, learned",
-                    "ran",
-                    "closes a channel in a week %, learned",
-                    "ran",
-                    "gain over 0, learned",
-                    "true",
-                ],
-                rows,
-            )
-        )
-        if names
-        else ""
+        f"{curves.users:,} people of a world on which nothing was fitted; ±: one standard error over people; gains are "
+        "discounted active days to come. Correlation over people of the learned and the true gain of 3 a week: "
+        f"{curves.gain_correlation:.2f}.\n\n{markdown(names, rows)}"
     )
 
 
@@ -283,9 +260,6 @@ def trapped(sprung: Sprung) -> str:
     )
 
 
-_FRONTIER: Final = ("uniform", "kdd18_exact", OURS)
-
-
 def mean(cells: Iterable[Cell], of: Callable[[Cell], float]) -> float:
     """Returns the mean of a figure over cells."""
     return float(np.mean([of(c) for c in cells]))
@@ -295,11 +269,6 @@ def signed(differences: np.ndarray, digits: int = 3) -> str:
     """Returns the mean of paired differences with its interval, as text."""
     found: Interval = paired_interval(differences.astype(np.float64))
     return f"{found.value:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f})"
-
-
-def each(values: np.ndarray, digits: int) -> str:
-    """Returns every value, as text: two seeds have no interval worth the name."""
-    return ", ".join(f"{v:+.{digits}f}" for v in values.tolist())
 
 
 def markdown(heads: list[str], rows: list[list[str]]) -> str:

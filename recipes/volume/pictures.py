@@ -22,10 +22,10 @@ _COLOURS = {
 }
 
 
-def write(results: Path, cells: list[Cell], curves: Curves, sprung: Sprung) -> None:
+def write(results: Path, cells: list[Cell], front: list[Cell], curves: Curves, sprung: Sprung) -> None:
     """Writes every picture."""
     for name, chart in (
-        ("frontier", frontier(cells)),
+        ("frontier", frontier(front)),
         ("curves", learned(curves)),
         ("who_gets_what", who(cells)),
         ("trap", trap(sprung)),
@@ -34,14 +34,12 @@ def write(results: Path, cells: list[Cell], curves: Curves, sprung: Sprung) -> N
 
 
 def frontier(cells: list[Cell]) -> alt.TopLevelMixin:
-    """Returns J and daily actives by messages sent, one line an arm, means over the seeds that have all volumes."""
-    main = next(c.volume for c in cells if c.arm == "silence")
-    seeds = {c.seed for c in cells if c.volume not in (0.0, main)}
-    arms = {c.arm for c in cells if c.volume not in (0.0, main)}
+    """Returns J and daily actives by messages sent, one line an arm, means over the seeds."""
+    seeds, arms = {c.seed for c in cells}, {c.arm for c in cells}
     data = []
     for arm in sorted(arms):
         for volume in sorted({c.volume for c in cells if c.arm == arm}):
-            mine = [c for c in cells if c.arm == arm and c.volume == volume and c.seed in seeds]
+            mine = [c for c in cells if c.arm == arm and c.volume == volume]
             for what, value in (("J", "score"), ("daily active, %", "daily_active")):
                 figure = float(np.mean([getattr(c, value) for c in mine])) * (1.0 if what == "J" else 100.0)
                 sent = float(np.mean([c.sends_per_user_week for c in mine]))
@@ -100,15 +98,14 @@ def learned(curves: Curves) -> alt.TopLevelMixin:
 
 def who(cells: list[Cell]) -> alt.TopLevelMixin:
     """Returns messages a week by twentieth of own visits, one line an arm: the paper's Figure 7."""
-    main = next(c.volume for c in cells if c.arm == "silence")
     arms = ["uniform", "ctr_percentile", "kdd18_exact", "discounted", "true_curves"]
     data: list[dict[str, Any]] = []
     for arm in arms:
-        mine = [c.sends_by_visits for c in cells if c.arm == arm and c.volume == main]
+        mine = [c.sends_by_visits for c in cells if c.arm == arm]
         mean = np.mean(mine, axis=0)
         data += [{"arm": arm, "part": 5.0 * i + 2.5, "sent": float(x)} for i, x in enumerate(mean)]
-    habit = np.mean([c.habit_by_visits for c in cells if c.arm == "uniform" and c.volume == main], axis=0)
-    habit = habit * main / habit.mean()
+    habit = np.mean([c.habit_by_visits for c in cells if c.arm == "uniform"], axis=0)
+    habit = habit * cells[0].volume / habit.mean()
     data += [{"arm": HABIT, "part": 5.0 * i + 2.5, "sent": float(x)} for i, x in enumerate(habit)]
     arms.append(HABIT)
     chart: alt.TopLevelMixin = (

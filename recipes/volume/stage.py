@@ -75,7 +75,7 @@ def learned(seed: int, scratch: Path, weekly: bool = False) -> tuple[Learned, Li
     if not isinstance(model, VolumeResponse):
         raise TypeError(f"got a {type(model).__name__} in the scratch folder, expected volume responses; empty it")
     if not weekly:
-        model = VolumeResponse(**{**model.parameters(), "weekly_states": np.zeros(0)})
+        model = served.resolve("volume_response")(**{**model.parameters(), "weekly_states": np.zeros(0)})
     return Learned(model, kept["fill"]), kept["lifts"]
 
 
