@@ -5,7 +5,7 @@ each mailed about men's goods, about women's goods, or not at all, by chance.
 Command: `python recipes/hillstrom_uplift.py`; cells on file under `results/hillstrom_uplift` are not computed again. It
 prints the tables of the page; `--plot FILE` writes its picture, `--slice 20` takes one customer in 20.
 Data: `hillstrom`. Seeds: 10 dealings of three folds; every score is out of fold. No setting was chosen by a result.
-Hardware: one x86-64 core, about 4 minutes.
+Hardware: one x86-64 core, about 3 minutes idle.
 Expected: the tables of `docs/explanation/volume-real-data.md`.
 """
 

@@ -38,12 +38,16 @@ class DoseCell(msgspec.Struct, frozen=True):
 
 
 class HiddenCell(msgspec.Struct, frozen=True):
-    """One hiding of a resample of Starbucks: transactions a send by estimator; the truth is that of the full data."""
+    """One hiding of a resample of Starbucks: transactions a send by estimator; the truth is that of the full data.
+
+    `dose_foretold` is the randomisation check: the AUC of foretelling from the profile who has many sends on record.
+    """
 
     rule: str
     seed: int
     customers: int
     hidden_share: float
+    dose_foretold: Interval
     truth: float
     estimates: dict[str, Interval]
     cpu_seconds: float

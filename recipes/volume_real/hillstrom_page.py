@@ -32,6 +32,10 @@ def facts(cells: Sequence[UpliftCell], checks: Sequence[CheckCell]) -> list[str]
             effect = shown(mean([cell.everyone for cell in own]), 1, PER_THOUSAND, "+")
             who = f"{mailing}, {outcome}: {own[0].customers:,} customers"
             lines.append(f"{who}, {effect} {UNITS[outcome]} per 1,000 mailed")
+        half = mean([cell.gains["0.5"][2] for cell in _of(cells, mailing, MAIN_OUTCOME, "T-learner, logistic")])
+        lines.append(
+            f"{mailing}: best half by T-learner, logistic, over response's {shown(half, 1, PER_THOUSAND, '+')}"
+        )
     better = [name for name in MODELS if name != RESPONSE for mailing in MAILINGS for outcome in OUTCOMES
               if mean([cell.qini_over_response for cell in _of(cells, mailing, outcome, name)]).low > 0.0]  # fmt: skip
     lines.append(f"beats response with its interval above 0: {dict(sorted((n, better.count(n)) for n in set(better)))}")
@@ -84,7 +88,7 @@ def picture(cells: Sequence[UpliftCell]) -> bytes:
         offset=12,
     )
     spec: dict[str, Any] = alt.hconcat(*panels, title=title).resolve_scale(y="shared").to_dict()
-    png: bytes = vlc.vegalite_to_png(spec, scale=2.0)
+    png: bytes = vlc.vegalite_to_png(spec, scale=1.5)
     return png
 
 

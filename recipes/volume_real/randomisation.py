@@ -1,4 +1,4 @@
-"""Were the sends random? The AUC of foretelling a send from all that was known before it."""
+"""Were the sends random? The AUC of foretelling them from all that was known before."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -10,6 +10,7 @@ from tactful.experiments.stats import Interval
 from volume_real.customers import Customers
 from volume_real.estimators import FOLDS
 from volume_real.fitting import Predict, boosted, by_fold, folds
+from volume_real.hiding import Log
 
 
 def sends_foretold(customers: Customers, seed: int) -> Interval:
@@ -25,6 +26,17 @@ def sends_foretold(customers: Customers, seed: int) -> Interval:
         return lambda held: model(x[held])
 
     return clustered_auc(by_fold(folds(owner, seed, FOLDS), fit), sent, owner)
+
+
+def dose_foretold(log: Log, seed: int) -> Interval:
+    """Returns the cross-fitted AUC of foretelling from the profile who has at least the median dose on record."""
+    customers, many = log.customers, log.dose >= np.median(log.dose)
+
+    def fit(rows: NDArray[np.int64]) -> Predict:
+        model = boosted(customers.profile[rows], many[rows].astype(np.float64), "binary")
+        return lambda held: model(customers.profile[held])
+
+    return clustered_auc(by_fold(folds(customers.customer, seed, FOLDS), fit), many, customers.customer)
 
 
 def clustered_auc(

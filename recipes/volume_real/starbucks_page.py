@@ -31,7 +31,9 @@ def facts(dose: Sequence[DoseCell], hidden: Sequence[HiddenCell]) -> list[str]:
         f"AUC of foretelling a send {shown(mean([cell.sends_foretold for cell in dose]), 4)}",
         *(
             f"{rule}: {np.mean([c.customers for c in own]):,.0f} customers on record, "
-            f"{100 * np.mean([c.hidden_share for c in own]):.1f} % of sends hidden, {len(own)} seeds"
+            f"{100 * np.mean([c.hidden_share for c in own]):.1f} % of sends hidden, {len(own)} seeds; "
+            f"AUC of foretelling who has many {shown(mean([c.dose_foretold for c in own]), 3)}, "
+            f"interval above 0.5 in {sum(c.dose_foretold.low > 0.5 for c in own)}"
             for rule, own in sizes.items()
         ),
         f"{sum(cell.cpu_seconds for cell in dose) + sum(cell.cpu_seconds for cell in hidden):.0f} s of CPU",
@@ -101,7 +103,7 @@ def picture(dose: Sequence[DoseCell], hidden: Sequence[HiddenCell]) -> bytes:
         offset=12,
     )
     spec: dict[str, Any] = panels.properties(title=title).to_dict()
-    png: bytes = vlc.vegalite_to_png(spec, scale=2.0)
+    png: bytes = vlc.vegalite_to_png(spec, scale=1.5)
     return png
 
 
