@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from stage import PAYLOADS
+from tactful import draws
 from tactful.clock import DAY_US, HOUR_US, from_us, to_us
 from tactful.decision.policy.explore import Exploration
+from tactful.events.budget_plan import budget_plan
 from tactful.events.records import (
     CHANNELS,
     BudgetAssignment,
@@ -48,7 +50,15 @@ def stream(seed: int, n_users: int, days: float, a_day: float = 8.0) -> list[tup
     found += [(int(stamp), _input(rng, i, int(rng.integers(n_users)), int(stamp))) for i, stamp in enumerate(stamps)]
     found.append((to_us(START) + DAY_US, _kill_switch(1, START.timestamp() * 1e6 + DAY_US + 5 * HOUR_US / 7, True)))
     found.append((to_us(START) + DAY_US, _kill_switch(2, START.timestamp() * 1e6 + DAY_US + 3 * HOUR_US, False)))
+    found.append(_budgets(n_users, to_us(START) + DAY_US // 2))
     return sorted(found, key=lambda pair: pair[0])
+
+
+def _budgets(n_users: int, stamp: int) -> tuple[int, Input]:
+    """A plan for every third user, and for one of whom nothing was ever heard."""
+    keys = np.array([draws.key(f"user-{i}") for i in range(0, n_users + 3, 3)], dtype=np.uint64)
+    (plan,) = budget_plan("w0", 0, keys, (np.arange(len(keys)) % 5).astype(np.uint8), from_us(stamp))
+    return stamp, plan
 
 
 def _kill_switch(version: int, effective_us: float, value: bool) -> Control:
