@@ -72,6 +72,8 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     "Judging": {
         "experiments/assign.py": ("Layer", "assign"),
         "experiments/stats.py": ("Interval", "mean_difference", "ratio", "ratio_difference", "bootstrap", "fieller"),
+        "experiments/dose.py": ("contributions", "curve", "slope", "regression"),
+        "experiments/uplift.py": ("contributions", "fractional_rank", "qini", "gain"),
     },
     "Simulating": {"simulator/world.py": ("make",), "simulator/closed_loop.py": ("run",)},
     "Draws": {"draws.py": ("key", "uniform")},
