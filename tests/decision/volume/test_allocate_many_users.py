@@ -1,5 +1,6 @@
 """What makes the allocator fast on many users changes no result: filter, sample, bins, files, ties by the thousand."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,19 @@ def test_a_memory_mapped_file_gives_what_the_array_gives(tmp_path: Path) -> None
     np.save(tmp_path / "curves.npy", value)
     mapped = np.load(tmp_path / "curves.npy", mmap_mode="r")
     assert (allocate(mapped, N).budget == allocate(value, N).budget).all()
+
+
+def test_memory_beside_the_curves_is_a_byte_a_user_and_a_few_megabytes() -> None:
+    n = 3_000_000
+    value = np.zeros((3, n), dtype=np.float32)
+    value[1:] = np.random.default_rng(5).random(n, dtype=np.float32)
+    allocate(value[:, :N].copy(), N // 2)  # compiled
+    tracemalloc.start()
+    budget = allocate(value, n // 2).budget
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert budget.sum() == n // 2
+    assert peak < n + 8_000_000
 
 
 def test_any_layout_and_precision_is_read() -> None:
