@@ -6,12 +6,14 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
+from tactful.cli.allocate import allocate
 from tactful.cli.bench import bench
 from tactful.cli.demo import demo
 from tactful.cli.explain import explain
 from tactful.cli.import_ import import_
 from tactful.cli.replay import replay
 from tactful.cli.simulate import simulate
+from tactful.cli.train import train_volume
 from tactful.errors import TactfulError
 
 VERBS: Final[dict[str, Callable[..., None]]] = {
@@ -19,10 +21,15 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "import": import_,
     "replay": replay,
     "explain": explain,
+    "train volume": train_volume,
+    "allocate": allocate,
     "simulate": simulate,
     "bench": bench,
 }
-"""Name -> function. Order is that of a first encounter, and of the help page."""
+"""Name -> function; of two words, the first is a group. Order is that of a first encounter, and of the help page."""
+
+GROUPS: Final = {"train": "Learn from a store, and keep what was learned there."}
+"""Group -> its help."""
 
 
 class _Verbs(TyperGroup):
@@ -45,8 +52,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+_groups = {name: typer.Typer(help=told, no_args_is_help=True) for name, told in GROUPS.items()}
 for _name, _verb in VERBS.items():
-    app.command(_name)(_verb)
+    _group, _, _last = _name.rpartition(" ")
+    (_groups[_group] if _group else app).command(_last)(_verb)
+for _name, _sub in _groups.items():
+    app.add_typer(_sub, name=_name)
 
 
 def main() -> None:

@@ -1,42 +1,23 @@
-"""The charts of the report as Vega-Lite specifications, each with a title and one sentence on what to see.
+"""The charts of the comparison of arms, each with a title and one sentence on what to see.
 
-Needs the `report` extra (altair). Colours tell arms apart for colour-blind readers too (the palette is that of
-Okabe and Ito, 2008); Tactful's arm is always the last and always green.
+Needs the `report` extra (altair). Tactful's arm is always the last and always green.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import altair as alt
 import numpy as np
 from jaxtyping import Int
 
+from tactful.cli.report.drawing import OURS, PALETTE, PLAN, Chart, Spec, finished, legend, sized
 from tactful.cli.report.estimates import ArmRow
 from tactful.cli.report.story import Sample, Story
 from tactful.clock import DAY_US, from_us
 
-_PALETTE: Final = ("#7f7f7f", "#e69f00", "#cc79a7", "#0072b2", "#d55e00", "#56b4e9")
-_OURS: Final = "#009e73"
-_PLAN: Final = "#333333"
 _MARK: Final = "#d55e00"
 _DONE: Final = ["message sent", "ranked, not sent"]
 _HEAT_USERS: Final = 24
-_WIDTH: Final = 460
-_HEIGHT: Final = 250
-
-Spec = dict[str, Any]
-"""A complete Vega-Lite specification."""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A picture for the page: `spec` is a complete Vega-Lite specification with its data sample."""
-
-    name: str
-    title: str
-    caption: str
-    spec: dict[str, Any]
 
 
 def charts(story: Story, rows: list[ArmRow]) -> list[Chart]:
@@ -49,35 +30,33 @@ def charts(story: Story, rows: list[ArmRow]) -> list[Chart]:
 
 def frontier(story: Story, rows: list[ArmRow]) -> Spec:
     """Messages a user and week against the gain in daily actives, one point with intervals an arm."""
-    data = _data(
-        [
-            {
-                "arm": r.title,
-                "sends": r.sends_per_week.value,
-                "sends_low": r.sends_per_week.low,
-                "sends_high": r.sends_per_week.high,
-                "gain": 100 * r.daily_gain.value,
-                "low": 100 * r.daily_gain.low,
-                "high": 100 * r.daily_gain.high,
-            }
-            for r in rows
-        ]
-    )
+    data = [
+        {
+            "arm": r.title,
+            "sends": r.sends_per_week.value,
+            "sends_low": r.sends_per_week.low,
+            "sends_high": r.sends_per_week.high,
+            "gain": 100 * r.daily_gain.value,
+            "low": 100 * r.daily_gain.low,
+            "high": 100 * r.daily_gain.high,
+        }
+        for r in rows
+    ]
     x_title, y_title = "messages a user and week (simulated)", "people active a day, points above silence"
     x = alt.X("sends:Q", title=x_title, axis=alt.Axis(tickCount=6))
     y = alt.Y("gain:Q", title=y_title)
-    colour = alt.Color("arm:N", title=None, scale=_arm_scale(rows), legend=_legend())
-    base = _chart(data)
+    colour = alt.Color("arm:N", title=None, scale=_arm_scale(rows), legend=legend())
+    base = sized(data)
     across = base.mark_rule().encode(x=alt.X("sends_low:Q", title=x_title), x2="sends_high:Q", y=y, color=colour)
     up = base.mark_rule(strokeWidth=2).encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=colour)
     points = base.mark_point(filled=True, size=110, opacity=1).encode(
         x=x,
         y=y,
         color=colour,
-        shape=alt.Shape("arm:N", title=None, scale=alt.Scale(domain=[r.title for r in rows]), legend=_legend()),
+        shape=alt.Shape("arm:N", title=None, scale=alt.Scale(domain=[r.title for r in rows]), legend=legend()),
         tooltip=["arm:N", alt.Tooltip("sends:Q", format=".2f"), alt.Tooltip("gain:Q", format="+.2f")],
     )
-    return _spec(alt.layer(across, up, points))
+    return finished(alt.layer(across, up, points))
 
 
 def volume(story: Story, rows: list[ArmRow]) -> Spec:
@@ -88,34 +67,34 @@ def volume(story: Story, rows: list[ArmRow]) -> Spec:
         for d in range(story.n_days)
     ]
     x = alt.X("day:T", title=None, timeUnit="utcyearmonthdate", axis=alt.Axis(format="%d %b", labelOverlap=True))
-    base = _chart(_data(data)).transform_fold(["sent", "target"], as_=["what", "messages"])
+    base = sized(data).transform_fold(["sent", "target"], as_=["what", "messages"])
     y = alt.Y("messages:Q", title="messages a day (simulated)")
     bars = base.transform_filter("datum.what == 'sent'").mark_bar(opacity=0.85)
     ticks = base.transform_filter("datum.what == 'target' && datum.target != null").mark_tick(thickness=3)
-    colour = alt.Color("what:N", title=None, legend=_legend(), scale=_two("sent", "target"))
-    return _spec(alt.layer(bars.encode(x=x, y=y, color=colour), ticks.encode(x=x, y=y, color=colour)))
+    colour = alt.Color("what:N", title=None, legend=legend(), scale=_two("sent", "target"))
+    return finished(alt.layer(bars.encode(x=x, y=y, color=colour), ticks.encode(x=x, y=y, color=colour)))
 
 
 def hours(story: Story, rows: list[ArmRow]) -> Spec:
     """Share of messages by hour of the UTC day: planned and sent."""
     planned, sent = _shares(story.volume.planned_by_hour), _shares(story.volume.sent_by_hour)
-    data = _data([{"hour": h, "sent": sent[h], "planned": planned[h]} for h in range(24)])
-    base = _chart(data).transform_fold(["sent", "planned"], as_=["what", "share"])
+    data = [{"hour": h, "sent": sent[h], "planned": planned[h]} for h in range(24)]
+    base = sized(data).transform_fold(["sent", "planned"], as_=["what", "share"])
     x = alt.X("hour:O", title="hour of the day, UTC", axis=alt.Axis(labelAngle=0))
     y = alt.Y("share:Q", title="share of all messages (simulated)", axis=alt.Axis(format=".0%"))
-    colour = alt.Color("what:N", title=None, legend=_legend(), scale=_two("sent", "planned"))
+    colour = alt.Color("what:N", title=None, legend=legend(), scale=_two("sent", "planned"))
     bars = base.transform_filter("datum.what == 'sent'").mark_bar(opacity=0.85).encode(x=x, y=y, color=colour)
     line = base.transform_filter("datum.what == 'planned'").mark_line(point=True)
-    return _spec(alt.layer(bars, line.encode(x=x, y=y, color=colour)))
+    return finished(alt.layer(bars, line.encode(x=x, y=y, color=colour)))
 
 
 def budgets(story: Story, rows: list[ArmRow]) -> Spec:
     """How many people have which weekly budget."""
     counts = np.bincount(np.maximum(story.volume.budget, 0))
-    data = _data([{"k": k, "people": int(people)} for k, people in enumerate(counts)])
-    return _spec(
-        _chart(data)
-        .mark_bar(color=_OURS, opacity=0.85)
+    data = [{"k": k, "people": int(people)} for k, people in enumerate(counts)]
+    return finished(
+        sized(data)
+        .mark_bar(color=OURS, opacity=0.85)
         .encode(
             x=alt.X("k:O", title="weekly budget: messages at most", axis=alt.Axis(labelAngle=0)),
             y=alt.Y("people:Q", title="people (simulated)", axis=alt.Axis(format=",d", tickMinStep=1)),
@@ -138,7 +117,7 @@ def slot_map(story: Story, rows: list[ArmRow]) -> Spec:
         for row in who
         for s in range(24)
     ]
-    base = _chart(_data(cells))
+    base = sized(cells)
     x = alt.X("hour:O", title="hour of the person's own day", axis=alt.Axis(labelAngle=0))
     y = alt.Y("user:N", title=None, sort=[sample.user_ids[row] for row in who])
     heat = base.mark_rect().encode(
@@ -158,30 +137,28 @@ def slot_map(story: Story, rows: list[ArmRow]) -> Spec:
             x=x,
             y=y,
             shape=alt.Shape("done:N", title=None, scale=_marks(["circle", "cross"]), legend=None),
-            color=alt.Color("done:N", title=None, scale=_marks([_MARK, _PLAN]), legend=_legend(1)),
+            color=alt.Color("done:N", title=None, scale=_marks([_MARK, PLAN]), legend=legend(1)),
         )
     )
     picture = alt.layer(heat, marks).resolve_scale(color="independent")
-    return _spec(picture.properties(height=400))
+    return finished(picture.properties(height=400))
 
 
 def prices(story: Story, rows: list[ArmRow]) -> Spec:
     """The threshold of each of the largest segments over time."""
     sample = story.sample
-    data = _data(
-        [
-            {"at": from_us(at).isoformat(), "segment": name, "price": float(sample.price[t, c])}
-            for t, at in enumerate(sample.price_at_us.tolist())
-            for c, name in enumerate(sample.price_names)
-        ]
-    )
-    return _spec(
-        _chart(data)
+    data = [
+        {"at": from_us(at).isoformat(), "segment": name, "price": float(sample.price[t, c])}
+        for t, at in enumerate(sample.price_at_us.tolist())
+        for c, name in enumerate(sample.price_names)
+    ]
+    return finished(
+        sized(data)
         .mark_line(interpolate="step-after", strokeWidth=1.5)
         .encode(
             x=alt.X("at:T", title=None, axis=alt.Axis(format="%d %b", labelOverlap=True)),
             y=alt.Y("price:Q", title="threshold, in extra clicks (simulated)", scale=alt.Scale(zero=True)),
-            color=alt.Color("segment:N", title=None, legend=_legend(2), scale=alt.Scale(range=[*_PALETTE[1:], _OURS])),
+            color=alt.Color("segment:N", title=None, legend=legend(2), scale=alt.Scale(range=[*PALETTE[1:], OURS])),
         )
     )
 
@@ -240,38 +217,17 @@ def _some_rows(sample: Sample) -> list[int]:
     return [int(r) for r in rows[np.argsort(peak, kind="stable")]]
 
 
-def _spec(picture: alt.TopLevelMixin) -> Spec:
-    """The picture with quiet axes, and letters as large as the page's captions."""
-    styled = picture.configure_view(stroke=None).configure_axis(
-        gridColor="#eeeeee", domainColor="#bbbbbb", labelFontSize=12, titleFontSize=12, titleFontWeight="normal"
-    )
-    spec: Spec = styled.configure_legend(labelFontSize=12, titleFontSize=12, titleFontWeight="normal").to_dict()
-    return spec
-
-
-def _chart(data: alt.InlineData) -> alt.Chart:
-    return alt.Chart(data).properties(width=_WIDTH, height=_HEIGHT)
-
-
-def _data(rows: list[dict[str, Any]]) -> alt.InlineData:
-    return alt.InlineData(values=rows)
-
-
 def _arm_scale(rows: list[ArmRow]) -> alt.Scale:
     titles = [r.title for r in rows]
-    return alt.Scale(domain=titles, range=[*_PALETTE[: len(titles) - 1], _OURS])
+    return alt.Scale(domain=titles, range=[*PALETTE[: len(titles) - 1], OURS])
 
 
 def _two(done: str, planned: str) -> alt.Scale:
-    return alt.Scale(domain=[done, planned], range=[_OURS, _PLAN])
+    return alt.Scale(domain=[done, planned], range=[OURS, PLAN])
 
 
 def _marks(look: list[str]) -> alt.Scale:
     return alt.Scale(domain=_DONE, range=look)
-
-
-def _legend(columns: int = 3) -> alt.Legend:
-    return alt.Legend(orient="bottom", columns=columns, labelLimit=300)
 
 
 def _day(story: Story, day: int) -> str:
