@@ -73,6 +73,20 @@ def test_a_draw_says_what_was_known_before_its_period_and_nothing_of_what_came_a
     assert drawn.segment == standing.segment(before, now)[0] == SEGMENTS.index("new/both")
 
 
+def test_a_slice_that_is_opened_or_changed_within_a_period_files_its_draws_at_once() -> None:
+    app = App(slice_of(0.0), start=FIRST)
+    app.submit(FIRST, person())
+    app.run(FIRST + timedelta(days=3))
+    for day, choices in ((10, (3,)), (20, (5,)), (21, (5,))):
+        app.settings = slice_of(1.0, choices)
+        app.engine.close()
+        app.restart()
+        app.run(FIRST + timedelta(days=day))
+    records = filed(app, "ann", period_of(FIRST))
+    assert [record.k for record in records] == [3, 5]
+    assert [(record.at - FIRST).days for record in records] == [4, 11]
+
+
 def test_the_slice_is_delivered_without_threshold_and_the_others_are_not() -> None:
     app = App(slice_of(0.5, (10,), price="threshold"), start=FIRST)
     names = [f"u{i}" for i in range(30)]

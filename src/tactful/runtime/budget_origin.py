@@ -45,7 +45,7 @@ def budget_origin(
         planned_us: when that plan was made; later budgets are not in force yet.
         period_weeks: for how long a random budget holds (`exploration.volume_period_weeks`).
     """
-    for row in store.budgets_of(user_key, planned_us // (period_weeks * WEEK_US)):
+    for row in reversed(store.budgets_of(user_key, planned_us // (period_weeks * WEEK_US))):
         drawn = decode(row.data)
         if isinstance(drawn, BudgetAssignment) and drawn.randomised and to_us(drawn.at) <= planned_us:
             return BudgetOrigin("drawn", drawn.assignment_id, drawn.at, probability=drawn.probability)

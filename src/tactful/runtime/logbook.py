@@ -281,7 +281,7 @@ def drawn_budgets(
     state: NDArray[Any],
     user_ids: list[str],
 ) -> list[BudgetAssignment]:
-    """Returns the weekly budgets that were drawn at random for a period that begins with these plans.
+    """Returns the weekly budgets drawn at random that come into force with these plans.
 
     They carry what was known of each user at that instant, since all that follows is touched by the budget.
 
@@ -291,7 +291,7 @@ def drawn_budgets(
         state: the user table; a plan changes none of the features.
         user_ids: by row.
     """
-    fresh = np.flatnonzero(request.k_random & request.new_period)
+    fresh = np.flatnonzero(request.new_draw)
     if not len(fresh):
         return []
     now = request.now_us[fresh]

@@ -65,7 +65,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a day's plan reads: counts for the slot model, and what is allowed. n users, K slots of the local day."""
+    """What a day's plan reads: counts for the slot model, and what is allowed. n users, K slots of the local day.
+
+    `new_draw` marks the first plan under a random budget: of its period, or after the slice's settings were changed.
+    """
 
     now_us: Int[np.ndarray, " n"]
     day: Int[np.ndarray, " n"]
@@ -79,6 +82,7 @@ class PlanRequest:
     k_probability: Float[np.ndarray, " n"]
     period: Int[np.ndarray, " n"]
     new_period: Bool[np.ndarray, " n"]
+    new_draw: Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     week_from = zones.day_start_us(zone, day - 6) - 1
     sent_7d = standing.sent_since(state, week_from, budgets.counted(settings))
     quota = pace.quota_of_day(tokens, left_us, k, sent_7d, settings.rules.daily_cap)
+    new_period = period != state["k_period"]
     return PlanRequest(
         now_us=now_us,
         day=day,
@@ -134,7 +139,8 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
         k_random=random,
         k_probability=probability,
         period=period,
-        new_period=period != state["k_period"],
+        new_period=new_period,
+        new_draw=random & (new_period | (state["k_random"] == 0) | (state["k_now"] != k)),
     )
 
 
