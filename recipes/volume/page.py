@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 
 from tactful.experiments.stats import Interval
 from tactful.features.segments import REACHES
-from tactful.simulator.scoring import paired_interval
+from tactful.simulator.scoring import paired_interval, share_of_gain
 from tactful.training.volume.report import FitReport
-from volume import pictures
+from volume import about_models, pictures
 from volume.cell import BoundCell, ByReach, Cell
 from volume.curves import Curves
+from volume.markdown import markdown
 from volume.trap import Sprung
 
 NAMES: Final = {
@@ -31,42 +32,66 @@ NAMES: Final = {
 }
 BASES: Final = ("hand_caps", "uniform")
 OURS: Final = "discounted"
+T = TypeVar("T")
+
+
+class Found(NamedTuple):
+    """What a run left behind."""
+
+    table: list[Cell]
+    frontier: list[Cell]
+    bounds: list[BoundCell]
+    models: list[FitReport]
+    curves: Curves
+    sprung: Sprung
 
 
 def write(results: Path) -> None:
     """Writes `README.md` and the pictures beside the cells."""
-    table = [c for name in NAMES for c in read(results, f"{name}-[0-9]*.json")]
-    front = read(results, "frontier-*.json")
-    curves = msgspec.json.decode((results / "curves.json").read_bytes(), type=Curves)
-    sprung = msgspec.json.decode((results / "trap.json").read_bytes(), type=Sprung)
-    models = [msgspec.json.decode(file.read_bytes(), type=FitReport) for file in sorted(results.glob("models-*.json"))]
-    bounds = [msgspec.json.decode(file.read_bytes(), type=BoundCell) for file in sorted(results.glob("bound-*.json"))]
-    first = table[0]
+    found = find(results)
+    (results / "README.md").write_text(text(found))
+    pictures.write(results, found.table, found.frontier, found.curves, found.sprung)
+
+
+def find(results: Path) -> Found:
+    """Returns everything that lies in a folder of results."""
+    return Found(
+        table=[c for name in NAMES for c in _all(results, f"{name}-[0-9]*.json", Cell)],
+        frontier=_all(results, "frontier-*.json", Cell),
+        bounds=_all(results, "bound-*.json", BoundCell),
+        models=_all(results, "models-*.json", FitReport),
+        curves=msgspec.json.decode((results / "curves.json").read_bytes(), type=Curves),
+        sprung=msgspec.json.decode((results / "trap.json").read_bytes(), type=Sprung),
+    )
+
+
+def text(found: Found) -> str:
+    """Returns the page."""
+    first, seeds = found.table[0], sorted({c.seed for c in found.table})
     parts = [
         "# Volume arms, simulated",
         f"Made by `python recipes/volume_arms.py` from the cells beside this page: {first.users:,} people, "
-        f"{first.days} days, seeds {', '.join(str(s) for s in sorted({c.seed for c in table}))}. Every figure is "
-        "simulated. What it means: [volume](../../../docs/explanation/volume.md).",
+        f"{first.days} days, seeds {', '.join(str(s) for s in seeds)}. Every figure is simulated. What it means: "
+        "[volume](../../../docs/explanation/volume.md).",
         "## Arms at equal volume",
-        arms(table, bounds),
+        arms(found.table, found.bounds),
         "## By reach, against uniform",
-        reaches(table),
+        reaches(found.table),
         "## Frontier",
-        frontier(front),
+        frontier(found.frontier),
         "## Models on people held out",
-        heads(models),
+        about_models.heads(found.models),
         "## Learned curves against the truth",
-        learned(curves),
+        about_models.learned(found.curves),
         "## The trap",
-        trapped(sprung),
+        about_models.trapped(found.sprung),
     ]
-    (results / "README.md").write_text("\n\n".join(parts) + "\n")
-    pictures.write(results, table, front, curves, sprung)
+    return "\n\n".join(parts) + "\n"
 
 
-def read(results: Path, pattern: str) -> list[Cell]:
-    """Returns the cells of arms whose files fit a pattern."""
-    return [msgspec.json.decode(file.read_bytes(), type=Cell) for file in sorted(results.glob(pattern))]
+def _all(results: Path, pattern: str, kind: type[T]) -> list[T]:
+    """The files that fit a pattern, in the order of their names."""
+    return [msgspec.json.decode(file.read_bytes(), type=kind) for file in sorted(results.glob(pattern))]
 
 
 def arms(cells: list[Cell], bounds: list[BoundCell]) -> str:
@@ -108,8 +133,6 @@ def arms(cells: list[Cell], bounds: list[BoundCell]) -> str:
 
 def gained(by: dict[tuple[str, int], Cell], limit: dict[int, float], name: str, base: str, seeds: list[int]) -> str:
     """Returns the share of the gain that the bound leaves open, with Fieller's interval."""
-    from tactful.simulator.scoring import share_of_gain
-
     judged = [s for s in seeds if s in limit]
     if len(judged) < 2:
         return ""
@@ -179,87 +202,6 @@ def frontier(cells: list[Cell]) -> str:
     return f"{told}\n\n{markdown(heads, rows)}"
 
 
-def heads(models: list[FitReport]) -> str:
-    """Returns what every head was worth on people held out, means over the seeds' models."""
-    rows = []
-    for i, head in enumerate(models[0].heads):
-        judged = [m.heads[i].held_out for m in models]
-        good = [g for g in judged if g is not None]
-        area = [g.auc for g in good if g.auc is not None]
-        rows.append(
-            [
-                head.purpose,
-                head.reach,
-                ", ".join(sorted({m.heads[i].rung for m in models})),
-                f"{np.mean([m.heads[i].positives for m in models]):,.0f}",
-                f"{np.mean(area):.3f}" if area else "",
-                f"{np.mean([g.log_loss for g in good]):.4f}",
-                f"{np.mean([g.constant_log_loss for g in good]):.4f}",
-                f"{np.mean([g.observed_over_expected for g in good]):.3f}",
-                f"{np.mean([g.calibration_error for g in good]):.4f}",
-            ]
-        )
-    names = "head, reach, rung, positives, AUC, log loss, of the constant, observed / expected, calibration error"
-    first = models[0]
-    told = ", ".join(
-        f"{m.randomisation.value:.3f} ({m.randomisation.low:.3f} to {m.randomisation.high:.3f})" for m in models
-    )
-    return (
-        f"{len(models)} models, each of {first.users:,} people and {first.user_weeks:,} user-weeks. AUC of foretelling "
-        f"the budget from covariates, by seed: {told}.\n\n" + markdown(names.split(", "), rows)
-    )
-
-
-def learned(curves: Curves) -> str:
-    """Returns learned and true responses by activity state at some budgets."""
-    rows = [
-        [
-            p.activity,
-            str(p.k),
-            f"{p.people:,}",
-            f"{100 * p.active_learned:.2f}",
-            f"{100 * p.active_true:.2f} ± {100 * p.active_error:.2f}",
-            f"{100 * p.leaves_learned:.2f}",
-            f"{100 * p.leaves_true:.2f} ± {100 * p.leaves_error:.2f}",
-            f"{p.gain_learned:.2f}",
-            f"{p.gain_true:.2f}",
-        ]
-        for p in curves.points
-        if p.k in (0, 1, 3, 6, 10)
-    ]
-    names = [
-        "activity", "budget", "people", "active a day %, learned", "ran", "closes a channel in a week %, learned",
-        "ran", "gain over 0, learned", "true",
-    ]  # fmt: skip
-    return (
-        f"{curves.users:,} people of a world on which nothing was fitted; ±: one standard error over people; gains are "
-        "discounted active days to come. Correlation over people of the learned and the true gain of 3 a week: "
-        f"{curves.gain_correlation:.2f}.\n\n{markdown(names, rows)}"
-    )
-
-
-def trapped(sprung: Sprung) -> str:
-    """Returns the curves learned from the habit's volume beside those learned from drawn volume and the truth."""
-    rows = [
-        [str(k), *(f"{100 * x:.2f}" for x in (naive, observed, drawn)), f"{100 * true:.2f} ± {100 * error:.2f}"]
-        for k, naive, observed, drawn, true, error in zip(
-            sprung.budgets,
-            sprung.naive,
-            sprung.observational,
-            sprung.randomised,
-            sprung.true,
-            sprung.true_error,
-            strict=True,
-        )
-    ]
-    value, low, high = sprung.auc
-    names = ["budget", "who had it", "learned from the habit", "learned from drawn budgets", "everyone at it (ran)"]
-    return (
-        f"Active a day, %, of {sprung.users:,} people. AUC of foretelling the habit's budgets: {value:.3f} "
-        f"({low:.3f} to {high:.3f}).\n\n" + markdown(names, rows) + f"\n\n> {sprung.refusal}"
-    )
-
-
 def mean(cells: Iterable[Cell], of: Callable[[Cell], float]) -> float:
     """Returns the mean of a figure over cells."""
     return float(np.mean([of(c) for c in cells]))
@@ -269,9 +211,3 @@ def signed(differences: np.ndarray, digits: int = 3) -> str:
     """Returns the mean of paired differences with its interval, as text."""
     found: Interval = paired_interval(differences.astype(np.float64))
     return f"{found.value:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f})"
-
-
-def markdown(heads: list[str], rows: list[list[str]]) -> str:
-    """Returns a table."""
-    lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
-    return "\n".join(lines)
