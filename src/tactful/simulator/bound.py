@@ -71,6 +71,27 @@ class Bound:
         return self.value - self.silence
 
 
+@dataclass(frozen=True)
+class _Programme:
+    """What it takes to value people: the world as read, the nodes, the slots of `bound_slots.py`."""
+
+    read: Setting
+    nodal: Maps
+    slots: int
+
+    def values(self, rows: Int64[np.ndarray, " m"], price: float) -> Float64[np.ndarray, " m"]:
+        """Returns each row's value at a price; threads take turns, for the loops hold no lock."""
+        out, slots = np.empty(len(rows)), self.slots if np.isfinite(price) else 0
+        parts = [slice(at, at + _CHUNK) for at in range(0, len(rows), _CHUNK)]
+
+        def fill(part: slice) -> None:
+            values_of(out[part], rows[part], self.read, self.nodal, price, slots)
+
+        with ThreadPoolExecutor(numba.get_num_threads()) as pool:
+            list(pool.map(fill, parts))
+        return out
+
+
 def dual_bound(
     world: World, days: int, per_user_per_week: float | int, price: float | None = None, users: int | None = None
 ) -> Bound:
@@ -90,6 +111,7 @@ def dual_bounds(
     users: int | None = None,
     step_hours: int = 2,
     nodes: tuple[int, int] = (4, 4),
+    slots: int = 3,
 ) -> list[Bound]:
     """Returns the bound on J over `days` from the world's present instant on, for each of several volumes.
 
@@ -102,6 +124,8 @@ def dual_bounds(
         users: how many people, evenly spread over the rows, stand for all; by default everyone.
         step_hours: hours between two occasions to send to one person; a divisor of 24.
         nodes: of habit and of fatigue.
+        slots: how many of a person's candidates are kept account of at a time, so that none is told twice; each doubles
+            the work.
 
     Raises:
         InvalidExperiment: for a volume or a price below 0, or a world that is not the default one.
@@ -115,15 +139,15 @@ def dual_bounds(
     type_of = [Registry.shipped().index(name) for name in world.types]
     critical = Registry.shipped().columns().critical[type_of]
     read = setting(world, truth, days, step_hours, APPEAL, critical)
-    nodal = maps(truth.constants, *nodes, MOST_FATIGUE)
+    programme = _Programme(read, maps(truth.constants, *nodes, MOST_FATIGUE), slots)
     n, weeks = truth.people.columns.n, days / 7.0
     if prices is None:
         few = _spread(n, min(n, _SEARCH_USERS))
-        prices = [_best_price(read, nodal, few, float(volume) * weeks) for volume in volumes if volume > 0.0]
+        prices = [_best_price(programme, few, float(volume) * weeks) for volume in volumes if volume > 0.0]
     rows = _spread(n, n if users is None else min(n, users))
     # Clicks under way count as a day each, whatever is sent.
-    alone = _values(read, nodal, rows, None) + truth.clicks_under_way[rows]
-    gains = [_values(read, nodal, rows, price) + truth.clicks_under_way[rows] - alone for price in prices]
+    alone = programme.values(rows, float("inf")) + truth.clicks_under_way[rows]
+    gains = [programme.values(rows, price) + truth.clicks_under_way[rows] - alone for price in prices]
     return [_least(float(volume), weeks, prices, gains, alone, n) for volume in volumes]
 
 
@@ -145,12 +169,12 @@ def _least(
     return Bound(volume, silence + bounds[best], silence, float(prices[best]), error)
 
 
-def _best_price(read: Setting, nodal: Maps, rows: Int64[np.ndarray, " m"], volume: float) -> float:
+def _best_price(programme: _Programme, rows: Int64[np.ndarray, " m"], volume: float) -> float:
     """The price of the least bound for some people, by golden section on its logarithm (the dual is convex)."""
 
     def bound(log_price: float) -> float:
         price = float(np.exp(log_price))
-        return float(_values(read, nodal, rows, price).mean()) + price * volume
+        return float(programme.values(rows, price).mean()) + price * volume
 
     low, high = np.log(_SEARCH_PRICES)
     inner = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
@@ -169,13 +193,3 @@ def _best_price(read: Setting, nodal: Maps, rows: Int64[np.ndarray, " m"], volum
 
 def _spread(n: int, m: int) -> Int64[np.ndarray, " m"]:
     return np.arange(m, dtype=np.int64) * n // m
-
-
-def _values(read: Setting, nodal: Maps, rows: Int64[np.ndarray, " m"], price: float | None) -> NDArray[np.float64]:
-    """Each row's value at a price, or in silence; threads take turns, for the loops hold no lock."""
-    out = np.empty(len(rows))
-    parts = [slice(at, at + _CHUNK) for at in range(0, len(rows), _CHUNK)]
-    paid, sends = (0.0, False) if price is None else (price, True)
-    with ThreadPoolExecutor(numba.get_num_threads()) as pool:
-        list(pool.map(lambda part: values_of(out[part], rows[part], read, nodal, paid, sends), parts))
-    return out

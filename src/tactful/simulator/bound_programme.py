@@ -3,7 +3,7 @@
 A value is known at nodes of habit and of fatigue and interpolated between them by polynomials, so that an hour's
 decay, a session and a message are fixed matrices (`Maps`). Fatigue is counted in what it was at the start of the day,
 which leaves only midnight to interpolate its decay. Beside both stand the open channels, whether she was active
-today, and how many messages the day has had.
+today, and which of the slots' candidates she has been told (`bound_slots.py`).
 """
 
 from typing import NamedTuple
@@ -13,11 +13,11 @@ from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from tactful.kernel import kernel
-from tactful.simulator.bound_occasions import RANKS, fill_curve, fill_occasions
+from tactful.simulator.bound_occasions import HIGHEST, LOWEST, fill_curve, fill_life, fill_options
 from tactful.simulator.bound_setting import Setting
+from tactful.simulator.bound_slots import fill_slots
 from tactful.simulator.constants import Constants
 
-_LOWEST, _HIGHEST = 0, 1
 _LEAVES_LATER = 0.98
 """Who leaves does so when she would have looked, hours after the message; a day of reach is worth under 2 % of it."""
 _JUMP_LATER_HOURS = 8.0
@@ -79,19 +79,24 @@ def _through(nodes: Float64[np.ndarray, " n"], points: Float64[np.ndarray, " m"]
 
 @kernel
 def values_of(
-    out: NDArray[np.float64], rows: NDArray[np.int64], setting: Setting, maps: Maps, price: float, sends: bool
+    out: NDArray[np.float64], rows: NDArray[np.int64], setting: Setting, maps: Maps, price: float, slots: int
 ) -> None:
-    """Fills the expected J of each of `rows`, messages paid for at `price`; without `sends`, in silence."""
+    """Fills the expected J of each of `rows`, messages paid for at `price` (infinite: in silence), with `slots`."""
     hours, step_hours = setting.calendar.hours, setting.calendar.step_hours
-    steps = (hours + step_hours - 1) // step_hours
-    for i in range(len(rows)):
-        curve, clicks = np.empty(hours + 24), np.empty((steps, 2, RANKS))
-        irrelevant, today = np.empty((steps, RANKS)), np.empty((steps, 2, 2))
-        u = rows[i]
+    steps, first = hours // step_hours, setting.pool.first
+    curve, recent, category = np.empty(hours + 24), np.empty(hours), np.empty(hours, np.int64)
+    clicks, begins = np.zeros((steps, 2, slots + 1)), np.zeros((steps, slots), np.bool_)
+    irrelevant, today = np.empty(steps), np.empty((steps, 2, 2))
+    for at in range(len(rows)):
+        u = rows[at]
         fill_curve(u, setting, curve)
-        if sends:
-            fill_occasions(u, setting, curve, clicks, irrelevant, today)
-        out[i] = _value_of(u, setting, maps, price, sends, curve, clicks, irrelevant, today)
+        if price < np.inf:
+            candidates = first[u + 1] - first[u]
+            likeliest, slot = np.empty(candidates), np.empty(candidates, np.int64)
+            fill_life(u, setting, curve, recent, category, likeliest)
+            fill_slots(u, setting, likeliest, slot, begins)
+            fill_options(u, setting, recent, category, slot, clicks, irrelevant, today)
+        out[at] = _value_of(u, setting, maps, price, curve, clicks, begins, irrelevant, today)
 
 
 @kernel
@@ -100,121 +105,99 @@ def _value_of(
     setting: Setting,
     maps: Maps,
     price: float,
-    sends: bool,
     curve: NDArray[np.float64],
     clicks: NDArray[np.float64],
+    begins: NDArray[np.bool_],
     irrelevant: NDArray[np.float64],
     today: NDArray[np.float64],
 ) -> float:
-    """One person's value at the start, hours backwards; `v[mask, active, habit, told * nodes + fatigue]`."""
-    calendar, persons, constants = setting.calendar, setting.persons, setting.constants
-    reach = int(persons.reach[u])
-    masks = 4 if reach == 3 else reach + 1
-    n_habit, n_fatigue = len(maps.habit), len(maps.fatigue)
-    ranks = RANKS if sends and reach > 0 else 1
-    shape = (masks, 2, n_habit, ranks * n_fatigue)
-    v, after, told, clicked = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
-    start = np.empty((masks, n_habit, n_fatigue))
-    for mask in range(masks):
-        for h in range(n_habit):
-            start[mask, h, :] = persons.left_worth[mask, u] + maps.habit[h] * persons.left_slope[mask, u]
-    comes = np.empty((masks, n_habit, n_fatigue))
-    news, tomorrow = np.empty((masks, n_habit, n_fatigue)), np.empty((masks, n_habit, n_fatigue))
-    tires, dulls, annoys = np.empty(n_fatigue), np.empty(n_fatigue), np.empty(n_fatigue)
+    """One person's value at the start, hours backwards; `v[mask, told, active, habit, fatigue]`."""
+    calendar, persons = setting.calendar, setting.persons
+    reach, shape = int(persons.reach[u]), (len(maps.habit), len(maps.fatigue))
+    masks = np.array([mask for mask in range(reach + 1) if mask & reach == mask])
+    slots = begins.shape[1]
+    known = 1 << slots
+    v, after = np.empty((4, known, 2, *shape)), np.empty((4, known, 2, *shape))
+    told, clicked = np.empty((4, known, 2, *shape)), np.empty((4, known, 2, *shape))
+    start, tomorrow, chance = np.empty((4, known, *shape)), np.empty((4, *shape)), np.empty(shape)
+    dulls, annoys = np.empty(shape[1]), np.empty(shape[1])
+    for mask in masks:
+        for h in range(shape[0]):
+            start[mask, :, h, :] = persons.left_worth[mask, u] + maps.habit[h] * persons.left_slope[mask, u]
     for day in range(calendar.hours // 24 - 1, -1, -1):
-        _before_midnight(v, start, maps, reach)
-        _alone_tomorrow(tomorrow, u, day, setting, maps, curve, reach)
+        for mask in masks:
+            for k in range(known):
+                _before_midnight(v[mask, k], start[mask, k], maps)
+            _alone_tomorrow(tomorrow[mask], u, mask, day, setting, maps, curve)
         for hour in range(23, -1, -1):
             t = 24 * day + hour
-            keeps = np.exp(-(hour + 1.0) / (24.0 * constants.fatigue_days))
-            burnout = persons.burnout[u] * np.exp(-(t + 1.0) / (24.0 * constants.burnout_days))
-            for f in range(n_fatigue):
-                tires[f] = np.exp(-constants.fatigue_tires * maps.fatigue[f] * keeps - burnout)
-            for mask in range(masks):
-                if mask & reach != mask:
-                    continue
-                keen = persons.visits[u] * persons.stay[mask, u]
-                for h in range(n_habit):
-                    habit = maps.habit[h] * np.exp(-1.0 / (24.0 * constants.habit_days))
-                    for f in range(n_fatigue):
-                        rate = keen * (1.0 + constants.habit_lift * habit) * tires[f]
-                        comes[mask, h, f] = 1.0 - np.exp(-rate * curve[t] / 24.0)
-                _live(after[mask], v[mask], comes[mask], maps)
+            for mask in masks:
+                _comes(chance, u, mask, t, setting, maps, curve[t])
+                for k in range(known):
+                    _live(after[mask, k], v[mask, k], chance, maps)
             v, after = after, v
+            if (t + 1) % calendar.step_hours:
+                continue
             step = t // calendar.step_hours
-            if sends and (t + 1) % calendar.step_hours == 0 and clicks[step, :, 0].max() > 0.0:
-                first = hour + 1 - calendar.step_hours
-                keeps_from = np.exp(-first / (24.0 * constants.fatigue_days))
-                for f in range(n_fatigue):
-                    weighs = maps.fatigue[f] * keeps
-                    tires[f] = np.exp(-constants.fatigue_tires * maps.fatigue[f] * keeps_from - burnout)
-                    dulls[f] = np.exp(-constants.fatigue_dulls * weighs)
-                    annoys[f] = np.exp(constants.leave_fatigue * weighs)
-                for mask in range(masks):
-                    if mask & reach != mask:
-                        continue
-                    _after_message(told[mask], clicked[mask], v[mask], maps, first, ranks)
-                    for h in range(n_habit):
-                        for f in range(n_fatigue):
-                            keen = persons.visits[u] * persons.stay[mask, u]
-                            own = keen * (1.0 + constants.habit_lift * maps.habit[h]) * tires[f]
-                            moved = 1.0 - constants.moved_share * np.exp(-own)
-                            news[mask, h, f] = np.exp(-constants.already_seen * own) * moved
-                for mask in range(1, masks):
-                    if mask & reach != mask:
-                        continue
-                    for channel in range(2):
-                        if not mask >> channel & 1:
-                            continue
-                        left = mask & ~(1 << channel)
-                        for rank in range(ranks):
-                            if clicks[step, channel, rank] <= 0.0:
-                                break
-                            leaves = constants.leave_base * persons.sensitivity[u] * irrelevant[step, rank]
-                            _best_of(
-                                v[mask],
-                                told,
-                                clicked,
-                                mask,
-                                left,
-                                rank,
-                                price,
-                                clicks[step, channel, rank],
-                                leaves * _LEAVES_LATER,
-                                today[step, channel],
-                                news[mask],
-                                dulls,
-                                annoys,
-                                tomorrow[mask],
-                            )
-        for mask in range(masks):
-            start[mask] = v[mask, 0, :, :n_fatigue]
-    return _at(start[reach], maps, persons.habit[u], np.float64(persons.fatigue[u]))
+            if clicks[step].max() > 0.0:
+                _tired(dulls, annoys, u, hour, setting, maps, irrelevant[step])
+                for mask in masks:
+                    for k in range(known):
+                        _after_message(
+                            told[mask, k], clicked[mask, k], v[mask, k], maps, hour + 1 - calendar.step_hours
+                        )
+                for mask in masks[1:]:
+                    _news(chance, u, mask, t, setting, maps)
+                    _best_of(
+                        v[mask],
+                        told,
+                        clicked,
+                        mask,
+                        price,
+                        clicks[step],
+                        today[step],
+                        chance,
+                        dulls,
+                        annoys,
+                        tomorrow[mask],
+                    )
+            _forget(v, begins[step])
+        for mask in masks:
+            start[mask] = v[mask, :, 0]
+    return _at(start[reach, 0], maps, persons.habit[u], float(persons.fatigue[u]))
 
 
 @kernel
-def _before_midnight(v: NDArray[np.float64], start: NDArray[np.float64], maps: Maps, reach: int) -> None:
+def _forget(v: NDArray[np.float64], begins: NDArray[np.bool_]) -> None:
+    """Before a slot takes up a candidate, it does not matter whether its last one was told."""
+    for slot in range(len(begins)):
+        if begins[slot]:
+            for k in range(v.shape[1]):
+                if k >> slot & 1:
+                    v[:, k] = v[:, k & ~(1 << slot)]
+
+
+@kernel
+def _before_midnight(v: NDArray[np.float64], start: NDArray[np.float64], maps: Maps) -> None:
     """The value at the end of a day, whatever happened in it, from that at the start of the next."""
-    n_fatigue = len(maps.fatigue)
-    for mask in range(len(v)):
-        for h in range(len(maps.habit)):
-            for f in range(n_fatigue):
-                value = 0.0
-                for g in range(n_fatigue):
-                    value += maps.night[f, g] * start[mask, h, g]
-                for active in range(2):
-                    v[mask, active, h, f::n_fatigue] = value
+    for h in range(len(maps.habit)):
+        for f in range(len(maps.fatigue)):
+            value = 0.0
+            for g in range(len(maps.fatigue)):
+                value += maps.night[f, g] * start[h, g]
+            v[0, h, f] = value
+            v[1, h, f] = value
 
 
 @kernel
 def _alone_tomorrow(
     tomorrow: NDArray[np.float64],
     u: int,
+    mask: int,
     day: int,
     setting: Setting,
     maps: Maps,
     curve: NDArray[np.float64],
-    reach: int,
 ) -> None:
     """The most likely that tomorrow holds no visit of her own, whatever is sent: least habit, most fatigue."""
     constants, persons = setting.constants, setting.persons
@@ -222,60 +205,102 @@ def _alone_tomorrow(
         tomorrow[:] = 0.0
         return
     rate = curve[24 * (day + 1) : 24 * (day + 2)].sum() / 24.0
-    habit_keeps, burnout = np.exp(-2.0 / constants.habit_days), persons.burnout[u]
-    for mask in range(len(tomorrow)):
-        keen = persons.visits[u] * persons.stay[mask, u] * rate
+    keen, keeps = persons.visits[u] * persons.stay[mask, u] * rate, np.exp(-2.0 / constants.habit_days)
+    for h in range(len(maps.habit)):
+        for f in range(len(maps.fatigue)):
+            weighs = constants.fatigue_tires * (maps.fatigue[f] + _SENDS_NEXT_DAY) + persons.burnout[u]
+            own = keen * (1.0 + constants.habit_lift * maps.habit[h] * keeps) * np.exp(-weighs)
+            tomorrow[h, f] = np.exp(-own)
+
+
+@kernel
+def _comes(chance: NDArray[np.float64], u: int, mask: int, t: int, setting: Setting, maps: Maps, rate: float) -> None:
+    """The chance of a visit of her own in hour t, at its end's habit and fatigue."""
+    _own(chance, u, mask, t + 1, t % 24 + 1, np.exp(-1.0 / (24.0 * setting.constants.habit_days)), setting, maps)
+    for h in range(len(maps.habit)):
+        for f in range(len(maps.fatigue)):
+            chance[h, f] = 1.0 - np.exp(-chance[h, f] * rate / 24.0)
+
+
+@kernel
+def _news(chance: NDArray[np.float64], u: int, mask: int, t: int, setting: Setting, maps: Maps) -> None:
+    """What her own visits leave to a message, as `answers` has it, at the fatigue with which the step began."""
+    constants = setting.constants
+    _own(chance, u, mask, t, t % 24 + 1 - setting.calendar.step_hours, 1.0, setting, maps)
+    for h in range(len(maps.habit)):
+        for f in range(len(maps.fatigue)):
+            own = chance[h, f]
+            chance[h, f] = np.exp(-constants.already_seen * own) * (1.0 - constants.moved_share * np.exp(-own))
+
+
+@kernel
+def _own(
+    own: NDArray[np.float64], u: int, mask: int, t: int, hours: int, keeps: float, setting: Setting, maps: Maps
+) -> None:
+    """Visits a day of her own, `hours` into the day and t into the run, when habit has kept a share `keeps`."""
+    persons, constants = setting.persons, setting.constants
+    keen = persons.visits[u] * persons.stay[mask, u]
+    burnout = persons.burnout[u] * np.exp(-t / (24.0 * constants.burnout_days))
+    left = np.exp(-hours / (24.0 * constants.fatigue_days))
+    for f in range(len(maps.fatigue)):
+        tires = keen * np.exp(-constants.fatigue_tires * maps.fatigue[f] * left - burnout)
         for h in range(len(maps.habit)):
-            for f in range(len(maps.fatigue)):
-                weighs = constants.fatigue_tires * (maps.fatigue[f] + _SENDS_NEXT_DAY) + burnout
-                own = keen * (1.0 + constants.habit_lift * maps.habit[h] * habit_keeps) * np.exp(-weighs)
-                tomorrow[mask, h, f] = np.exp(-own)
+            own[h, f] = tires * (1.0 + constants.habit_lift * maps.habit[h] * keeps)
+
+
+@kernel
+def _tired(
+    dulls: NDArray[np.float64],
+    annoys: NDArray[np.float64],
+    u: int,
+    hour: int,
+    setting: Setting,
+    maps: Maps,
+    irrelevant: float,
+) -> None:
+    """Fills what fatigue leaves of attention, and the chance to leave, at the end of an hour of the day."""
+    constants = setting.constants
+    left = np.exp(-(hour + 1.0) / (24.0 * constants.fatigue_days))
+    leave = constants.leave_base * setting.persons.sensitivity[u] * irrelevant * _LEAVES_LATER
+    for f in range(len(maps.fatigue)):
+        dulls[f] = np.exp(-constants.fatigue_dulls * maps.fatigue[f] * left)
+        annoys[f] = min(leave * np.exp(constants.leave_fatigue * maps.fatigue[f] * left), 0.5)
 
 
 @kernel
 def _live(after: NDArray[np.float64], v: NDArray[np.float64], comes: NDArray[np.float64], maps: Maps) -> None:
     """An hour without messages: decay, and a visit of her own with chance `comes`; the day's first brings 1."""
     n_habit, n_fatigue = comes.shape
-    width = v.shape[2]
-    there = np.empty(width)
     for h in range(n_habit):
-        there[:] = 0.0
-        for k in range(n_habit):
-            for x in range(width):
-                there[x] += maps.comes[h, k] * v[1, k, x]
-        for active in range(2):
-            into = after[active, h]
-            into[:] = 0.0
+        for f in range(n_fatigue):
+            there, idle, active = 0.0, 0.0, 0.0
             for k in range(n_habit):
-                for x in range(width):
-                    into[x] += maps.away[h, k] * v[active, k, x]
-            for first in range(0, width, n_fatigue):
-                for f in range(n_fatigue):
-                    x = first + f
-                    into[x] += comes[h, f] * (there[x] + (1.0 - active) - into[x])
+                there += maps.comes[h, k] * v[1, k, f]
+                idle += maps.away[h, k] * v[0, k, f]
+                active += maps.away[h, k] * v[1, k, f]
+            after[0, h, f] = idle + comes[h, f] * (there + 1.0 - idle)
+            after[1, h, f] = active + comes[h, f] * (there - active)
 
 
 @kernel
 def _after_message(
-    told: NDArray[np.float64], clicked: NDArray[np.float64], v: NDArray[np.float64], maps: Maps, hour: int, ranks: int
+    told: NDArray[np.float64], clicked: NDArray[np.float64], v: NDArray[np.float64], maps: Maps, hour: int
 ) -> None:
-    """The value once a message weighs on her, and once she has clicked as well; by messages of the day after it."""
+    """The value once a message of an hour of the day weighs on her, and once she has clicked as well."""
     n_habit, n_fatigue = len(maps.habit), len(maps.fatigue)
-    matrix = maps.told[hour]
     for active in range(2):
         for h in range(n_habit):
-            for first in range(0, ranks * n_fatigue, n_fatigue):
-                for f in range(n_fatigue):
-                    value = 0.0
-                    for g in range(n_fatigue):
-                        value += matrix[f, g] * v[active, h, first + g]
-                    told[active, h, first + f] = value
+            for f in range(n_fatigue):
+                value = 0.0
+                for g in range(n_fatigue):
+                    value += maps.told[hour, f, g] * v[active, h, g]
+                told[active, h, f] = value
         for h in range(n_habit):
-            into = clicked[active, h]
-            into[:] = 0.0
-            for k in range(n_habit):
-                for x in range(ranks * n_fatigue):
-                    into[x] += maps.click[h, k] * told[active, k, x]
+            for f in range(n_fatigue):
+                value = 0.0
+                for k in range(n_habit):
+                    value += maps.click[h, k] * told[active, k, f]
+                clicked[active, h, f] = value
 
 
 @kernel
@@ -284,34 +309,58 @@ def _best_of(
     told: NDArray[np.float64],
     clicked: NDArray[np.float64],
     mask: int,
-    left: int,
-    rank: int,
     price: float,
-    click: float,
-    leave: float,
+    clicks: NDArray[np.float64],
     today: NDArray[np.float64],
     news: NDArray[np.float64],
     dulls: NDArray[np.float64],
     annoys: NDArray[np.float64],
     tomorrow: NDArray[np.float64],
 ) -> None:
-    """Raises v to the value of the next message of the day, the `rank`-th, where that is better than waiting."""
+    """Raises v to the value of the best message of a step, where that is better than waiting."""
+    for channel in range(2):
+        if not mask >> channel & 1:
+            continue
+        left, slots = mask & ~(1 << channel), clicks.shape[1] - 1
+        for k in range(len(v)):
+            for slot in range(slots + 1):
+                if clicks[channel, slot] <= 0.0 or (slot < slots and k >> slot & 1):
+                    continue
+                then = k | 1 << slot if slot < slots else k
+                stay, go = told[mask, then], told[left, then]
+                there, gone = clicked[mask, then], clicked[left, then]
+                click = clicks[channel, slot]
+                _raise(v[k], stay, go, there, gone, price, click, today[channel], news, dulls, annoys, tomorrow)
+
+
+@kernel
+def _raise(
+    v: NDArray[np.float64],
+    stay: NDArray[np.float64],
+    go: NDArray[np.float64],
+    there: NDArray[np.float64],
+    gone: NDArray[np.float64],
+    price: float,
+    click: float,
+    today: NDArray[np.float64],
+    news: NDArray[np.float64],
+    dulls: NDArray[np.float64],
+    annoys: NDArray[np.float64],
+    tomorrow: NDArray[np.float64],
+) -> None:
+    """Raises v to the value of one message: she stays or goes, without a click or (`there`, `gone`) with one."""
     n_habit, n_fatigue = news.shape
-    then = min(rank + 1, v.shape[2] // n_fatigue - 1) * n_fatigue
-    for active in range(2):
-        for h in range(n_habit):
-            for f in range(n_fatigue):
-                chance = min(click * dulls[f], 0.95) * news[h, f]
-                leaves = min(leave * annoys[f], 0.5)
-                x = then + f
-                no = told[mask, active, h, x] * (1.0 - leaves) + told[left, active, h, x] * leaves
-                same = clicked[mask, 1, h, x] * (1.0 - leaves) + clicked[left, 1, h, x] * leaves + 1.0 - active
-                later = clicked[mask, active, h, x] * (1.0 - leaves) + clicked[left, active, h, x] * leaves
-                later += tomorrow[h, f]
-                share = today[1] if same > later else today[0]
-                worth = no + chance * (share * same + (1.0 - share) * later - no) - price
-                at = rank * n_fatigue + f
-                v[active, h, at] = max(v[active, h, at], worth)
+    for h in range(n_habit):
+        for f in range(n_fatigue):
+            chance, leaves = min(click * dulls[f], 0.95) * news[h, f], annoys[f]
+            same = there[1, h, f] * (1.0 - leaves) + gone[1, h, f] * leaves
+            for active in range(2):
+                no = stay[active, h, f] * (1.0 - leaves) + go[active, h, f] * leaves
+                now = same + (1.0 - active)
+                later = there[active, h, f] * (1.0 - leaves) + gone[active, h, f] * leaves + tomorrow[h, f]
+                share = today[HIGHEST] if now > later else today[LOWEST]
+                worth = no + chance * (share * now + (1.0 - share) * later - no) - price
+                v[active, h, f] = max(v[active, h, f], worth)
 
 
 @kernel
