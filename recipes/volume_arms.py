@@ -2,7 +2,7 @@
 
 Source: issue 3 and design 6.1, 6.6; the paper's rules are of Zhao et al., "Notification Volume Control and
 Optimization System at Pinterest", KDD 2018; arms, world and score are ours (`tactful.simulator`).
-Command: python recipes/volume_arms.py [--users 20000] [--training 40000] [--workers 2] [--scratch FOLDER] [--slice]
+Command: python recipes/volume_arms.py [--users 10000] [--training 40000] [--workers 2] [--scratch FOLDER] [--slice]
 Data: none; everything is simulated. For each seed volume is randomised in a world that is not scored; the arms live
 eight weeks in another, after four weeks of neutral exploration that cost all alike. One delivery, one total a week
 in each reach segment; only the rule differs that shares it out.
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import jaxtyping
 import msgspec
@@ -59,7 +59,7 @@ class Sizes:
     models learn from, `curves` those on whom they are compared with the truth, and who fall into the trap.
     """
 
-    users: int = 20_000
+    users: int = 10_000
     frontier: int = 10_000
     training: int = 40_000
     curves: int = 10_000
@@ -147,18 +147,29 @@ def write(file: Path, data: bytes) -> None:
     part.rename(file)
 
 
-def jobs_of(run: Run) -> list[tuple[Path, Callable[..., None], tuple[object, ...]]]:
-    """Returns every file with what makes it: arms by seed, curves and trap, the frontier, the bounds."""
-    arms = [(cell_file(run, name, seed), live, (run, name, seed)) for seed in SEEDS for name in ARMS]
-    models = [(run.results / "curves.json", compare_curves, (run,)), (run.results / "trap.json", set_trap, (run,))]
+Job: TypeAlias = tuple[Path, Callable[..., None], tuple[object, ...]]
+"""The file that it makes, what makes it, and with which arguments."""
+
+
+def jobs_of_seed(run: Run, seed: int) -> list[Job]:
+    """Returns what needs the worlds and models of one seed only."""
+    arms = [(cell_file(run, name, seed), live, (run, name, seed)) for name in ARMS]
+    return [*arms, (cell_file(run, "bound", seed), bound, (run, seed))]
+
+
+def other_jobs(run: Run) -> list[Job]:
+    """Returns the rest: curves, the trap, and the frontier."""
     frontier = [
         (cell_file(run, name, seed, times), live, (run, name, seed, times))
         for seed in FRONTIER_SEEDS
         for times in TIMES
         for name in FRONTIER
     ]
-    bounds = [(cell_file(run, "bound", seed), bound, (run, seed)) for seed in SEEDS]
-    return [*arms, *models, *frontier, *bounds]
+    return [
+        (run.results / "curves.json", compare_curves, (run,)),
+        (run.results / "trap.json", set_trap, (run,)),
+        *frontier,
+    ]
 
 
 def main() -> None:
@@ -187,22 +198,28 @@ def main() -> None:
 
 
 def make(run: Run, pool: ProcessPoolExecutor) -> None:
-    """Makes the cells that have no file: first worlds and models, then what needs them."""
+    """Makes what has no file: of each seed first its worlds and models, then what needs them."""
     console = Console()
+    seeds = {pool.submit(prepare, run, seed): seed for seed in SEEDS if not kept(run, seed)}
+    jobs = [submitted(pool, jobs_of_seed(run, seed)) for seed in SEEDS if kept(run, seed)]
+    for done in as_completed(seeds):
+        done.result()
+        console.print(f"worlds and models of seed {seeds[done]}")
+        jobs.append(submitted(pool, jobs_of_seed(run, seeds[done])))
+    jobs.append(submitted(pool, other_jobs(run)))
+    for job in as_completed(merged := {job: name for some in jobs for job, name in some.items()}):
+        job.result()
+        console.print(merged[job])
 
-    def wait(jobs: dict["Future[None]", str]) -> None:
-        for job in as_completed(jobs):
-            job.result()
-            console.print(f"{jobs[job]} done")
 
-    needed = [s for s in SEEDS if not (run.results / f"models-{s}.json").exists() or not kept(run, s)]
-    wait({pool.submit(prepare, run, seed): f"worlds and models of seed {seed}" for seed in needed})
-    wait({pool.submit(task, *words): file.stem for file, task, words in jobs_of(run) if not file.exists()})
+def submitted(pool: ProcessPoolExecutor, jobs: list[Job]) -> dict["Future[None]", str]:
+    """Hands in the jobs whose file is missing."""
+    return {pool.submit(task, *words): file.stem for file, task, words in jobs if not file.exists()}
 
 
 def kept(run: Run, seed: int) -> bool:
-    """Whether the scratch folder still has the models of a seed."""
-    return (run.scratch / f"learned-{seed}.pickle").exists()
+    """Whether a seed's models are still there, with their report."""
+    return (run.scratch / f"learned-{seed}.pickle").exists() and (run.results / f"models-{seed}.json").exists()
 
 
 def slice_of(results: Path, scratch: Path) -> None:
