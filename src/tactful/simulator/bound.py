@@ -8,8 +8,7 @@ dynamic programme of her own, and for every price >= 0
 so the price that makes the right side least gives the tightest bound, and any other gives a valid one.
 The programme is the world's own hour by hour (`bound_programme.py`). Where it is simpler, it errs upwards:
 
-- all candidates of the run are known ahead, and one may be told again in another step or on another day; within a
-  day each further message must be the next best (from the third on the third best);
+- all candidates of the run are known ahead, and those beyond a person's three likeliest at a time may be told twice;
 - it is known at once, instead of within a day, whether a message will be clicked, and who leaves leaves late;
 - a message goes out at the best hour of a step (`step_hours`); at most one a person and step, none in quiet hours;
 - recent interest follows a life drawn beforehand, with her own visits and clicks of a message a day: known ahead,
@@ -40,10 +39,12 @@ from tactful.simulator.protocol import World
 from tactful.simulator.truth import WorldTruth
 
 MOST_FATIGUE = 16.0
-_SEARCH_USERS = 200
+USERS = 2_000
+"""People who stand for everyone, by default."""
+_SEARCH_USERS = 100
 _SEARCH_PRICES = (0.002, 0.3)
-_SEARCH_ROUNDS = 7
-_CHUNK = 64
+_SEARCH_ROUNDS = 5
+_CHUNK = 32
 _GOLDEN = (5.0**0.5 - 1.0) / 2.0
 
 
@@ -53,7 +54,8 @@ class Bound:
 
     Attributes:
         per_user_per_week: most messages over everyone that the policies may send, critical ones counted.
-        value: the bound on J.
+        value: the bound on J; like `silence` it is of the people computed, so where those are not everyone, compare
+            gains.
         silence: expected J when nothing is sent.
         price: active days a message, at which the bound was taken.
         error: standard error of `gain` where only some of the people were computed, else 0.
@@ -93,7 +95,7 @@ class _Programme:
 
 
 def dual_bound(
-    world: World, days: int, per_user_per_week: float | int, price: float | None = None, users: int | None = None
+    world: World, days: int, per_user_per_week: float | int, price: float | None = None, users: int | None = USERS
 ) -> Bound:
     """Returns the bound for one volume; see `dual_bounds`.
 
@@ -108,7 +110,7 @@ def dual_bounds(
     days: int,
     volumes: Sequence[float | int],
     prices: Sequence[float] | None = None,
-    users: int | None = None,
+    users: int | None = USERS,
     step_hours: int = 2,
     nodes: tuple[int, int] = (4, 4),
     slots: int = 3,
@@ -120,8 +122,8 @@ def dual_bounds(
             as it is.
         days: as many as the arms live through.
         volumes: messages a user and week over everyone.
-        prices: at which the dual is evaluated; by default the best price of each volume, sought on 200 people.
-        users: how many people, evenly spread over the rows, stand for all; by default everyone.
+        prices: at which the dual is evaluated; by default the best price of each volume, sought on 100 people.
+        users: how many people stand for all, evenly spread over channels and attention; None computes everyone.
         step_hours: hours between two occasions to send to one person; a divisor of 24.
         nodes: of habit and of fatigue.
         slots: how many of a person's candidates are kept account of at a time, so that none is told twice; each doubles
@@ -142,9 +144,9 @@ def dual_bounds(
     programme = _Programme(read, maps(truth.constants, *nodes, MOST_FATIGUE), slots)
     n, weeks = truth.people.columns.n, days / 7.0
     if prices is None:
-        few = _spread(n, min(n, _SEARCH_USERS))
+        few = _spread(truth, min(n, _SEARCH_USERS))
         prices = [_best_price(programme, few, float(volume) * weeks) for volume in volumes if volume > 0.0]
-    rows = _spread(n, n if users is None else min(n, users))
+    rows = _spread(truth, n if users is None else min(n, users))
     # Clicks under way count as a day each, whatever is sent.
     alone = programme.values(rows, float("inf")) + truth.clicks_under_way[rows]
     gains = [programme.values(rows, price) + truth.clicks_under_way[rows] - alone for price in prices]
@@ -165,7 +167,7 @@ def _least(
         return Bound(volume, silence, silence, float("inf"), 0.0)
     bounds = [float(gain.mean()) + price * volume * weeks for gain, price in zip(gains, prices, strict=True)]
     best, m = int(np.argmin(bounds)), len(alone)
-    error = float(gains[best].std() / np.sqrt(m)) if m < n else 0.0
+    error = _error(gains[best]) if m < n else 0.0
     return Bound(volume, silence + bounds[best], silence, float(prices[best]), error)
 
 
@@ -191,5 +193,12 @@ def _best_price(programme: _Programme, rows: Int64[np.ndarray, " m"], volume: fl
     return float(np.exp(inner[int(np.argmin(found))]))
 
 
-def _spread(n: int, m: int) -> Int64[np.ndarray, " m"]:
-    return np.arange(m, dtype=np.int64) * n // m
+def _spread(truth: WorldTruth, m: int) -> Int64[np.ndarray, " m"]:
+    """Rows of m people, at even distances when everyone is ordered by open channels and, within, by attention."""
+    order = np.lexsort((truth.people.attention, truth.state.reach))
+    return order[np.arange(m) * len(order) // m]
+
+
+def _error(gain: Float64[np.ndarray, " m"]) -> float:
+    """Standard error of the mean of a systematic sample, from the differences of neighbours."""
+    return float(np.sqrt(np.mean(np.diff(gain) ** 2) / (2.0 * len(gain))))

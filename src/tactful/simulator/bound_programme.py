@@ -111,30 +111,29 @@ def _value_of(
     irrelevant: NDArray[np.float64],
     today: NDArray[np.float64],
 ) -> float:
-    """One person's value at the start, hours backwards; `v[mask, told, active, habit, fatigue]`."""
+    """One person's value at the start, hours backwards; `v[mask, active, habit, fatigue, told]`."""
     calendar, persons = setting.calendar, setting.persons
     reach, shape = int(persons.reach[u]), (len(maps.habit), len(maps.fatigue))
     masks = np.array([mask for mask in range(reach + 1) if mask & reach == mask])
     slots = begins.shape[1]
     known = 1 << slots
-    v, after = np.empty((4, known, 2, *shape)), np.empty((4, known, 2, *shape))
-    told, clicked = np.empty((4, known, 2, *shape)), np.empty((4, known, 2, *shape))
-    start, tomorrow, chance = np.empty((4, known, *shape)), np.empty((4, *shape)), np.empty(shape)
+    v, after = np.empty((4, 2, *shape, known)), np.empty((4, 2, *shape, known))
+    told, clicked = np.empty((4, 2, *shape, known)), np.empty((4, 2, *shape, known))
+    start, tomorrow, chance = np.empty((4, *shape, known)), np.empty((4, *shape)), np.empty(shape)
+    there, worth = np.empty((shape[1], known)), np.empty(known)
     dulls, annoys = np.empty(shape[1]), np.empty(shape[1])
     for mask in masks:
         for h in range(shape[0]):
-            start[mask, :, h, :] = persons.left_worth[mask, u] + maps.habit[h] * persons.left_slope[mask, u]
+            start[mask, h] = persons.left_worth[mask, u] + maps.habit[h] * persons.left_slope[mask, u]
     for day in range(calendar.hours // 24 - 1, -1, -1):
         for mask in masks:
-            for k in range(known):
-                _before_midnight(v[mask, k], start[mask, k], maps)
+            _before_midnight(v[mask], start[mask], maps)
             _alone_tomorrow(tomorrow[mask], u, mask, day, setting, maps, curve)
         for hour in range(23, -1, -1):
             t = 24 * day + hour
             for mask in masks:
                 _comes(chance, u, mask, t, setting, maps, curve[t])
-                for k in range(known):
-                    _live(after[mask, k], v[mask, k], chance, maps)
+                _live(after[mask], v[mask], chance, maps, there)
             v, after = after, v
             if (t + 1) % calendar.step_hours:
                 continue
@@ -142,10 +141,7 @@ def _value_of(
             if clicks[step].max() > 0.0:
                 _tired(dulls, annoys, u, hour, setting, maps, irrelevant[step])
                 for mask in masks:
-                    for k in range(known):
-                        _after_message(
-                            told[mask, k], clicked[mask, k], v[mask, k], maps, hour + 1 - calendar.step_hours
-                        )
+                    _after_message(told[mask], clicked[mask], v[mask], maps, hour + 1 - calendar.step_hours)
                 for mask in masks[1:]:
                     _news(chance, u, mask, t, setting, maps)
                     _best_of(
@@ -160,11 +156,12 @@ def _value_of(
                         dulls,
                         annoys,
                         tomorrow[mask],
+                        worth,
                     )
             _forget(v, begins[step])
         for mask in masks:
-            start[mask] = v[mask, :, 0]
-    return _at(start[reach, 0], maps, persons.habit[u], float(persons.fatigue[u]))
+            start[mask] = v[mask, 0]
+    return _at(start[reach, :, :, 0], maps, persons.habit[u], float(persons.fatigue[u]))
 
 
 @kernel
@@ -172,21 +169,20 @@ def _forget(v: NDArray[np.float64], begins: NDArray[np.bool_]) -> None:
     """Before a slot takes up a candidate, it does not matter whether its last one was told."""
     for slot in range(len(begins)):
         if begins[slot]:
-            for k in range(v.shape[1]):
+            for k in range(v.shape[-1]):
                 if k >> slot & 1:
-                    v[:, k] = v[:, k & ~(1 << slot)]
+                    v[..., k] = v[..., k & ~(1 << slot)]
 
 
 @kernel
 def _before_midnight(v: NDArray[np.float64], start: NDArray[np.float64], maps: Maps) -> None:
     """The value at the end of a day, whatever happened in it, from that at the start of the next."""
+    v[0] = 0.0
     for h in range(len(maps.habit)):
         for f in range(len(maps.fatigue)):
-            value = 0.0
             for g in range(len(maps.fatigue)):
-                value += maps.night[f, g] * start[h, g]
-            v[0, h, f] = value
-            v[1, h, f] = value
+                v[0, h, f] += maps.night[f, g] * start[h, g]
+    v[1] = v[0]
 
 
 @kernel
@@ -268,18 +264,30 @@ def _tired(
 
 
 @kernel
-def _live(after: NDArray[np.float64], v: NDArray[np.float64], comes: NDArray[np.float64], maps: Maps) -> None:
+def _live(
+    after: NDArray[np.float64],
+    v: NDArray[np.float64],
+    comes: NDArray[np.float64],
+    maps: Maps,
+    there: NDArray[np.float64],
+) -> None:
     """An hour without messages: decay, and a visit of her own with chance `comes`; the day's first brings 1."""
     n_habit, n_fatigue = comes.shape
+    known = v.shape[-1]
     for h in range(n_habit):
+        there[:] = 0.0
+        after[:, h] = 0.0
+        for k in range(n_habit):
+            stays, returns = maps.away[h, k], maps.comes[h, k]
+            for f in range(n_fatigue):
+                for x in range(known):
+                    there[f, x] += returns * v[1, k, f, x]
+                    after[0, h, f, x] += stays * v[0, k, f, x]
+                    after[1, h, f, x] += stays * v[1, k, f, x]
         for f in range(n_fatigue):
-            there, idle, active = 0.0, 0.0, 0.0
-            for k in range(n_habit):
-                there += maps.comes[h, k] * v[1, k, f]
-                idle += maps.away[h, k] * v[0, k, f]
-                active += maps.away[h, k] * v[1, k, f]
-            after[0, h, f] = idle + comes[h, f] * (there + 1.0 - idle)
-            after[1, h, f] = active + comes[h, f] * (there - active)
+            for x in range(known):
+                after[0, h, f, x] += comes[h, f] * (there[f, x] + 1.0 - after[0, h, f, x])
+                after[1, h, f, x] += comes[h, f] * (there[f, x] - after[1, h, f, x])
 
 
 @kernel
@@ -287,20 +295,21 @@ def _after_message(
     told: NDArray[np.float64], clicked: NDArray[np.float64], v: NDArray[np.float64], maps: Maps, hour: int
 ) -> None:
     """The value once a message of an hour of the day weighs on her, and once she has clicked as well."""
-    n_habit, n_fatigue = len(maps.habit), len(maps.fatigue)
+    n_habit, n_fatigue, known = v.shape[1:]
+    told[:], clicked[:] = 0.0, 0.0
     for active in range(2):
         for h in range(n_habit):
             for f in range(n_fatigue):
-                value = 0.0
                 for g in range(n_fatigue):
-                    value += maps.told[hour, f, g] * v[active, h, g]
-                told[active, h, f] = value
+                    weight = maps.told[hour, f, g]
+                    for x in range(known):
+                        told[active, h, f, x] += weight * v[active, h, g, x]
         for h in range(n_habit):
-            for f in range(n_fatigue):
-                value = 0.0
-                for k in range(n_habit):
-                    value += maps.click[h, k] * told[active, k, f]
-                clicked[active, h, f] = value
+            for k in range(n_habit):
+                weight = maps.click[h, k]
+                for f in range(n_fatigue):
+                    for x in range(known):
+                        clicked[active, h, f, x] += weight * told[active, k, f, x]
 
 
 @kernel
@@ -316,51 +325,38 @@ def _best_of(
     dulls: NDArray[np.float64],
     annoys: NDArray[np.float64],
     tomorrow: NDArray[np.float64],
+    worth: NDArray[np.float64],
 ) -> None:
     """Raises v to the value of the best message of a step, where that is better than waiting."""
+    n_habit, n_fatigue = news.shape
+    slots, known = clicks.shape[1] - 1, v.shape[-1]
     for channel in range(2):
         if not mask >> channel & 1:
             continue
-        left, slots = mask & ~(1 << channel), clicks.shape[1] - 1
-        for k in range(len(v)):
-            for slot in range(slots + 1):
-                if clicks[channel, slot] <= 0.0 or (slot < slots and k >> slot & 1):
-                    continue
-                then = k | 1 << slot if slot < slots else k
-                stay, go = told[mask, then], told[left, then]
-                there, gone = clicked[mask, then], clicked[left, then]
-                click = clicks[channel, slot]
-                _raise(v[k], stay, go, there, gone, price, click, today[channel], news, dulls, annoys, tomorrow)
-
-
-@kernel
-def _raise(
-    v: NDArray[np.float64],
-    stay: NDArray[np.float64],
-    go: NDArray[np.float64],
-    there: NDArray[np.float64],
-    gone: NDArray[np.float64],
-    price: float,
-    click: float,
-    today: NDArray[np.float64],
-    news: NDArray[np.float64],
-    dulls: NDArray[np.float64],
-    annoys: NDArray[np.float64],
-    tomorrow: NDArray[np.float64],
-) -> None:
-    """Raises v to the value of one message: she stays or goes, without a click or (`there`, `gone`) with one."""
-    n_habit, n_fatigue = news.shape
-    for h in range(n_habit):
-        for f in range(n_fatigue):
-            chance, leaves = min(click * dulls[f], 0.95) * news[h, f], annoys[f]
-            same = there[1, h, f] * (1.0 - leaves) + gone[1, h, f] * leaves
-            for active in range(2):
-                no = stay[active, h, f] * (1.0 - leaves) + go[active, h, f] * leaves
-                now = same + (1.0 - active)
-                later = there[active, h, f] * (1.0 - leaves) + gone[active, h, f] * leaves + tomorrow[h, f]
-                share = today[HIGHEST] if now > later else today[LOWEST]
-                worth = no + chance * (share * now + (1.0 - share) * later - no) - price
-                v[active, h, f] = max(v[active, h, f], worth)
+        left = mask & ~(1 << channel)
+        for slot in range(slots + 1):
+            click = clicks[channel, slot]
+            if click <= 0.0:
+                continue
+            for h in range(n_habit):
+                for f in range(n_fatigue):
+                    chance, leaves = min(click * dulls[f], 0.95) * news[h, f], annoys[f]
+                    for active in range(2):
+                        stay, go = told[mask, active, h, f], told[left, active, h, f]
+                        there, gone = clicked[mask, active, h, f], clicked[left, active, h, f]
+                        there_now, gone_now = clicked[mask, 1, h, f], clicked[left, 1, h, f]
+                        for x in range(known):
+                            no = stay[x] + leaves * (go[x] - stay[x])
+                            later = there[x] + leaves * (gone[x] - there[x]) + tomorrow[h, f]
+                            now = there_now[x] + leaves * (gone_now[x] - there_now[x]) + (1.0 - active)
+                            share = today[channel, HIGHEST] if now > later else today[channel, LOWEST]
+                            worth[x] = no + chance * (later + share * (now - later) - no) - price
+                        into = v[active, h, f]
+                        for x in range(known):
+                            if slot == slots:
+                                into[x] = max(into[x], worth[x])
+                            elif not x >> slot & 1:
+                                into[x] = max(into[x], worth[x | 1 << slot])
 
 
 @kernel
