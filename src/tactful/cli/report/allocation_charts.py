@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 
 from tactful.cli.report.allocation import histogram
-from tactful.cli.report.drawing import OURS, PALETTE, Chart, Spec, finished, legend, sized
+from tactful.cli.report.drawing import OURS, PALETTE, WIDTH, Chart, Spec, finished, legend, sized
 from tactful.runtime.allocation_report import AllocationReport
 
 _TODAY, _NEW = "today", "new"
@@ -89,12 +89,12 @@ def segments(report: AllocationReport) -> Spec:
             color=alt.Color(
                 "share:Q",
                 title="share of the segment",
-                scale=alt.Scale(scheme="greens", domainMin=0),
+                scale=alt.Scale(range=["#f6f6f4", "#00553e"], domainMin=0),
                 legend=alt.Legend(format=".0%", orient="bottom", gradientLength=160),
             ),
             tooltip=["segment:N", "k:O", alt.Tooltip("people:Q", format=",d"), alt.Tooltip("share:Q", format=".1%")],
         )
-        .properties(height=max(22 * len(order), 60))
+        .properties(width=WIDTH - 100, height=max(22 * len(order), 60))  # long names stand at the left
     )
 
 
@@ -107,7 +107,7 @@ def _joined(report: AllocationReport, title: str, pairs: dict[str, tuple[float, 
     ]
     order = [shift.name for shift in report.activities]
     y = alt.Y("state:N", title=None, sort=order)
-    x = alt.X("value:Q", title=title, scale=alt.Scale(zero=True))
+    x = alt.X("value:Q", title=title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=6))
     base = sized(rows)
     line = base.mark_line(color="#bbbbbb").encode(x=x, y=y, detail="state:N")
     points = base.mark_point(filled=True, size=110, opacity=1).encode(
