@@ -17,6 +17,10 @@ class UnknownTimeZone(TactfulError):
     """Raised when a time zone is not in the IANA data base."""
 
 
+class UnknownCountry(TactfulError):
+    """Raised when the calendar of holidays does not know a country, or is not installed."""
+
+
 class InvalidEventType(TactfulError):
     """Raised when an event-type file is mistaken: names file, key, what was got and what was expected."""
 
