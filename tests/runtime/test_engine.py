@@ -333,3 +333,16 @@ def test_a_message_does_not_outlast_the_start_of_quiet_hours() -> None:
     app.run(at(21.95))
     channel, report = deliver(app, at(22.02))
     assert (channel.arrived, dict(report.counts)) == ({}, {"expired": 1})
+
+
+def test_states_are_saved_once_a_day_even_if_little_comes_in() -> None:
+    app = App()
+    app.submit(at(0), person())
+    saved = []
+    for hour in (1, 20, 26, 40, 51):
+        app.run(at(hour))
+        saved.append(app.store.load_meta("states"))
+    assert saved[:2] == [None, None]
+    assert saved[2] is not None
+    assert saved[3] == saved[2]
+    assert saved[4] != saved[2]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tactful import draws
-from tactful.clock import Clock, WallClock, from_us, to_us
+from tactful.clock import DAY_US, Clock, WallClock, from_us, to_us
 from tactful.decision.decide import REASON_CODE
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.errors import ReplayMismatch
@@ -79,7 +79,7 @@ class Engine:
         self._candidates: dict[int, str] = {}
         self._acceptance = Acceptance(store, self.registry, self.population.table, clock or WallClock(), self.telemetry)
         self._committed_us = -1
-        self._saved_inputs = 0
+        self._saved_inputs, self._saved_us = 0, -1
         self._waiting_us: list[int] = []
         self._waiting_offsets: list[int] = []
         self._made: list[logbook.Logged] = []
@@ -181,7 +181,7 @@ class Engine:
             self.store.append_controls([logbook.control(epoch) for epoch in self._epochs])
             self.store.enqueue(self._outgoing())
             self.store.save_meta("committed", str(end).encode())
-            if self._due_for_saving():
+            if self._due_for_saving(end):
                 self._save(end)
         self._committed_us = end
         self.telemetry.count("engine.micro_batches")
@@ -294,8 +294,12 @@ class Engine:
             self._save(self._committed_us)
         self.store.close()
 
-    def _due_for_saving(self) -> bool:
+    def _due_for_saving(self, end: int) -> bool:
         engine = self.settings.engine
+        if self._saved_us < 0:
+            self._saved_us = end
+        if end - self._saved_us >= engine.snapshot_days * DAY_US:
+            return True
         limit = max(engine.snapshot_min_inputs, engine.snapshot_inputs_per_user * len(self.user_ids))
         return self._acceptance.offset - self._saved_inputs >= limit
 
@@ -306,7 +310,7 @@ class Engine:
         first = bisect_right(self._waiting_us, applied_us)
         pending = [*self._waiting_offsets[first : first + 1], self._acceptance.offset + 1][0]
         self.store.save_meta("states", snapshot.taken(self.population, self.registry, applied_us, pending - 1))
-        self._saved_inputs = self._acceptance.offset
+        self._saved_inputs, self._saved_us = self._acceptance.offset, applied_us
 
     def _recover(self) -> None:
         """Loads the saved states and replays what was committed after them, with the scores on record."""
@@ -315,12 +319,13 @@ class Engine:
         after = -1
         if saved is not None:
             after = self._load(saved)
+        saved_us = self._committed_us
         for part in self._log_after(after):
             self._enter(part)
         if committed > self._committed_us:
             self._replay(committed)
         self._committed_us = committed
-        self._saved_inputs = after + 1
+        self._saved_inputs, self._saved_us = after + 1, saved_us
 
     def _load(self, saved: bytes) -> int:
         """Brings the population to a saved state and returns the last offset that it includes."""

@@ -76,7 +76,7 @@ def saved_people(store: Store, settings: Settings) -> People:
     if saved is None:
         raise NotEnoughData(
             "got a store without saved states, expected those of an engine; an engine saves them when it closes and "
-            "every engine.snapshot_min_inputs inputs: lower that setting, or restart the engine once"
+            "every engine.snapshot_days days of its log: let it run on, or restart it once"
         )
     mark = msgspec.msgpack.decode(saved, type=_Mark)
     parts, known, last_seen = [], 0, 0
@@ -103,7 +103,7 @@ def refuse_silence(people: People, decided_us: int) -> None:
     if decided_us - people.as_of_us > WEEK_US:
         raise NotEnoughData(
             f"got states saved at {as_of:%Y-%m-%d %H:%M} UTC, over a week before the last decision "
-            f"({from_us(decided_us):%Y-%m-%d %H:%M}); lower engine.snapshot_min_inputs, or restart the engine"
+            f"({from_us(decided_us):%Y-%m-%d %H:%M}); lower engine.snapshot_days, or restart the engine"
         )
     if people.as_of_us - people.last_seen_us > WEEK_US:
         seen = f"the last came at {from_us(people.last_seen_us):%Y-%m-%d %H:%M}" if people.last_seen_us else "none came"

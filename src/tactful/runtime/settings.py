@@ -69,12 +69,15 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         snapshot_inputs_per_user: states are saved after so many inputs a user since the last save; a restart
             replays no more than that.
         snapshot_min_inputs: but never after fewer inputs in all.
+        snapshot_days: states are also saved when so many days of log time have passed; 1, so that `tactful allocate`, which reads the
+            saved states, is at most a day behind in a small app, too.
         policy_version: named by every decision.
     """
 
     micro_batch: Annotated[int, msgspec.Meta(ge=1)] = 8192
     snapshot_inputs_per_user: Annotated[int, msgspec.Meta(ge=1)] = 10
     snapshot_min_inputs: Annotated[int, msgspec.Meta(ge=1)] = 200_000
+    snapshot_days: Annotated[float, msgspec.Meta(gt=0.0)] = 1.0
     policy_version: str = "simple-1"
 
 
