@@ -32,6 +32,9 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     "Setting budgets": {
         "events/budget_plan.py": ("budget_plan", "assigned"),
         "features/volume.py": ("volume_features",),
+        "runtime/people.py": ("People", "saved_people"),
+        "runtime/allocating.py": ("response_model", "fresh_people", "Ask", "allocated", "Allocated"),
+        "runtime/allocation_report.py": ("AllocationReport", "Solved", "Expected", "Shift"),
         "stores/protocols.py": ("Mailbox",),
     },
     "Event types": {"events/registry.py": ("load_folder", "Registry")},
@@ -44,6 +47,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "training/volume/stored.py": ("read_log",),
         "training/volume/fit.py": ("fit", "Fitted"),
         "training/volume/report.py": ("FitReport", "HeadReport", "as_text"),
+        "training/volume/keeping.py": ("keep", "report_of"),
         "training/volume/metrics.py": ("Goodness",),
         "training/volume/fill.py": ("Fill", "moved"),
         "training/volume/plan.py": ("plan", "rates_of", "Rates", "Need"),

@@ -1,7 +1,6 @@
 """Allocation: what is given to whom for a total or a price, and when the last budgets must stand instead."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import msgspec
 import numpy as np
@@ -285,7 +284,7 @@ def test_a_week_without_engagements_leaves_the_last_budgets_standing() -> None:
 
 def test_states_of_a_week_ago_or_none_leave_the_last_budgets_standing() -> None:
     app = saved_app()
-    app.run(at(DAYS * 24) + timedelta(microseconds=WEEK_US + DAY_US))
+    app.store.save_meta("committed", str(to_us(at(DAYS * 24)) + WEEK_US + DAY_US).encode())
     with pytest.raises(BudgetsStand, match="over a week before the last decision"):
         fresh_people(app.store, app.settings)
     with pytest.raises(BudgetsStand, match="without saved states"):
