@@ -1,0 +1,187 @@
+"""The one fitting loop of all neural models: AdamW, early stopping, checkpoints. It knows losses, not what they are of.
+
+A model that gives `loss(batch)` and a data set that gives such batches are all it takes.
+"""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from torch import Tensor, nn
+
+from tactful.errors import InvalidModel, NotEnoughData
+from tactful.training import checkpoint
+from tactful.training.checkpoint import Checkpoint
+from tactful.training.dataset import Dataset, batches, in_order
+
+B = TypeVar("B")
+B_contra = TypeVar("B_contra", contravariant=True)
+M = TypeVar("M", bound=nn.Module)
+_JUDGE_ROWS = 4096
+
+
+@runtime_checkable
+class Learner(Protocol[B_contra]):
+    """What the loop asks of a model, which must be an `nn.Module` besides."""
+
+    def loss(self, batch: B_contra) -> Tensor:
+        """Returns the mean loss of the batch's rows, a scalar."""
+        ...
+
+
+@dataclass(frozen=True)
+class Course:
+    """How to learn.
+
+    `patience` epochs without a better validation loss end it; `learning_rate` falls in a half cosine to a tenth over
+    `max_epochs`. Embeddings and weights decay alike, biases and norms do not.
+    """
+
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    batch_rows: int = 512
+    max_epochs: int = 20
+    patience: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of it: validation losses by epoch, the best epoch (from 0), and training rows a second.
+
+    `rows_per_s` is of the epochs of this call, validation left out; 0 where there was none left to do.
+    """
+
+    losses: list[float]
+    best_epoch: int
+    rows_per_s: float
+
+
+def seeded(make: Callable[[], M], seed: int) -> M:
+    """Returns what `make` makes, its random weights drawn from the seed; torch's own generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def fit(
+    model: nn.Module,
+    train: Dataset[B],
+    validation: Dataset[B],
+    course: Course,
+    resume: Path | None = None,
+    console: Console | None = None,
+) -> Learned:
+    """Teaches the model, in place; it ends with the weights of its best epoch, in evaluation mode.
+
+    Args:
+        model: an `nn.Module` that is a `Learner`.
+        train, validation: rows of different users or days, from before those on which the model will be judged.
+        course: how to learn. The same course on the same machine and threads gives the same bits.
+        resume: a checkpoint is written there after every epoch; if there is one, the run goes on from it, to the same
+            bits as if it had never stopped.
+        console: shows progress there.
+
+    Raises:
+        InvalidModel: for a model that has no `loss`, or whose loss is not finite.
+        NotEnoughData: without a row to learn from or to judge by.
+        UnreadableInput: for a checkpoint of other settings.
+    """
+    if not isinstance(model, Learner):
+        raise InvalidModel(f"got a {type(model).__name__}, expected a model with loss(batch)")
+    if not len(train) or not len(validation):
+        raise NotEnoughData(f"got {len(train)} rows to learn from and {len(validation)} to judge by, expected some")
+    optimiser = _optimiser(model, course)
+    state = _begin(model, optimiser, f"{course}, {len(train)} rows", resume)
+    seconds, epochs = 0.0, 0
+    with _progress(console) as progress:
+        task = progress.add_task("learning", total=course.max_epochs, rate="", loss="")
+        while not _done(state, course):
+            epoch = len(state.losses)
+            seconds += _epoch(model, train, optimiser, course, epoch)
+            epochs += 1
+            _judge(model, validation, state)
+            state.model, state.optimiser = model.state_dict(), optimiser.state_dict()
+            if resume is not None:
+                checkpoint.save(state, resume)
+            rate, loss = f"{epochs * len(train) / seconds:,.0f} rows/s", f"loss {state.losses[-1]:.5f}"
+            progress.update(task, completed=epoch + 1, rate=rate, loss=loss)
+    model.load_state_dict(state.best)
+    model.eval()
+    return Learned(state.losses, state.best_epoch, epochs * len(train) / seconds if epochs else 0.0)
+
+
+def mean_loss(model: nn.Module, dataset: Dataset[B]) -> float:
+    """Returns the mean loss of all rows, in evaluation mode; the model's mode is left as it was."""
+    training, total = model.training, 0.0
+    model.eval()
+    with torch.no_grad():
+        for rows in in_order(len(dataset), _JUDGE_ROWS):
+            total += len(rows) * _loss(model, dataset.batch(rows)).item()
+    model.train(training)
+    return total / len(dataset)
+
+
+def _begin(model: nn.Module, optimiser: torch.optim.Optimizer, run: str, resume: Path | None) -> Checkpoint:
+    if resume is None or not resume.exists():
+        return Checkpoint(run, model.state_dict(), optimiser.state_dict(), copy.deepcopy(model.state_dict()), -1)
+    state = checkpoint.load(resume, run)
+    model.load_state_dict(state.model)
+    optimiser.load_state_dict(state.optimiser)
+    return state
+
+
+def _done(state: Checkpoint, course: Course) -> bool:
+    epochs = len(state.losses)
+    return epochs >= course.max_epochs or epochs - 1 - state.best_epoch >= course.patience
+
+
+def _epoch(model: nn.Module, train: Dataset[B], optimiser: torch.optim.Optimizer, course: Course, epoch: int) -> float:
+    """Learns from every row once; returns the seconds it took. Dropout and the like draw from (seed, epoch)."""
+    began = time.perf_counter()
+    model.train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(course.seed * 1_000_003 + epoch)
+        for rows in batches(len(train), course.batch_rows, course.seed, epoch):
+            optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(_loss(model, train.batch(rows)))
+            optimiser.step()
+    return time.perf_counter() - began
+
+
+def _judge(model: nn.Module, validation: Dataset[B], state: Checkpoint) -> None:
+    """Files the validation loss; keeps the weights if it is the best so far."""
+    loss = mean_loss(model, validation)
+    if not loss < float("inf"):
+        raise InvalidModel(f"got a validation loss of {loss} in epoch {len(state.losses)}; lower the learning rate")
+    if not state.losses or loss < min(state.losses):
+        state.best, state.best_epoch = copy.deepcopy(model.state_dict()), len(state.losses)
+    state.losses.append(loss)
+
+
+def _loss(model: nn.Module, batch: object) -> Tensor:
+    assert isinstance(model, Learner)
+    return model.loss(batch)
+
+
+def _optimiser(model: nn.Module, course: Course) -> torch.optim.Optimizer:
+    decaying = [p for p in model.parameters() if p.dim() > 1]
+    steady = [p for p in model.parameters() if p.dim() <= 1]
+    groups: list[dict[str, Any]] = [{"params": decaying}, {"params": steady, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=course.learning_rate, weight_decay=course.weight_decay)
+
+
+def _progress(console: Console | None) -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} epochs {task.fields[rate]} {task.fields[loss]}"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console or Console(quiet=True), disable=console is None)

@@ -1,0 +1,1 @@
+"""What the slot model learns from: user-days with their windows of previous days."""
