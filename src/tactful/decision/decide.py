@@ -32,6 +32,7 @@ REASONS: Final[tuple[str, ...]] = (
     "suppressed",
     "digest_too_small",
     "quiet_hours",
+    "send_window",
     "in_session",
     "gap_minutes",
     "daily_cap",

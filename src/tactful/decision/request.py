@@ -18,7 +18,8 @@ class Person:
     are counted in the cap's window, `sent_7d` in the rolling week of the budget, `sent_7d_channel` by channel,
     `sent_plan` since the day was planned, for which `quota` sends were allowed. `turn` counts earlier
     decisions of the user at this very instant.
-    `quiet_in_us` is the time until quiet hours begin, very long where there are none.
+    `quiet_in_us` is the time until quiet hours begin or the app's send windows close, very long where neither does.
+    `closed` tells that no send window is open, `opens` at which local minute the next one does.
     `since_send_us`, `since_active_us` are ages, very large when never. `p_organic` is the chance that she comes
     by herself in the rest of the day. `bucket` indexes `policy.explore.BUCKETS`; `forced_today` tells that a ranked
     message went out this UTC day, so that a forced send is spent; `volume_slice` that her budget is
@@ -35,6 +36,8 @@ class Person:
     quiet: Bool[np.ndarray, " n"]
     quiet_end: Int[np.ndarray, " n"]
     quiet_in_us: Int[np.ndarray, " n"]
+    closed: Bool[np.ndarray, " n"]
+    opens: Int[np.ndarray, " n"]
     sent_day: Int[np.ndarray, " n"]
     sent_week: Int[np.ndarray, " n"]
     sent_7d: Int[np.ndarray, " n"]

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 import msgspec
 
 from tactful.decision.policy.utility import DEFAULT_WEIGHTS, FURTHER_VISIT
+from tactful.decision.timing.send_windows import open_minutes
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Caps, gaps and quiet hours, and what happens when one of them is met.
+    """Caps, gaps, quiet hours and send windows, and what happens when one of them is met.
 
     Attributes:
         daily_cap: messages a day over all channels; 3, the usual ceiling of apps that publish one.
@@ -26,6 +27,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         best_time_in_quiet_hours: the mass of a person's quiet slots is left out (`skip`, the default), or goes to the
             `nearest` allowed slot or to the `end` of quiet hours. Who came at 7:30 has gone by 8:00: on Globo's
             warm-up 12.0 % were there within the hour with `skip`, 10.9 % with `nearest`, 9.2 % with `end`.
+        send_windows: the app's own hours on the user's clock, such as `["9:00-12:00", "14:00-20:00"]`: outside them
+            only critical messages go out, to anybody. None is set: only quiet hours bind.
         cold_user: `profile` plans by everybody's profile, `hold` sends nothing ranked before a first session.
         in_session: while the person is in the app: `in_app` only (default), or `ignore`.
         session_minutes: how long after her last act she counts as in the app.
@@ -37,6 +40,9 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         utility: `incremental` counts only what a message adds; `nep` is the published weighted sum.
         weights: utility of each head, in clicks; see `policy/utility.py` for where the defaults come from.
         further_visit: worth of a click on a day that is active already, in clicks (`discount`).
+
+    Raises:
+        InvalidSettings: for a window that nobody can read.
     """
 
     daily_cap: Annotated[int, msgspec.Meta(ge=0, le=32)] = 3
@@ -49,6 +55,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     quiet_end_minute: Annotated[int, msgspec.Meta(ge=0, lt=1440)] = 8 * 60
     in_quiet_hours: Literal["hold", "drop"] = "hold"
     best_time_in_quiet_hours: Literal["nearest", "end", "skip"] = "skip"
+    send_windows: tuple[str, ...] = ()
     cold_user: Literal["profile", "hold"] = "profile"
     in_session: Literal["in_app", "ignore"] = "in_app"
     session_minutes: Annotated[int, msgspec.Meta(ge=0, le=240)] = 30
@@ -58,3 +65,6 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     utility: Literal["incremental", "nep"] = "incremental"
     weights: dict[str, float] = msgspec.field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     further_visit: Share = FURTHER_VISIT
+
+    def __post_init__(self) -> None:
+        open_minutes(self.send_windows)

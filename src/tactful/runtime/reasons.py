@@ -87,6 +87,12 @@ WORDS: Final[Mapping[str, Words]] = {
         "a job at {limit} local time, or quiet hours that do not hold {number} (the user's own, or else "
         "`rules.quiet_start_minute` and `rules.quiet_end_minute`)",
     ),
+    "send_window": _check(
+        "send windows",
+        "clock",
+        "it was {number} local time, outside the app's send windows; the next one opens at {limit}",
+        "a job at {limit} local time, or `rules.send_windows` that hold {number}",
+    ),
     "in_session": _check(
         "in session",
         "minutes",

@@ -19,7 +19,7 @@ from tactful.decision.candidates.aggregate import count_needed, groups
 from tactful.decision.decide import REASON_CODE, Verdict, decide
 from tactful.decision.policy import explore
 from tactful.decision.request import Person, Pool, Request, Scores, Thresholds
-from tactful.decision.timing import quiet_hours, send_time
+from tactful.decision.timing import quiet_hours, send_time, send_windows
 from tactful.decision.volume import pace
 from tactful.events.type_columns import TypeColumns
 from tactful.features import standing
@@ -119,7 +119,7 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     zone = state["zone"].astype(np.int64)
     day = zones.local_day(zone, now_us)
     slot_us, exists = zones.slots_of_days(zone, day, SLOTS)
-    quiet = quiet_hours.quiet_slots(*_quiet_window(state, frame))
+    shut = quiet_hours.quiet_slots(*_quiet_window(state, frame)) | ~send_windows.open_slots(settings.rules.send_windows)
     k, random, probability, period = budgets.in_force(state, now_us, settings)
     tokens = budgets.tokens(state, now_us, k, frame.settings)
     left_us = budgets.paced_us(state, now_us, now_us, zones.day_start_us(zone, day + 1), settings)
@@ -133,7 +133,7 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
         counts=standing.local_counts(state, now_us, frame.zones),
         segment=standing.segment(state, now_us),
         slot_us=slot_us,
-        allowed=exists & ~quiet & (slot_us > now_us[:, None] - HOUR_US),
+        allowed=exists & ~shut & (slot_us > now_us[:, None] - HOUR_US),
         quota=quota,
         k=k,
         k_random=random,
@@ -288,6 +288,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
     zone = state["zone"].astype(np.int64)
     minute = zones.local_minute(zone, now)
     quiet_start, quiet_end = _quiet_window(state, frame)
+    windows = settings.rules.send_windows
     counted = 0 if settings.rules.counts_to_cap == "all" else SENT_RANKED
     day_from, week_from = _cap_window(zone, now, frame)
     recent = np.arange(SENDS) < state["s_len"][:, None]
@@ -305,9 +306,12 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         blocked=state["blocked"].astype(np.int64),
         quiet=quiet_hours.in_quiet(minute, quiet_start, quiet_end),
         quiet_end=quiet_end,
-        quiet_in_us=np.where(
-            quiet_start == quiet_end, WEEK_US, (quiet_start - minute) % 1440 * MINUTE_US - now % MINUTE_US
+        quiet_in_us=np.minimum(
+            np.where(quiet_start == quiet_end, WEEK_US, (quiet_start - minute) % 1440 * MINUTE_US - now % MINUTE_US),
+            send_windows.minutes_until(windows, opens=False)[minute] * MINUTE_US - now % MINUTE_US,
         ),
+        closed=~send_windows.open_minutes(windows)[minute],
+        opens=(minute + send_windows.minutes_until(windows, opens=True)[minute]) % 1440,
         sent_day=standing.sent_since(state, day_from, counted),
         sent_week=standing.sent_since(state, week_from, counted),
         sent_7d=standing.sent_since(state, now - WEEK_US, budgets.counted(settings)),

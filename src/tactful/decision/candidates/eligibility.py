@@ -92,6 +92,12 @@ def _hours(person: Person, rules: Rules, critical: NDArray[np.bool_]) -> list[Ch
             refuses=rules.in_quiet_hours == "drop",
         ),
         Check(
+            "send_window",
+            person.closed[:, None, None] & ~critical,
+            person.minute[:, None, None],
+            person.opens[:, None, None],
+        ),
+        Check(
             "in_session",
             in_session & outside_app & ~critical,
             (person.since_active_us / MINUTE_US)[:, None, None],

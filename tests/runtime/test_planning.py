@@ -1,0 +1,85 @@
+"""The plan of a day in the engine: windows, clocks that change, people who travel, jobs that say no."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from stage import App, at, codes, person, told, with_rules
+from tactful.clock import to_us
+from tactful.delivery.channels.memory import MemoryChannel
+from tactful.delivery.send import Sender
+from tactful.events.records import SlotPlan, decode
+
+BERLIN, NO_QUIET = ZoneInfo("Europe/Berlin"), {"quiet_start_minute": 0, "quiet_end_minute": 0}
+
+
+def plans(app: App) -> list[SlotPlan]:
+    """Returns every plan on record, in order."""
+    found = [decode(row.data) for row in app.store.plans_between(0, 1 << 62)]
+    return [plan for plan in found if isinstance(plan, SlotPlan)]
+
+
+def number(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
+
+
+def test_outside_the_apps_windows_only_what_is_critical_goes_out() -> None:
+    app = App(with_rules(send_windows=("10:00-12:00", "15:00-16:00")))
+    app.submit(at(7), person())
+    app.submit(at(9), told("c1", created=at(9)))
+    app.submit(at(9.25), told("c2", "security_alert", created=at(9.25)))
+    app.run(at(9.5))
+    assert [(d.candidate_id, d.at) for d in app.of("send")] == [("c2", at(9.25))]
+    app.run(at(24))
+    (held,) = [d for d in app.of("hold") if d.at == at(9)]
+    assert codes(held) == ["send_window"]
+    assert (held.reasons[0].number, held.reasons[0].limit) == (540.0, 600.0)
+    assert [d.candidate_id for d in app.of("send")] == ["c2", "c1"]
+    assert app.of("send")[1].at.hour in (10, 11, 15)
+    assert {slot for plan in plans(app) for slot in plan.jobs} == {10, 11, 15}
+
+
+def test_a_message_does_not_outlast_the_apps_window() -> None:
+    app = App(with_rules(send_windows=("10:00-12:00",)))
+    app.submit(at(8), person())
+    app.submit(at(11.9), told("c1", created=at(11.9)))
+    app.run(at(11.95))
+    assert len(app.of("send")) == 1
+    sender = Sender(app.store, {"push": MemoryChannel()}, app.engine.registry)
+    assert dict(sender.run(to_us(at(12.02)), 100).counts) == {"expired": 1}
+
+
+@pytest.mark.parametrize(("sunday", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
+def test_a_day_of_23_or_25_hours_is_planned_once_and_every_job_runs_in_its_slot(sunday: date, hours: int) -> None:
+    midnight = datetime(sunday.year, sunday.month, sunday.day, tzinfo=BERLIN).astimezone(UTC)
+    app = App(with_rules(**NO_QUIET, gap_minutes=0, daily_cap=12), start=midnight - timedelta(days=1))
+    app.submit(midnight - timedelta(hours=12), person(timezone="Europe/Berlin"))
+    for hour in range(-6, 30, 2):
+        when = midnight + timedelta(hours=hour)
+        app.submit(when, told(f"c{hour}", "recommendation", created=when))
+    app.run(midnight + timedelta(hours=36))
+    (plan,) = [plan for plan in plans(app) if plan.day == number(sunday)]
+    (following,) = [plan for plan in plans(app) if plan.day == number(sunday) + 1]
+    assert following.at - plan.at == timedelta(hours=hours)
+    ran = [d for d in app.decisions if d.action != "drop" and plan.at <= d.at < following.at]
+    assert len(ran) >= 3
+    assert all(d.slot == d.at.astimezone(BERLIN).hour and d.slot in plan.jobs for d in ran)
+    assert hours == 25 or 2 not in plan.jobs
+
+
+def test_who_travels_is_planned_anew_in_her_new_zone() -> None:
+    app = App(with_rules(quiet_start_minute=20 * 60, quiet_end_minute=9 * 60))
+    app.submit(at(5), person(timezone="Europe/Berlin"))
+    app.submit(at(10), person(timezone="America/New_York"))
+    app.submit(at(10), *(told(f"c{i}", "recommendation", created=at(10)) for i in range(4)))
+    app.run(at(48))
+    berlin, new_york, *_ = plans(app)
+    assert (berlin.at, new_york.at) == (at(5), at(10))
+    here = ZoneInfo("America/New_York")
+    ran = [d for d in app.decisions if d.action != "drop"]
+    assert ran
+    assert app.of("send")
+    assert all(9 <= d.at.astimezone(here).hour < 20 for d in ran)
+    assert all(d.slot == d.at.astimezone(here).hour for d in ran)
+    assert plans(app)[2].at.astimezone(here).hour == 0
