@@ -112,7 +112,7 @@ def dual_bounds(
     prices: Sequence[float] | None = None,
     users: int | None = USERS,
     step_hours: int = 2,
-    nodes: tuple[int, int] = (4, 4),
+    nodes: tuple[int, int] = (4, 6),
     slots: int = 3,
 ) -> list[Bound]:
     """Returns the bound on J over `days` from the world's present instant on, for each of several volumes.
