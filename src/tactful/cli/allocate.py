@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tactful.cli.options import AsJson, SettingsFile, console, open_to_read, print_json, settings_of
+from tactful.cli.options import COLUMNS, AsJson, SettingsFile, console, open_to_read, print_json, settings_of
 
 if TYPE_CHECKING:
     from tactful.runtime.allocating import Allocated, Ask
     from tactful.runtime.settings import Settings
     from tactful.stores.sqlite import SqliteStore
+    from tactful.training.volume.report import FitReport
 
 
 def allocate(
@@ -80,14 +81,28 @@ def _found(opened: "SqliteStore", settings: "Settings", ask: "Ask", version: str
     from tactful.training.volume.keeping import report_of
 
     with bar(shown=shown) as progress:
-        task = progress.add_task("reading the model", total=3)
+        task = progress.add_task("reading the model", total=4)
         model = response_model(opened, version)
         trained = report_of(opened, model.version)
         sent = trained.fill.expected_sent(model.k_trained) if trained else None
+        progress.update(task, advance=1, description="reading what became of drawn budgets")
+        notes = _moved(opened, settings, trained) if trained else ()
         progress.update(task, advance=1, description="reading the people")
         people = fresh_people(opened, settings)
         progress.update(task, advance=1, description=f"allocating to {len(people):,}")
-        return allocated(people, model, ask, sent)
+        return allocated(people, model, ask, sent, notes)
+
+
+def _moved(opened: "SqliteStore", settings: "Settings", trained: "FitReport") -> tuple[str, ...]:
+    """Where budgets do not mean any more what they meant at training."""
+    from tactful.errors import NotEnoughData
+    from tactful.training.volume.stored import read_log
+    from tactful.training.volume.watch import moved_since
+
+    try:
+        return moved_since(trained.fill, read_log(opened, settings.exploration.volume_period_weeks))
+    except NotEnoughData:  # the slice was closed since
+        return ()
 
 
 def _write_page(found: "Allocated", html: Path) -> None:
@@ -110,6 +125,7 @@ def _print(found: "Allocated", store: Path, html: Path | None, dry_run: bool) ->
     from tactful.cli.report.allocation_terminal import print_allocation
 
     say = console()
+    say.width = max(say.width, COLUMNS)
     print_allocation(found.report, say)
     if html is not None:
         say.print(f"The report with charts: {html}", markup=False)

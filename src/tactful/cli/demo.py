@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tactful.cli.options import AsJson, console, print_json
+from tactful.cli.options import COLUMNS, AsJson, console, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,8 +24,6 @@ SAMPLE_DAYS: Final = 10
 """People and days that also go through the embedded engine, record by record, into a store."""
 _STORE: Final = "simulated.db"
 _PAGE: Final = "report.html"
-_COLUMNS: Final = 100
-"""The table of arms needs so many; a narrower terminal wraps it."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def show(found: Outcome, page: Path | None, out: Path, say: "Console") -> None:
     """Prints the outcome for a person, from the arms to what to try next."""
     from tactful.cli.report.terminal import print_story
 
-    say.width = max(say.width, _COLUMNS)
+    say.width = max(say.width, COLUMNS)
     say.print("Everything below is *simulated*: made-up people, and nobody was told anything.", markup=False)
     print_story(found.story, found.rows, say)
     say.print()

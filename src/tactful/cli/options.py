@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tactful.stores.protocols import StateSnapshots
     from tactful.stores.sqlite import SqliteStore
 
+COLUMNS = 100
+"""What the widest tables need; a narrower terminal wraps them."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="TOML file of settings; see docs/reference/settings.md.")

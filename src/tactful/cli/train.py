@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tactful.cli.options import AsJson, SettingsFile, console, open_to_read, print_json, settings_of
+from tactful.cli.options import COLUMNS, AsJson, SettingsFile, console, open_to_read, print_json, settings_of
 
 if TYPE_CHECKING:
     from tactful.runtime.settings import Settings
@@ -44,8 +44,11 @@ def train_volume(
     if as_json:
         print_json(fitted.report)
     else:
-        print_fit(fitted.report, console())
-        console().print(f"Kept in {store}. Next: tactful allocate {store} --per-user 3", markup=False)
+        say = console()
+        say.width = max(say.width, COLUMNS)
+        print_fit(fitted.report, say)
+        say.print()
+        say.print(f"Kept in {store}. Next: tactful allocate {store} --per-user 3", markup=False)
 
 
 def _fitted(opened: "SqliteStore", settings: "Settings", allow_observational: bool, shown: bool) -> "Fitted":

@@ -8,6 +8,7 @@ budgets without the headroom, so only then does the volume come to what was aske
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import msgspec
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt8
 from numpy.typing import NDArray
@@ -119,7 +120,11 @@ def fresh_people(store: Store, settings: Settings) -> People:
 
 
 def allocated(
-    people: People, model: VolumeResponse, ask: Ask, sent: Float[np.ndarray, "3 trained"] | None = None
+    people: People,
+    model: VolumeResponse,
+    ask: Ask,
+    sent: Float[np.ndarray, "3 trained"] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Allocated:
     """Returns the budgets that make the most of what is asked for, with their report.
 
@@ -132,6 +137,7 @@ def allocated(
         model: of their responses.
         ask: how much.
         sent: messages a week to expect of every budget, by reach (`Fill.expected_sent`); None if not known.
+        notes: what the report is to say besides.
 
     Raises:
         BudgetsStand: nobody is there to get a budget.
@@ -154,6 +160,7 @@ def allocated(
     answer = _solved(scored, ask)
     plans = [_plan(chosen, answer, g, model.version) for g in range(len(answer.names))]
     report = _report(people, scored, ask, answer, [plan[0] for plan in plans], sent)
+    report = msgspec.structs.replace(report, notes=report.notes + notes)
     return Allocated(report, tuple(part for plan in plans for part in plan))
 
 
