@@ -25,8 +25,8 @@ from tactful.stores.sqlite import SqliteStore
 from tactful.training.volume.log import VolumeLog
 from volume_logs import START_US, drawn
 
-FIRST_US = START_US + 4 * WEEK_US
-"""When the budgets came into force: the beginning of a period of eight weeks."""
+FIRST_US = 364 * 8 * WEEK_US
+"""When the budgets came into force: the beginning of a period of eight weeks, in October 2025."""
 NOW: datetime = from_us(FIRST_US + 12 * WEEK_US)
 """When the engine saved its states."""
 FILL = 0.8

@@ -46,6 +46,15 @@ def test_the_model_is_kept_with_its_report_and_training_again_changes_nothing(tr
     }
 
 
+def test_the_discount_of_the_settings_is_the_models(trained_db: Path, tmp_path: Path) -> None:
+    db, settings = Path(shutil.copy(trained_db, tmp_path / "app.db")), tmp_path / "settings.toml"
+    settings.write_text("[volume]\ngamma = 0.5\n")
+    assert train(db, "--settings", settings).exit_code == 0
+    store = SqliteStore(db, read_only=True)
+    assert response_model(store).gamma == 0.5
+    store.close()
+
+
 def test_the_report_is_read_at_100_columns(trained_db: Path) -> None:
     store = SqliteStore(trained_db, read_only=True)
     report = report_of(store, response_model(store).version)

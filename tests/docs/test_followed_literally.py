@@ -1,8 +1,10 @@
-"""README and tutorial are followed literally, in an empty folder: files are saved, commands run, outputs compared.
+"""Pages are followed literally: files are saved, commands run, outputs compared. Each begins in an empty folder, or in
+one with the app that it takes for granted.
 
 A block of python or toml whose first line is `# name` is a file to save; of a `console` block, every line after `$ ` is
 run, and what follows is its output. Figures and ids in an output are not compared, for a decision may change with the
-code, but everything else is; `...` stands for anything. Run this file to write the outputs, figures included, anew.
+code, but everything else is; `...` stands for anything. Run this file (with `PYTHONPATH=tests`, and pages or none) to
+write the outputs, figures included, anew.
 """
 
 import itertools
@@ -17,8 +19,11 @@ from typing import NamedTuple
 
 import pytest
 
+from volume_store import fill_store
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md"]
+ALLOCATE = ROOT / "docs" / "how-to" / "allocate-volume.md"
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md", ALLOCATE]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 120
 
@@ -74,6 +79,12 @@ def without_figures(text: str) -> str:
     return re.sub(r"─+", "─", re.sub(r"━+", "━", re.sub(r" +", " ", words)))
 
 
+def prepare(page: Path, folder: Path) -> None:
+    """Puts into the folder what a page takes for granted."""
+    if page == ALLOCATE:
+        fill_store(folder / "app.db")
+
+
 def save(language: str, block: str, folder: Path) -> None:
     """Saves a block whose first line names a file."""
     named = re.match(r"# ([\w-]+\.\w+)\n", block)
@@ -83,6 +94,7 @@ def save(language: str, block: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
+    prepare(page, tmp_path)
     for language, block in FENCE.findall(page.read_text(encoding="utf-8")):
         save(language, block, tmp_path)
         for step in steps(block) if language == "console" else ():
@@ -109,6 +121,7 @@ def test_figures_and_wildcards_are_let_pass_and_words_are_not() -> None:
 def rewrite(page: Path) -> None:
     """Writes the page's outputs anew; one with a wildcard stays."""
     with tempfile.TemporaryDirectory() as folder:
+        prepare(page, Path(folder))
 
         def again(found: re.Match[str]) -> str:
             language, block = found.groups()
@@ -125,5 +138,5 @@ def rewrite(page: Path) -> None:
 
 
 if __name__ == "__main__":
-    for each in PAGES:
+    for each in [Path(name).resolve() for name in sys.argv[1:]] or PAGES:
         rewrite(each)

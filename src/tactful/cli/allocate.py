@@ -127,6 +127,7 @@ def _print(found: "Allocated", store: Path, html: Path | None, dry_run: bool) ->
     say = console()
     say.width = max(say.width, COLUMNS)
     print_allocation(found.report, say)
+    say.print()
     if html is not None:
         say.print(f"The report with charts: {html}", markup=False)
     plans = ", ".join(group.plan_id for group in found.report.groups)

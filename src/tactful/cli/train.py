@@ -63,7 +63,7 @@ def _fitted(opened: "SqliteStore", settings: "Settings", allow_observational: bo
         progress.update(task, description=f"fitting to {len(log):,} drawn budgets")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it stands among the report's notes
-            return fit(log, allow_observational=allow_observational)
+            return fit(log, gamma=settings.volume.gamma, allow_observational=allow_observational)
 
 
 def _keep(path: Path, fitted: "Fitted") -> None:

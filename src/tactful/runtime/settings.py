@@ -26,6 +26,8 @@ class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             or by `value`, faster on the weekdays on which she is more active; the week accrues the same.
         counts: which sends use up the weekly budget: `ranked` ones (the default: a receipt must not cost her a
             recommendation), or `all`, transactional and critical ones too. The budget never blocks those.
+        gamma: what a week later counts for in the value of a budget, from the next training on; 0.95, so that a
+            subscriber is worth about twenty weeks. At 0 leaving would cost nothing.
     """
 
     per_user_per_week: Annotated[float, msgspec.Meta(ge=0.0, le=50.0)] = 3.0
@@ -33,6 +35,7 @@ class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     burst: Annotated[float, msgspec.Meta(ge=1.0, le=14.0)] = 2.0
     accrual: Literal["even", "value"] = "even"
     counts: Literal["ranked", "all"] = "ranked"
+    gamma: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.95
 
 
 class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -31,7 +31,8 @@ def allocation_page(report: AllocationReport) -> str:
 </section>
 <section>
 <h2>The price at the margin</h2>
-<p class="caption">What 1,000 more messages a week would bring in active days; 0 where nobody would gain by more.</p>
+<p class="caption">What 1,000 more messages a week would bring in active days, discounted, with the loss of those
+who leave; 0 where nobody would gain by more.</p>
 {table(GROUPS, group_rows(report))}
 </section>
 <div class="charts">
