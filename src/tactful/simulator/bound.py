@@ -194,7 +194,7 @@ def _best_price(programme: _Programme, rows: Int64[np.ndarray, " m"], volume: fl
 
 
 def _spread(truth: WorldTruth, m: int) -> Int64[np.ndarray, " m"]:
-    """Rows of m people, the middles of m even parts when everyone is ordered by open channels and, within, by attention."""
+    """Rows of m people: the middles of m even parts of everyone, by open channels and, within them, by attention."""
     order = np.lexsort((truth.people.attention, truth.state.reach))
     return order[(2 * np.arange(m) + 1) * len(order) // (2 * m)]
 
