@@ -3,13 +3,16 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
-from stage import App, at, codes, person, told, with_rules
+from stage import CALM, App, act, at, codes, person, told, with_rules
 from tactful.clock import to_us
 from tactful.delivery.channels.memory import MemoryChannel
+from tactful.delivery.protocol import Failed, Outcome, RetryAfter, Unreachable
 from tactful.delivery.send import Sender
 from tactful.events.records import SlotPlan, decode
+from tactful.runtime.settings import Timing, Volume
 
 BERLIN, NO_QUIET = ZoneInfo("Europe/Berlin"), {"quiet_start_minute": 0, "quiet_end_minute": 0}
 
@@ -83,3 +86,60 @@ def test_who_travels_is_planned_anew_in_her_new_zone() -> None:
     assert all(9 <= d.at.astimezone(here).hour < 20 for d in ran)
     assert all(d.slot == d.at.astimezone(here).hour for d in ran)
     assert plans(app)[2].at.astimezone(here).hour == 0
+
+
+@pytest.mark.parametrize(("replan", "sends"), [(False, 0), (True, 1)])
+def test_a_held_send_is_planned_again_over_the_slots_that_remain_if_so_set(replan: bool, sends: int) -> None:
+    """Her best hour is noon; she is in the app until four."""
+    timing = Timing(jobs_per_send=1, min_jobs=1, replan_held=replan)
+    app = App(msgspec.structs.replace(with_rules(daily_cap=1), timing=timing))
+    app.submit(at(0), person())
+    for day in range(5):
+        app.submit(at(24 * day + 12.5), act(f"noon{day}", "session", at(24 * day + 12.5)))
+    app.submit(at(120), told("c1", "recommendation", created=at(120)))
+    for half in range(24, 32):
+        app.submit(at(120 + half / 2), act(f"e{half}", "view", at(120 + half / 2)))
+    app.run(at(144) - timedelta(seconds=1))
+    held = [d for d in app.of("hold") if d.at > at(120)]
+    assert held[0].slot == 12
+    assert codes(held[0]) == ["in_session"]
+    assert len(app.of("send")) == sends
+    today = [plan for plan in plans(app) if plan.day == number(at(120).date())]
+    assert [plan.at for plan in today] == [at(120)] + [d.at for d in held if replan]
+    assert all(slot >= plan.at.hour for plan in today for slot in plan.jobs)
+    assert all(d.slot >= 16 for d in app.of("send"))
+
+
+@pytest.mark.parametrize("outcome", [Failed("no such number"), Unreachable("gone")])
+def test_a_send_that_failed_is_taken_back_and_the_day_is_planned_over_the_slots_that_remain(outcome: Outcome) -> None:
+    app = App(msgspec.structs.replace(CALM, volume=Volume(per_user_per_week=7.0, headroom=0.0)))
+    app.submit(at(0), person())
+    app.submit(at(1), told("c1", "recommendation", created=at(1)), told("c2", "recommendation", created=at(1)))
+    app.run(at(14))
+    (first,) = app.of("send")
+    before = app.row().copy()
+    sender = Sender(app.store, {"push": MemoryChannel([outcome])}, app.engine.registry)
+    sender.run(to_us(first.at), 10)
+    app.clock.set(to_us(at(14.1)))
+    app.run(at(14.2))
+    after = app.row()
+    assert (before["s_len"], after["s_len"]) == (1, 0)
+    assert after["n_sends"].sum() == 0
+    assert after["tokens"] == pytest.approx(before["tokens"] + 1.0 + 7 * (14.1 - first.at.hour) / 168, abs=0.05)
+    app.run(at(24) - timedelta(seconds=1))
+    again = plans(app)[-1]
+    assert again.day == plans(app)[0].day
+    assert all(slot >= 14 for slot in again.jobs)
+    assert [d.candidate_id for d in app.of("send")[1:]] == [{"c1": "c2", "c2": "c1"}[str(first.candidate_id)]]
+    assert app.of("send")[1].at > at(14.1)
+
+
+def test_what_was_delivered_or_is_still_tried_is_not_taken_back() -> None:
+    app = App()
+    app.submit(at(0), person())
+    app.submit(at(9), told("c1", created=at(9)))
+    app.run(at(9.1))
+    sender = Sender(app.store, {"push": MemoryChannel([RetryAfter(timedelta(minutes=5))])}, app.engine.registry)
+    assert dict(sender.run(to_us(at(14)), 10).counts) == {"retry": 1}
+    assert dict(sender.run(to_us(at(15)), 10).counts) == {"delivered": 1}
+    assert app.store.posted() == 0

@@ -3,7 +3,8 @@
 The order of the steps is the guarantee. In one transaction the rights are checked again and the attempt is
 begun; that is committed before the provider is called; the result is recorded after. An attempt without a
 result is in doubt: it is repeated only where the channel promises that one key arrives once, otherwise it
-waits for a person (`in_doubt`, `settle`). Log lines name decisions and results, never addresses, payloads or
+waits for a person (`in_doubt`, `settle`). Of a message that reaches nobody the engine is told through the store's
+mailbox. Log lines name decisions and results, never addresses, payloads or
 what a provider said.
 """
 
@@ -17,17 +18,18 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 import msgspec
 
 from tactful import draws
-from tactful.clock import to_us
+from tactful.clock import from_us, to_us
 from tactful.delivery import retry
 from tactful.delivery.outbox import OutboxMessage, decode
 from tactful.delivery.protocol import Channel, Delivered, Failed, Message, Outcome, RetryAfter, Unreachable
 from tactful.delivery.render import Unrenderable, render
 from tactful.delivery.unsubscribe import OneClick
 from tactful.errors import UnknownEventType
-from tactful.events.records import CHANNELS
+from tactful.events.records import CHANNELS, Engagement
 from tactful.events.records import Channel as ChannelName
+from tactful.events.records import encode as encode_record
 from tactful.events.registry import Registry
-from tactful.stores.protocols import Attempt, Outbox, OutboxRow, Rights
+from tactful.stores.protocols import Attempt, Mailbox, Outbox, OutboxRow, Rights
 
 _LOG = logging.getLogger(__name__)
 _MICROSECOND = timedelta(microseconds=1)
@@ -48,7 +50,7 @@ Result: TypeAlias = Literal[
 
 
 @runtime_checkable
-class SenderStore(Rights, Outbox, Protocol):
+class SenderStore(Rights, Outbox, Mailbox, Protocol):
     """What the sender needs of a store; every `Store` is one."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -151,15 +153,35 @@ class Sender:
                 return None
             ready = self._prepare(row, now_us)
             if isinstance(ready, _Stopped):
-                self._store.end_attempt(row.decision_key, attempt_no, ready.result, ready.detail, None)
+                self._end(row, attempt_no, ready.result, ready.detail, None)
                 return ready.result
         # The attempt is committed: only now may the provider be called.
         outcome = self._call(row, ready)
         if outcome is None:
             return "in_doubt"
         result, detail, next_try_us = self._conclude(row, ready, attempt_no, outcome, now_us)
-        self._store.end_attempt(row.decision_key, attempt_no, result, detail, next_try_us)
+        with self._store.transaction():
+            self._end(row, attempt_no, result, detail, next_try_us)
         return result
+
+    def _end(self, row: OutboxRow, attempt_no: int, result: Result, detail: str, next_try_us: int | None) -> None:
+        """Files a result. If the message reaches nobody, the engine is told, which takes the send back."""
+        self._store.end_attempt(row.decision_key, attempt_no, result, detail, next_try_us)
+        if next_try_us is not None or result == "delivered":
+            return
+        try:
+            waiting = decode(row.message)
+        except msgspec.DecodeError:
+            return
+        failure = Engagement(
+            engagement_id=f"failure:{waiting.decision_id}",
+            user_id=waiting.user_id,
+            kind="failure",
+            at=from_us(row.at_us),
+            decision_id=waiting.decision_id,
+            channel=waiting.channel,
+        )
+        self._store.post([encode_record(failure)])
 
     def _prepare(self, row: OutboxRow, now_us: int) -> "_Ready | _Stopped":
         """The finished message, or why it must not or cannot go out; a person's will is asked first."""

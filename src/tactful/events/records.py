@@ -32,6 +32,7 @@ EngagementKind: TypeAlias = Literal[
     "bounce",
     "complaint",
     "conversion",
+    "failure",
 ]
 KINDS: tuple[EngagementKind, ...] = (
     "session",
@@ -47,6 +48,7 @@ KINDS: tuple[EngagementKind, ...] = (
     "bounce",
     "complaint",
     "conversion",
+    "failure",
 )
 ACTIVE_KINDS: frozenset[EngagementKind] = frozenset(
     {"session", "view", "effective_view", "open", "click", "conversion"}
@@ -119,7 +121,9 @@ class Candidate(_Stored, frozen=True, kw_only=True, tag="candidate"):
 class Engagement(_Stored, frozen=True, kw_only=True, tag="engagement"):
     """What a person did: in the app, or with a message (then `decision_id` names the decision).
 
-    `value` is seconds watched for views, money for conversions. `category` is -1 when unknown.
+    `value` is seconds watched for views, money for conversions. `category` is -1 when unknown. A `failure` says that
+    a message reached nobody: its `at` is the instant of the decision, its `channel` the one that was tried. Delivery
+    reports it; the send is taken back and the day planned anew.
     """
 
     engagement_id: Identifier

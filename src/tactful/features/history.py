@@ -43,6 +43,8 @@ NEVER: Final = int(np.iinfo(np.int64).max)
 SENT_RANKED: Final = 1
 SENT_FORCED: Final = 2
 SENT_CRITICAL: Final = 4
+SENT_FAILED: Final = 8
+"""Reached nobody; taken back with the next plan, which is due at once."""
 
 CANDIDATE_OPEN: Final = 0
 CANDIDATE_CANCELLED: Final = 1
@@ -146,6 +148,7 @@ _ALL_BITS: Final = (1 << N_CHANNELS) - 1
 _LEAVING: Final[NDArray[np.bool_]] = np.array([kind in ("unsubscribe", "disable", "complaint") for kind in KINDS])
 _BOUNCE: Final = KINDS.index("bounce")
 _UNINSTALL: Final = KINDS.index("uninstall")
+FAILURE: Final = KINDS.index("failure")
 
 APPLIED: Final = 0
 DUPLICATE: Final = 1
@@ -295,6 +298,7 @@ def observe(table: NDArray[Any], events: EngagementRows) -> Int[np.ndarray, " m"
             events.log_us, events.hash, events.kind, events.channel, events.category, ACTIVE, status,
         )  # fmt: skip
         _leave(table, events)
+        _fail(table, events)
     return status
 
 
@@ -308,6 +312,17 @@ def _leave(table: NDArray[Any], events: EngagementRows) -> None:
     if gone.any():
         for channel in range(1, N_CHANNELS):
             suppress(table, events.row[gone], np.full(gone.sum(), channel), events.log_us[gone], lifted=False)
+
+
+def _fail(table: NDArray[Any], events: EngagementRows) -> None:
+    """Marks the send that failed, by its instant and channel; her day is planned anew from when that is known."""
+    for i in np.flatnonzero(events.kind == FAILURE).tolist():
+        r = events.row[i]
+        sent = np.arange(SENDS) < table["s_len"][r]
+        failed = sent & (table["s_at"][r] == events.at_us[i]) & (table["s_channel"][r] == events.channel[i])
+        if failed.any():
+            table["s_flags"][r, failed] |= SENT_FAILED
+            table["next_plan"][r] = min(int(table["next_plan"][r]), int(events.log_us[i]))
 
 
 def suppress(

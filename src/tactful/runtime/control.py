@@ -79,10 +79,11 @@ class VolumeState:
 
         The plans shape the day; its total is the budgets' (`_due`, a budget's 168th for every hour ahead), since a
         send that was held is planned again on the next day, and a sum of plans would count it twice. Users whose
-        volume or sends are randomised that day are left out, as their sends are.
+        volume or sends are randomised that day are left out, as their sends are; so is a day that is planned again, for
+        its first plan is counted.
         """
         ahead = (request.slot_us > request.now_us[:, None] - HOUR_US) & (reach > 0)[:, None]
-        ahead &= ~request.k_random[:, None]
+        ahead &= ~(request.k_random | request.again)[:, None]
         rows, slots = np.nonzero(ahead & self._in_production(key, request.slot_us))
         if not len(rows):
             return

@@ -217,14 +217,15 @@ class Population:
         return found
 
     def _breaks(self, waiting: _Pending) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Timers that waiting inputs may set: profiles at their own instant, candidates at their wake or next job."""
+        """Timers that waiting inputs may set: profiles and failures at their own instant, candidates at their wake or
+        next job."""
         users = [(row, log) for log, row, _, _, record in waiting.rest if isinstance(record, User)]
-        told = waiting.candidates
+        told, failed = waiting.candidates, take(waiting.engagements, waiting.engagements.kind == history.FAILURE)
         jobs = steps.jobs_ahead(self.table.rows[["job_at", "last_job"]][told.row])
         next_job = np.where(jobs >= told.log_us[:, None], jobs, NEVER).min(axis=1, initial=NEVER)
         timer = np.minimum(np.where(told.wake_us > 0, told.wake_us, NEVER), next_job)
-        rows = np.concatenate([told.row, np.array([r for r, _ in users], dtype=np.int64)])
-        return rows, np.concatenate([timer, np.array([t for _, t in users], dtype=np.int64)])
+        rows = np.concatenate([told.row, failed.row, np.array([r for r, _ in users], dtype=np.int64)])
+        return rows, np.concatenate([timer, failed.log_us, np.array([t for _, t in users], dtype=np.int64)])
 
     def _apply(self, waiting: _Pending, limit: NDArray[np.int64], listener: Listener, version: int) -> bool:
         """Folds every waiting input up to its user's limit; returns whether there was one."""
@@ -302,6 +303,7 @@ class Population:
 
     def _plan(self, rows: NDArray[np.int64], listener: Listener) -> None:
         state, now = self.table.rows[rows], self._due[rows]
+        state = steps.take_back(state, self.frame)
         request = steps.plan_request(state, now, self.frame)
         p = self.scorer.slots(state["user_key"], request)
         self.table.rows[rows], plan = steps.plan_day(state, request, p, self.frame)

@@ -44,11 +44,15 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         jobs_per_send: rank jobs a day per planned send, at least `min_jobs`: three, so that a job may say no.
         min_jobs: rank jobs on any day.
+        replan_held: whether a send that the day's last job held is planned anew over the slots that remain. Off: three
+            jobs a send are the second chance. On, it is for one job a send: her best hour, and the next if that says
+            no.
         half_life_days: after so many days a session weighs half in the slot histogram; 28, four whole weeks.
     """
 
     jobs_per_send: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
     min_jobs: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
+    replan_held: bool = False
     half_life_days: Annotated[float, msgspec.Meta(gt=0.0)] = 28.0
 
 
@@ -72,8 +76,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         snapshot_inputs_per_user: states are saved after so many inputs a user since the last save; a restart
             replays no more than that.
         snapshot_min_inputs: but never after fewer inputs in all.
-        snapshot_days: states are also saved when so many days of log time have passed; 1, so that `tactful allocate`, which reads the
-            saved states, is at most a day behind in a small app, too.
+        snapshot_days: states are also saved when so many days of log time have passed; 1, so that `tactful allocate`,
+            which reads the saved states, is at most a day behind in a small app, too.
         policy_version: named by every decision.
     """
 

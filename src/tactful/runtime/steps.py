@@ -32,6 +32,7 @@ from tactful.features.history import (
     NEVER,
     SENDS,
     SENT_CRITICAL,
+    SENT_FAILED,
     SENT_FORCED,
     SENT_RANKED,
     SLOTS,
@@ -41,7 +42,7 @@ from tactful.features.pool import admit, cancel, close
 from tactful.runtime import budgets
 from tactful.runtime.settings import Settings
 
-__all__ = ["admit", "cancel", "conclude", "observe", "plan_day", "plan_request", "rank_request"]
+__all__ = ["admit", "cancel", "conclude", "observe", "plan_day", "plan_request", "rank_request", "take_back"]
 
 State = NDArray[Any]
 """Rows of `features.history.ROW`."""
@@ -68,10 +69,12 @@ class PlanRequest:
     """What a day's plan reads: counts for the slot model, and what is allowed. n users, K slots of the local day.
 
     `new_draw` marks the first plan under a random budget: of its period, or after the slice's settings were changed.
+    `again` tells that this day has had a plan before: now it is one for the slots that remain.
     """
 
     now_us: Int[np.ndarray, " n"]
     day: Int[np.ndarray, " n"]
+    again: Bool[np.ndarray, " n"]
     counts: Float[np.ndarray, "n K"]
     segment: Int[np.ndarray, " n"]
     slot_us: Int[np.ndarray, "n K"]
@@ -113,6 +116,27 @@ def jobs_ahead(state: State) -> Int[np.ndarray, "n jobs"]:
 # --- plan the day ---------------------------------------------------------------------------------------------
 
 
+def take_back(state: State, frame: Frame) -> State:
+    """Takes sends that reached nobody out of each user's record and gives their tokens back; comes before the plan."""
+    failed = ((state["s_flags"] & SENT_FAILED) != 0) & (np.arange(SENDS) < state["s_len"][:, None])
+    rows = np.flatnonzero(failed.any(axis=1))
+    if not len(rows):
+        return state
+    flag, gone = budgets.counted(frame.settings), failed[rows]
+    spent = gone if flag == 0 else gone & ((state["s_flags"][rows] & flag) != 0)
+    state["tokens"][rows] += spent.sum(axis=1)
+    row, place = np.nonzero(gone)
+    np.subtract.at(state["n_sends"], (rows[row], state["s_channel"][rows[row], place].astype(np.int64)), 1)
+    kept = np.argsort(gone, axis=1, kind="stable")
+    for name in ("s_at", "s_type", "s_channel", "s_category", "s_flags"):
+        state[name][rows] = np.take_along_axis(state[name][rows], kept, axis=1)
+    left = state["s_len"][rows] - gone.sum(axis=1)
+    state["s_len"][rows] = left
+    beyond = np.arange(SENDS) >= left[:, None]
+    state["s_flags"][rows] = np.where(beyond, 0, state["s_flags"][rows])
+    return state
+
+
 def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> PlanRequest:
     """Returns what the plan of each user's local day reads; half one of `plan_day`."""
     settings, zones = frame.settings, frame.zones
@@ -120,6 +144,10 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     day = zones.local_day(zone, now_us)
     slot_us, exists = zones.slots_of_days(zone, day, SLOTS)
     shut = quiet_hours.quiet_slots(*_quiet_window(state, frame)) | ~send_windows.open_slots(settings.rules.send_windows)
+    again = state["plan_day"] == day
+    ahead = slot_us > now_us[:, None] - HOUR_US
+    row, slot = np.nonzero(again[:, None] & ahead)
+    ahead[row, slot] = _job_us(state, day, slot_us, row, slot, settings) > now_us[row]
     k, random, probability, period = budgets.in_force(state, now_us, settings)
     tokens = budgets.tokens(state, now_us, k, frame.settings)
     left_us = budgets.paced_us(state, now_us, now_us, zones.day_start_us(zone, day + 1), settings)
@@ -130,10 +158,11 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     return PlanRequest(
         now_us=now_us,
         day=day,
+        again=again,
         counts=standing.local_counts(state, now_us, frame.zones),
         segment=standing.segment(state, now_us),
         slot_us=slot_us,
-        allowed=exists & ~shut & (slot_us > now_us[:, None] - HOUR_US),
+        allowed=exists & ~shut & ahead,
         quota=quota,
         k=k,
         k_random=random,
@@ -151,6 +180,7 @@ def plan_day(
 
     Jobs run at the best allowed slots, or, for an ε-share of user-days, at slots drawn in proportion to the
     model's probabilities (logged). The integer plan of sends is the user's part of the expected shape of the day.
+    A day that is planned again, because she moved or a send was held or failed, has only the slots that remain.
     """
     settings, timing, rules = frame.settings, frame.settings.timing, frame.settings.rules
     key, now = state["user_key"], request.now_us
@@ -159,7 +189,7 @@ def plan_day(
     wanted = np.maximum(timing.min_jobs, timing.jobs_per_send * request.quota)
     n_jobs = np.minimum(np.minimum(wanted, allowed.sum(axis=1)), JOBS)
     sampled = explore.slot_slice(settings.seed, key, request.day, settings.exploration.slot_epsilon)
-    u = draws.uniform(settings.seed, key, request.day, "slot start")
+    u = draws.uniform(settings.seed, key, np.where(request.again, now, request.day), "slot start")
     jobs = send_time.best_spaced(p, n_jobs, allowed).astype(np.int64)
     inclusion = jobs.astype(np.float64)
     if sampled.any():
@@ -171,9 +201,8 @@ def plan_day(
     sends = send_time.best_spaced(p, fits, allowed, max(gap, 1)).astype(np.int64)
 
     row, slot = np.nonzero(jobs)
-    minute = draws.uniform(settings.seed, key[row], request.day[row] * SLOTS + slot, "minute in slot")
     at = np.full(jobs.shape, NEVER)
-    at[row, slot] = request.slot_us[row, slot] + (minute * SLOT_JITTER_US).astype(np.int64)
+    at[row, slot] = _job_us(state, request.day, request.slot_us, row, slot, settings)
     at[at <= now[:, None]] = NEVER
     first = np.argsort(at, axis=1, kind="stable")[:, :JOBS]
     state["job_at"] = np.take_along_axis(at, first, axis=1)
@@ -185,13 +214,27 @@ def plan_day(
     state["plan_day"] = request.day
     state["planned_at"] = now
     state["next_plan"] = frame.zones.day_start_us(state["zone"].astype(np.int64), request.day + 1)
-    state["feasible_jobs"] = 0
+    state["feasible_jobs"] = np.where(request.again, state["feasible_jobs"], 0)
     state["tokens"] = budgets.tokens(state, now, request.k, frame.settings)
     state["tokens_at"] = now
     state["k_now"], state["k_random"], state["k_period"] = request.k, request.k_random, request.period
     state["explores"] = budgets.exploratory(state, now, state["next_plan"], settings)
     standing.fade(state, now, timing.half_life_days)
     return state, DayPlan(jobs=jobs, sends=sends, inclusion=inclusion, sampled=sampled)
+
+
+def _job_us(
+    state: State,
+    day: NDArray[np.int64],
+    slot_us: NDArray[np.int64],
+    row: NDArray[np.int64],
+    slot: NDArray[np.int64],
+    settings: Settings,
+) -> NDArray[np.int64]:
+    """The instant of a job in a slot of a row's day, by hash: the same however often the day is planned."""
+    minute = draws.uniform(settings.seed, state["user_key"][row], day[row] * SLOTS + slot, "minute in slot")
+    at: NDArray[np.int64] = slot_us[row, slot] + (minute * SLOT_JITTER_US).astype(np.int64)
+    return at
 
 
 # --- rank, and conclude ---------------------------------------------------------------------------------------
@@ -223,6 +266,10 @@ def conclude(
     flags = SENT_RANKED * (ranked & ~critical) + SENT_FORCED * verdict.forced + SENT_CRITICAL * critical
     _record_sends(state, verdict, pool, flags.astype(np.uint8), now)
     state["feasible_jobs"] += (verdict.best > -np.inf).any(axis=1)
+    if settings.timing.replan_held:
+        last = (jobs_ahead(state) == NEVER).all(axis=1) & (state["job_at"] == now[:, None]).any(axis=1)
+        held = last & ~verdict.sends & (person.quota > person.sent_plan)
+        state["next_plan"] = np.where(held, now, state["next_plan"])
 
     places = pool.present.shape[1]
     _ride_along(verdict, pool, state["c_group"][:, :places])

@@ -112,7 +112,7 @@ class Loop:
         loop.at_us += explored.tick * TICK_US
         loop.began_us = loop.at_us
         rows = explored.rows.copy()
-        rows["next_plan"] = loop.at_us
+        rows["next_plan"], rows["plan_day"] = loop.at_us, -1
         loop.population.table.load([rows.tobytes()], layout())
         loop.population.applied_us = loop.at_us - 1
         loop.population.refresh()
