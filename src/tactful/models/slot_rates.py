@@ -17,7 +17,7 @@ from tactful.models.shrinkage import MAX_RATE
 from tactful.models.slot_histogram import circular_kernel
 
 GRID: Final[Mapping[str, Sequence[float]]] = {
-    "user_weight": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    "user_weight": (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0),
     "slot_weight": (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0),
     "bandwidth_hours": (0.0, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
 }
