@@ -47,7 +47,7 @@ SEEDS: Final = (11, 12, 13, 14, 15)
 TIMES: Final = (0.5, 0.75, 1.0, 1.5, 2.0)
 FRONTIER: Final = ("uniform", "kdd18_exact", "discounted")
 FRONTIER_SEEDS: Final = SEEDS[:2]
-BOUND_USERS: Final = 4_000
+BOUND_USERS: Final = 2_000
 """People who stand for all of a world in its bound."""
 
 
