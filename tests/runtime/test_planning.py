@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 import pytest
 
 from stage import CALM, App, act, at, codes, person, told, with_rules
@@ -11,7 +12,9 @@ from tactful.clock import to_us
 from tactful.delivery.channels.memory import MemoryChannel
 from tactful.delivery.protocol import Failed, Outcome, RetryAfter, Unreachable
 from tactful.delivery.send import Sender
-from tactful.events.records import SlotPlan, decode
+from tactful.events.records import Control, SlotPlan, decode
+from tactful.features.segments import SEGMENTS
+from tactful.runtime.logbook import planned_by_hour
 from tactful.runtime.settings import Timing, Volume
 
 BERLIN, NO_QUIET = ZoneInfo("Europe/Berlin"), {"quiet_start_minute": 0, "quiet_end_minute": 0}
@@ -143,3 +146,23 @@ def test_what_was_delivered_or_is_still_tried_is_not_taken_back() -> None:
     assert dict(sender.run(to_us(at(14)), 10).counts) == {"retry": 1}
     assert dict(sender.run(to_us(at(15)), 10).counts) == {"delivered": 1}
     assert app.store.posted() == 0
+
+
+def test_the_planned_sends_of_a_day_are_on_record_by_hour_and_segment() -> None:
+    """Every user's plan after her constraints, summed; a day that was planned again counts once."""
+    app = App(with_rules(quiet_start_minute=21 * 60))
+    for i in range(12):
+        kind = ("push",) if i % 2 else ("email", "push")
+        app.submit(at(0), person(f"u{i}", *kind))
+        app.submit(at(1), act(f"e{i}", "session", at(1 - i / 24), user_id=f"u{i}"))
+    app.submit(at(36), person("u3", "push", locale="de"))
+    app.run(at(49))
+    controls = {row.effective_us: decode(row.data) for row in app.store.controls() if row.key == "thresholds"}
+    written = controls[to_us(at(49))]
+    assert isinstance(written, Control)
+    want = np.zeros((24, 1, len(SEGMENTS)))
+    for plan in [plan for plan in plans(app) if plan.at == at(24)]:
+        want[:, 0, SEGMENTS.index(plan.segment)] += plan.sends
+    assert want.sum() >= 12
+    assert not want[21:].any()
+    np.testing.assert_allclose(planned_by_hour(written), want)

@@ -87,6 +87,8 @@ class Sender:
         policy: when a message is tried again.
         in_flight: how old an attempt without a result must be before it counts as broken off and not as being
             made by another sender just now.
+        tells_engine: whether to post a `failure` for each message that reaches nobody; False where somebody else
+            feeds the provider's answers back.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Sender:
         one_click: OneClick | None = None,
         policy: retry.RetryPolicy = retry.RetryPolicy(),  # noqa: B008 (frozen)
         in_flight: timedelta = timedelta(minutes=5),
+        tells_engine: bool = True,
     ) -> None:
         self._store = store
         self._channels = channels
@@ -104,6 +107,7 @@ class Sender:
         self._one_click = one_click
         self._policy = policy
         self._in_flight_us = in_flight // _MICROSECOND
+        self._tells_engine = tells_engine
 
     def run(self, now_us: int, limit: int) -> Report:
         """Sends up to `limit` messages that are due at `now_us`, the earliest first."""
@@ -167,7 +171,7 @@ class Sender:
     def _end(self, row: OutboxRow, attempt_no: int, result: Result, detail: str, next_try_us: int | None) -> None:
         """Files a result. If the message reaches nobody, the engine is told, which takes the send back."""
         self._store.end_attempt(row.decision_key, attempt_no, result, detail, next_try_us)
-        if next_try_us is not None or result == "delivered":
+        if next_try_us is not None or result == "delivered" or not self._tells_engine:
             return
         try:
             waiting = decode(row.message)

@@ -37,10 +37,15 @@ EQUAL_SHARE_SENDS: Final = 100.0
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one look at the counts gave: thresholds from `effective_us` on, and the numbers behind them."""
+    """What one look at the counts gave: thresholds from `effective_us` on, and the numbers behind them.
+
+    `planned` are the sends of the users' integer plans after their constraints, by hour of the UTC day: the shape that
+    the target follows.
+    """
 
     effective_us: int
     thresholds: Thresholds
+    planned: Float[np.ndarray, "24 a s"]
     target_day: Float[np.ndarray, "a s h"]
     actual: Float[np.ndarray, "a s h"]
     saturated: Bool[np.ndarray, "a s h"]
@@ -154,7 +159,8 @@ class VolumeState:
         high = self._controller.thresholds(self._histogram, jitter)
         self._version += 1
         prices = Thresholds(mid=mid, low=low, high=high, killed=False, version=self._version)
-        return Epoch(end_us + EPOCH_US, prices, target, actual.copy(), saturated)
+        planned = shape.sum(axis=3) / SHARE_UNIT
+        return Epoch(end_us + EPOCH_US, prices, planned, target, actual.copy(), saturated)
 
     def _target(self, day: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The day's target by channel: the budgets' share of the day without the headroom, by channel shares."""

@@ -323,12 +323,23 @@ def drawn_budgets(
 
 
 def control(epoch: Epoch) -> ControlRow:
-    """Returns an epoch's thresholds for the control log, with the counts that they came from."""
+    """Returns an epoch's thresholds for the control log, with the counts that they came from.
+
+    `planned` is a list of [UTC hour, arm, segment, sends], the cells that are not 0; `planned_by_hour` reads it.
+    """
     prices = epoch.thresholds
+    hour, arm, segment = np.nonzero(epoch.planned)
+    planned = [
+        [*cell, sends]
+        for *cell, sends in zip(
+            hour.tolist(), arm.tolist(), segment.tolist(), epoch.planned[hour, arm, segment].tolist(), strict=True
+        )
+    ]
     value = {
         "threshold": prices.mid.ravel().tolist(),
         "low": prices.low.ravel().tolist(),
         "high": prices.high.ravel().tolist(),
+        "planned": planned,
         "target_day": epoch.target_day.ravel().tolist(),
         "actual": epoch.actual.ravel().tolist(),
         "saturated": epoch.saturated.ravel().tolist(),
@@ -336,3 +347,15 @@ def control(epoch: Epoch) -> ControlRow:
     }
     control = Control(version=prices.version, effective_at=from_us(epoch.effective_us), key="thresholds", value=value)
     return ControlRow(prices.version, epoch.effective_us, "thresholds", encode(control))
+
+
+def planned_by_hour(control: Control) -> NDArray[np.float64]:
+    """Returns the planned sends of a UTC day by (hour, arm, segment), from a control with key `thresholds`.
+
+    Segments are those of `features.segments.SEGMENTS`. It is the day whose hour ended an hour before the control takes
+    effect; the one written at its midnight, effective at 1:00 of the next, has every plan of that day.
+    """
+    planned: NDArray[np.float64] = np.zeros((24, *control.value["shape"][:2]))
+    for hour, arm, segment, sends in control.value["planned"]:
+        planned[hour, arm, segment] = sends
+    return planned
