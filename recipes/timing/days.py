@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Int8
+from jaxtyping import Float, Float32, Float64, Int, Int8
 from numpy.typing import NDArray
 
 from tactful.events.records import KINDS, EngagementKind
@@ -54,20 +54,20 @@ class Day:
         history, sessions, positives, trials = (part[users] for part in parts)
         return replace(self, history=history, sessions=sessions, positives=positives, trials=trials)
 
-    def counts(self, same_type: bool = False) -> Float32[np.ndarray, "n K"]:
+    def counts(self, same_type: bool = False) -> Float64[np.ndarray, "n K"]:
         """Returns the sessions of the known days by slot, or of those that are of this day's type."""
         return self._summed(SESSIONS, same_type)
 
-    def past(self, same_type: bool = False) -> tuple[Float32[np.ndarray, "n K"], Float32[np.ndarray, "n K"]]:
+    def past(self, same_type: bool = False) -> tuple[Float64[np.ndarray, "n K"], Float64[np.ndarray, "n K"]]:
         """Returns successes and trials of the known days by slot, or of those that are of this day's type."""
         if self.trial == "receipt":
             return self._summed(CLICKS, same_type), self._summed(RECEIPTS, same_type)
         positives = self._summed(ACTIVE, same_type)
         return positives, np.full_like(positives, self._chosen(same_type).sum())
 
-    def _summed(self, feature: int, same_type: bool) -> NDArray[np.float32]:
-        total: NDArray[np.float32] = self.history[:, :, self._chosen(same_type), feature].sum(axis=2)
-        return total
+    def _summed(self, feature: int, same_type: bool) -> NDArray[np.float64]:
+        total = self.history[:, :, self._chosen(same_type), feature].sum(axis=2)
+        return np.asarray(total, dtype=np.float64)
 
     def _chosen(self, same_type: bool) -> NDArray[np.bool_]:
         chosen: NDArray[np.bool_] = self.types_before == (self.type if same_type else NOT_KNOWN)

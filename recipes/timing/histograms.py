@@ -33,9 +33,9 @@ def everyone(train: Days, task: Task, seed: int) -> Predict:
     """Fits one profile for all users and days."""
     if task == "sessions":
         profile = GlobalSlots.fit(stacked([day.sessions for day in train]))
-        return lambda day: profile.slots(day.counts().astype(np.float64))
+        return lambda day: profile.slots(day.counts())
     flat = SlotRates(_shares(train), np.inf, np.inf)
-    return lambda day: flat.active(*_past(day))
+    return lambda day: flat.active(*day.past())
 
 
 def everyone_by_type(train: Days, task: Task, seed: int) -> Predict:
@@ -86,15 +86,15 @@ def work_rest(train: Days, task: Task, seed: int) -> Predict:
         *(_by_row(train, [day.type for day in train]), _by_row(train, [day.number for day in train])),
     )[0]
     rates = replace(rates, tilt=tilt)
-    return lambda day: rates.active(*_past(day), *_past(day, same_type=True), _types(day))
+    return lambda day: rates.active(*day.past(), *day.past(same_type=True), _types(day))
 
 
 def _own(train: Sequence[Day], task: Task, bandwidths: Sequence[float]) -> Predict:
     if task == "sessions":
         slots = _slots(train, bandwidths)
-        return lambda day: slots.slots(day.counts().astype(np.float64))
+        return lambda day: slots.slots(day.counts())
     rates = _rates(train, bandwidths)
-    return lambda day: rates.active(*_past(day))
+    return lambda day: rates.active(*day.past())
 
 
 def _slots(train: Sequence[Day], bandwidths: Sequence[float]) -> SlotHistogram:
@@ -121,11 +121,6 @@ def _shares(train: Sequence[Day]) -> NDArray[np.float64]:
 def _every_few(train: Sequence[Day]) -> list[Day]:
     n = len(train[0].sessions)
     return [day.take(np.arange(0, n, max(1, len(train) * n // ENOUGH))) for day in train]
-
-
-def _past(day: Day, same_type: bool = False) -> tuple[Probabilities, Probabilities]:
-    positives, trials = day.past(same_type)
-    return positives.astype(np.float64), trials.astype(np.float64)
 
 
 def _stacked_past(train: Sequence[Day], same_type: bool) -> tuple[Probabilities, Probabilities]:

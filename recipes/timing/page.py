@@ -18,6 +18,9 @@ TITLES: Final[Mapping[tuple[str, str], str]] = {
     ("globo_frozen", "sessions"): "Globo, sessions, nothing known after the 11th",
     ("globo_frozen", "trials"): "Globo, active in the slot, nothing known after the 11th",
 }
+BEGIN, END: Final = "<!-- tables of recipes/slot_tasks.py -->", "<!-- end of tables -->"
+AWAKE: Final = range(8, 22)
+"""Hours in which messages may be sent by default: outside them there is too little to speak of calibration."""
 DIGITS: Final[Mapping[str, int]] = {"bits": 3, "top-3 share": 3, "log loss": 4, "AUC": 3}
 
 
@@ -29,7 +32,13 @@ def tables(cells: Sequence[Cell]) -> list[str]:
         if here:
             found += [f"**{title}**\n\n{_overall(here)}", f"**{title}, by stratum**\n\n{_strata(here)}"]
     trials = [cell for cell in cells if cell.calibration]
-    return [*found, *([_calibration(trials)] if trials else [])]
+    return [*found, *([f"**Calibration by slot, 8:00 to 22:00**\n\n{_calibration(trials)}"] if trials else [])]
+
+
+def filled(page: str, tables: str) -> str:
+    """Returns the page with new tables between its markers."""
+    before, rest = page.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest.split(END)[1]}"
 
 
 def _overall(cells: Sequence[Cell]) -> str:
@@ -72,15 +81,15 @@ def _told(difference: Interval) -> str:
 
 
 def _calibration(cells: Sequence[Cell]) -> str:
-    """Observed over expected in the slots where it is lowest and highest, and the mean gap of a slot."""
+    """The mean gap of a slot from 8:00 to 22:00, and where observed over expected is lowest and highest (seed 0)."""
     rows = []
     for (data, task), title in TITLES.items():
         for model in _models([cell for cell in cells if (cell.data, cell.task) == (data, task)]):
             cell = next(c for c in cells if (c.data, c.task, c.model, c.seed) == (data, task, model, 0))
-            told = [(o / e, slot) for slot, (e, o) in enumerate(cell.calibration) if e > 0.0 and o == o]
-            ratios = sorted(told)
+            shares = [(slot, *cell.calibration[slot]) for slot in AWAKE]
+            ratios = sorted((observed / expected, slot) for slot, expected, observed in shares)
             (low, low_at), (high, high_at) = ratios[0], ratios[-1]
-            gap = sum(abs(o - e) for e, o in cell.calibration if e == e) / max(len(told), 1)
+            gap = sum(abs(observed - expected) for _, expected, observed in shares) / len(shares)
             rows.append((title, model, f"{gap:.4f}", f"{low:.2f} at {low_at}:00", f"{high:.2f} at {high_at}:00"))
     return markdown(("data", "model", "mean gap of a slot", "lowest observed/expected", "highest"), rows)
 

@@ -39,7 +39,7 @@ def slot_table(day: Day, foretold: tuple[Predict, ...]) -> Float32[np.ndarray, "
         _wide(np.log1p(known[..., feature].sum(axis=(1, 2)))) for feature in (ACTIVE, SESSIONS, RECEIPTS, CLICKS)
     ]
     columns.append(_wide(np.log1p(_days_since(active.max(axis=1, keepdims=True))[:, 0])))
-    columns += [np.full((n, HOURS), value) for value in (day.type, int(weekday(np.array(day.number))), day.known)]
+    columns += [np.full((n, HOURS), value) for value in (day.type, int(weekday(np.array([day.number]))[0]), day.known)]
     columns.append(np.broadcast_to(np.arange(HOURS), (n, HOURS)))
     return np.stack([column.astype(np.float32) for column in columns], axis=2)
 
