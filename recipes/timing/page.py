@@ -18,7 +18,8 @@ TITLES: Final[Mapping[tuple[str, str], str]] = {
     ("globo_frozen", "sessions"): "Globo, sessions, nothing known after the 11th",
     ("globo_frozen", "trials"): "Globo, active in the slot, nothing known after the 11th",
 }
-BEGIN, END: Final = "<!-- tables of recipes/slot_tasks.py -->", "<!-- end of tables -->"
+BEGIN: Final = "<!-- tables of recipes/slot_tasks.py -->"
+END: Final = "<!-- end of tables -->"
 AWAKE: Final = range(8, 22)
 """Hours in which messages may be sent by default: outside them there is too little to speak of calibration."""
 DIGITS: Final[Mapping[str, int]] = {"bits": 3, "top-3 share": 3, "log loss": 4, "AUC": 3}
