@@ -2,8 +2,8 @@
 
 Source: data as `globo_replay.py`; TIM's rule after "TIM: Temporal Interaction Model in Notification System" (Kuaishou,
 2024).
-Command: `python recipes/plan_rules.py`, with `--markdown` the tables of `docs/explanation/planning.md`. Figures that have
-their file under `results/plan_rules` are not computed again.
+Command: `python recipes/plan_rules.py`, with `--markdown` the tables of `docs/explanation/planning.md`. Figures that
+have their file under `results/plan_rules` are not computed again.
 Data: `globo_12k_users.parquet`. p is the smoothed histogram: on 9-11 October of sessions of days 1-8 (strengths chosen
 on 7-8 given 1-6), on 12-16 of days 1-11 (strengths chosen on 9-11 given 1-8).
 Hardware: one core, under a minute. Seeds 0 to 4 draw the sampler's starts; intervals are over users.
