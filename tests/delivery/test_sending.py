@@ -18,7 +18,7 @@ from tactful.delivery.retry import RetryPolicy
 from tactful.delivery.send import Sender, SenderStore
 from tactful.delivery.unsubscribe import OneClick
 from tactful.errors import StoreError
-from tactful.events.records import CHANNELS
+from tactful.events.records import CHANNELS, Engagement, decode
 from tactful.events.registry import Registry
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import OutboxRow
@@ -80,6 +80,26 @@ def test_the_limit_bounds_a_run_and_the_rest_stays(store: SenderStore) -> None:
     one = sender(store, channel)
     assert [len(one.run(NOW, 2).messages) for _ in range(4)] == [2, 2, 1, 0]
     assert len(channel.arrived) == 5
+
+
+def test_the_engine_is_told_once_of_what_reaches_nobody_and_of_nothing_else(store: SenderStore) -> None:
+    for key in range(1, 5):
+        enqueue(store, key)
+    outcomes: list[Outcome] = [Delivered(), Failed("no"), RetryAfter(), Unreachable("gone")]
+    one = sender(store, MemoryChannel(outcomes))
+    one.run(NOW, 10)
+    one.run(NOW + HOUR_US // 2, 10)
+    told = [decode(letter) for letter in store.take_posted(10)]
+    assert [(t.kind, t.user_id, t.at, t.channel) for t in told if isinstance(t, Engagement)] == [
+        ("failure", "u1", from_us(NOW), "push")
+    ] * 2
+    assert [t.decision_id for t in told if isinstance(t, Engagement)] == ["d2", "d4"]
+
+
+def test_failures_may_be_left_to_others(store: SenderStore) -> None:
+    enqueue(store)
+    sender(store, MemoryChannel([Failed("no")]), tells_engine=False).run(NOW, 10)
+    assert store.posted() == 0
 
 
 def test_a_message_that_is_not_due_waits(store: SenderStore) -> None:

@@ -6,16 +6,21 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stage import CALM, App, act, at, codes, person, told, with_rules
 from tactful.clock import to_us
 from tactful.delivery.channels.memory import MemoryChannel
 from tactful.delivery.protocol import Failed, Outcome, RetryAfter, Unreachable
 from tactful.delivery.send import Sender
+from tactful.errors import InvalidScores
 from tactful.events.records import Control, SlotPlan, decode
 from tactful.features.segments import SEGMENTS
+from tactful.runtime.embedded import simple_scorer
 from tactful.runtime.logbook import planned_by_hour
+from tactful.runtime.scoring import LiveScorer
 from tactful.runtime.settings import Timing, Volume
+from tactful.runtime.steps import PlanRequest
 
 BERLIN, NO_QUIET = ZoneInfo("Europe/Berlin"), {"quiet_start_minute": 0, "quiet_end_minute": 0}
 
@@ -146,6 +151,48 @@ def test_what_was_delivered_or_is_still_tried_is_not_taken_back() -> None:
     assert dict(sender.run(to_us(at(14)), 10).counts) == {"retry": 1}
     assert dict(sender.run(to_us(at(15)), 10).counts) == {"delivered": 1}
     assert app.store.posted() == 0
+
+
+@pytest.mark.parametrize(
+    "minutes", [[], [0.0], [0.001 * i for i in range(60)]], ids=["no history", "one event", "all in one minute"]
+)
+def test_whatever_is_known_of_her_she_has_a_plan_that_keeps_every_constraint(minutes: list[float]) -> None:
+    app = App(with_rules(send_windows=("9:00-20:00",)))
+    app.submit(at(0), person())
+    for i, minute in enumerate(minutes):
+        app.submit(at(3 + minute / 60), act(f"e{i}", "session", at(3 + minute / 60)))
+    app.run(at(25))
+    plan = plans(app)[-1]
+    assert sum(plan.slot_probs) == pytest.approx(1.0)
+    assert sum(plan.sends) == plan.quota > 0
+    assert all(9 <= slot < 20 for slot in (*plan.jobs, *np.flatnonzero(plan.sends)))
+    assert (np.diff(np.flatnonzero(plan.sends)) >= 2).all()
+    assert (max(plan.slot_probs) > 0.06) == bool(minutes)
+
+
+def test_a_quota_that_does_not_fit_is_cut_to_what_the_day_holds() -> None:
+    app = App(with_rules(send_windows=("9:00-11:00",), gap_minutes=180))
+    app.submit(at(0), person())
+    app.run(at(49))
+    assert [(plan.quota, sum(plan.sends)) for plan in plans(app)][-1] == (3, 1)
+    shut = App(with_rules(send_windows=("23:00-1:00",)))
+    shut.submit(at(0), person())
+    shut.run(at(49))
+    assert [(plan.jobs, sum(plan.sends)) for plan in plans(shut)] == [((), 0)] * 3
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -0.1, np.inf])
+def test_a_slot_model_that_says_what_is_no_probability_stops_the_engine_with_its_row(wrong: float) -> None:
+    class Broken(LiveScorer):
+        def slots(self, keys: NDArray[np.uint64], request: PlanRequest) -> NDArray[np.float64]:
+            return np.full((len(keys), 24), wrong)
+
+    app = App()
+    simple = simple_scorer()
+    app.engine.population.scorer = Broken(simple.slot_model, simple.click_model, simple.unsubscribe_model)
+    app.submit(at(0), person())
+    with pytest.raises(InvalidScores, match="row 0"):
+        app.run(at(1))
 
 
 def test_the_planned_sends_of_a_day_are_on_record_by_hour_and_segment() -> None:
