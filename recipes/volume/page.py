@@ -103,7 +103,7 @@ def arms(cells: list[Cell], bounds: list[BoundCell]) -> str:
     }  # over the silence that was run: the luck of a seed is in both
     base = max(BASES, key=lambda name: mean([by[name, s] for s in seeds], lambda c: c.score))
     rows = []
-    for name in [n for n in NAMES if (n, seeds[0]) in by]:
+    for name in [n for n in NAMES if all((n, s) in by for s in seeds)]:
         mine = [by[name, s] for s in seeds]
         gap = np.array([by[name, s].score - by["uniform", s].score for s in seeds])
         share = "" if name == base else gained(by, limit, name, base, seeds)
