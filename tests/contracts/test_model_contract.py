@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tactful.errors import InvalidModel
 from tactful.models import MODELS, served
 from tactful.models.click_rate import ClickRate
 from tactful.models.forest import Forest
+from tactful.models.served_slots import ServedSlots
 from tactful.models.slot_histogram import GlobalSlots, SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.models.volume_curve import SimpleCurve
@@ -21,6 +23,9 @@ from tactful.models.volume_heads import PURPOSES
 from tactful.models.volume_response import VolumeResponse
 
 N, C, H, K, TYPES, F, K_MAX = 193, 3, 5, 24, 4, 3, 14
+SLOTS_GRAPH = Path(__file__).parents[1] / "fixtures" / "slot_model.onnx"
+TRAINED_IN_TORCH = {"slot_model"}
+"""Modules that serve nobody: their suites stand in `tests/models/`, what they export is in this one."""
 
 
 def _history(n: int, empty: bool, seed: int = 3) -> dict[str, Any]:
@@ -43,6 +48,10 @@ def _history(n: int, empty: bool, seed: int = 3) -> dict[str, Any]:
         "features": np.zeros((n, F), dtype=np.float32) if empty else rng.normal(size=(n, F)).astype(np.float32),
         "reach": rng.integers(0, 3, n),
         "activity": rng.integers(0, 6, n),
+        "history": some * rng.poisson(0.2, (n, K, 7, 6)).astype(np.float32),
+        "known": np.zeros((n, 7), dtype=bool) if empty else rng.random((n, 7)) < 0.8,
+        "rest": rng.integers(0, 2, (n, 7)),
+        "today_rest": rng.integers(0, 2, n),
     }
 
 
@@ -55,6 +64,10 @@ ASK: dict[str, tuple[Callable[[Any, dict[str, Any]], np.ndarray], tuple[int, ...
     ),
     "unsubscribe": (lambda m, x: m.unsubscribe(x["sends_7d"]), (H,)),
     "curve": (lambda m, x: m.curve(x["p_organic"], x["p_click"], x["p_unsubscribe"], K_MAX).T, (K_MAX + 1,)),
+    "chances": (
+        lambda m, x: m.chances(x["history"], x["known"], x["rest"], x["today_rest"], x["segment"]),
+        (K, 2),
+    ),
     "curves": (lambda m, x: m.curves(x["features"], x["reach"], x["activity"], K_MAX).T, (K_MAX + 1,)),
 }
 
@@ -92,11 +105,12 @@ def _fitted() -> dict[str, Any]:
         "unsubscribe_rate": UnsubscribeRate.fit(row % 9, row % H, bought),
         "simple_curve": SimpleCurve(gamma=0.8, after_leaving_share=0.5),
         "volume_response": _volume_response(),
+        "slot_model": ServedSlots(SLOTS_GRAPH.read_bytes()),
     }
 
 
 FITTED = _fitted()
-NEEDS_DATA = {"volume_response"}
+NEEDS_DATA = {"volume_response", "slot_model"}
 WITH_PRIOR = [name for name in MODELS if name not in NEEDS_DATA]
 INSTANCES = [pytest.param(served.resolve(name)(), id=f"{name}-prior") for name in WITH_PRIOR] + [
     pytest.param(model, id=f"{name}-fitted") for name, model in FITTED.items()
@@ -116,6 +130,7 @@ def test_every_model_has_a_name_and_a_fitted_example() -> None:
     found = {
         f"{module.__name__}:{name}"
         for info in pkgutil.iter_modules(tactful.models.__path__, "tactful.models.")
+        if info.name.rpartition(".")[2] not in TRAINED_IN_TORCH
         for module in [importlib.import_module(info.name)]
         for name, cls in inspect.getmembers(module, inspect.isclass)
         if cls.__module__ == module.__name__ and inspect.isfunction(getattr(cls, "parameters", None))

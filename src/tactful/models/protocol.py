@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Integer
 from numpy.typing import NDArray
 
-Parameters: TypeAlias = Mapping[str, float | NDArray[np.float64]]
-"""The numbers that a model was fitted to, by constructor argument."""
+Parameters: TypeAlias = Mapping[str, float | NDArray[np.float64] | bytes]
+"""The numbers that a model was fitted to, or the graph that holds them, by constructor argument."""
 
 
 @runtime_checkable
@@ -115,7 +115,11 @@ def version_of(model: str, parameters: Parameters) -> str:
     """
     digest = hashlib.blake2b(model.encode(), digest_size=8)
     for name in sorted(parameters):
-        array = np.ascontiguousarray(parameters[name], dtype="<f8")
+        value = parameters[name]
+        if isinstance(value, bytes):
+            digest.update(f"|{name}[{len(value)}]".encode() + value)
+            continue
+        array = np.ascontiguousarray(value, dtype="<f8")
         digest.update(f"|{name}{np.shape(parameters[name])}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()

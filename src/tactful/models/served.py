@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tactful.errors import InvalidModel
 from tactful.models import MODELS
@@ -23,7 +24,7 @@ class _Saved(msgspec.Struct, frozen=True):
 
     name: str
     version: str
-    parameters: dict[str, _Array]
+    parameters: dict[str, _Array | bytes]
     schema_version: int = 1
 
 
@@ -54,8 +55,7 @@ def name_of(model: Model) -> str:
 
 def save(model: Model) -> bytes:
     """Returns a model as bytes (msgpack): name, version and parameters."""
-    arrays = {key: np.ascontiguousarray(value, dtype="<f8") for key, value in model.parameters().items()}
-    parameters = {key: _Array(np.shape(model.parameters()[key]), a.tobytes()) for key, a in arrays.items()}
+    parameters = {key: _stored(value) for key, value in model.parameters().items()}
     return msgspec.msgpack.encode(_Saved(name_of(model), model.version, parameters))
 
 
@@ -81,6 +81,14 @@ def load(data: bytes) -> Any:
     return model
 
 
-def _value(array: _Array) -> Any:
+def _stored(value: float | NDArray[np.float64] | bytes) -> _Array | bytes:
+    if isinstance(value, bytes):
+        return value
+    return _Array(np.shape(value), np.ascontiguousarray(value, dtype="<f8").tobytes())
+
+
+def _value(array: _Array | bytes) -> Any:
+    if isinstance(array, bytes):
+        return array
     values = np.frombuffer(array.data, dtype="<f8").reshape(array.shape)
     return values.item() if values.ndim == 0 else values.astype(np.float64)

@@ -21,6 +21,8 @@ CLICK, ACTIVE = 0, 1
 """The two heads, in the order of the last dimension."""
 CLIP: Final = 10.0
 """Largest weight of a slot that the old policy seldom chose."""
+_RARE_LOGIT: Final = -3.0
+"""Where both heads begin: few slots have a click or activity."""
 REST_TYPES: Final = 2
 """Work days and rest days."""
 
@@ -50,27 +52,28 @@ class SlotNet(nn.Module):
 
     Of slot k on the day that was l days ago, with features `x_kl`, and on the coming day:
 
-        e_kl = MLP(log(1 + x_kl)) + E_day[rest(l)]
+        e_kl = gelu(W log(1 + x_kl) + b) + E_day[rest(l)]
         q_k  = E_slot[k] + E_day[rest(today)] + E_segment[segment]
         h_k  = TargetAttention(q_k; e_k1 .. e_kL)            over days, in the same slot
-        z    = q + h;  z' = z + LinearAttention(norm(z))     across slots
-        p_k  = σ(MLP(norm(z'_k)))                            one for each head
+        z    = q + h;  z' = z + LinearAttention(z)           across slots
+        p_k  = σ(MLP(z'_k))                                  one for each head
 
-    A cold user has no known day: her answer is that of her segment, the slot and the day's type. An unknown segment
-    has an embedding of its own.
+    A cold user has no known day: her answer is that of her segment, the slot and the day's type. An unknown segment,
+    or one out of range, has an embedding of its own.
 
     Source: TIM: Temporal Interaction Model in Notification System (Kuaishou, 2024), its temporal attention unit.
-    Deviations: sizes, loss, the residual sums and the norms are ours, for none of them is public; positions turn whole
-    times a week or a day (`layers/rotary.py`); attention may heed *nothing* (`layers/target_attention.py`).
+    Deviations: sizes, loss and the residual sums are ours, for none of them is public; positions turn whole
+    times a week or a day (`layers/rotary.py`); attention may heed *nothing* (`layers/target_attention.py`). A second
+    layer for `e` would be idle work in every cell: keys and values are linear in `e`, and each has a matrix of its own.
     """
 
     def __init__(
         self,
         n_slots: int = 24,
         n_days: int = 28,
-        n_features: int = 5,
+        n_features: int = 6,
         n_segments: int = 0,
-        width: int = 16,
+        width: int = 24,
         active_share: float = 0.5,
         rotary: bool = True,
         day_types: bool = True,
@@ -99,7 +102,7 @@ class SlotNet(nn.Module):
             raise InvalidModel(f"got active_share {active_share}, expected a share of the loss, 0 to 1")
         self.shape = (n_slots, n_days, n_features)
         self.active_share = active_share
-        self.cell = nn.Sequential(nn.Linear(n_features, width), nn.GELU(), nn.Linear(width, width))
+        self.cell = nn.Sequential(nn.Linear(n_features, width), nn.GELU())
         self.day = nn.Embedding(REST_TYPES, width) if day_types else None
         self.slot = nn.Parameter(0.1 * torch.randn(n_slots, width))
         self.segment = nn.Embedding(1 + n_segments, width)
@@ -137,7 +140,8 @@ class SlotNet(nn.Module):
     ) -> tuple[Float[Tensor, "n K d"], Float[Tensor, "n K L d"]]:
         """Returns the query of each slot of the coming day, and the encoded slots of the previous days."""
         past: Tensor = self.cell(history.clamp(min=0.0).log1p() * known[:, None, :, None])
-        query: Tensor = self.slot + self.segment(segment + 1)[:, None, :]
+        listed = torch.where(segment < self.segment.num_embeddings - 1, segment + 1, 0).clamp(min=0)
+        query: Tensor = self.slot + self.segment(listed)[:, None, :]
         if self.day is not None:
             past = past + self.day(rest)[:, None, :, :]
             query = query + self.day(today_rest)[:, None, :]

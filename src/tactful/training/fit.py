@@ -4,6 +4,7 @@ A model that gives `loss(batch)` and a data set that gives such batches are all 
 """
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ class Learner(Protocol[B_contra]):
 class Course:
     """How to learn.
 
-    `patience` epochs without a better validation loss end it; `learning_rate` falls in a half cosine to a tenth over
-    `max_epochs`. Embeddings and weights decay alike, biases and norms do not.
+    The learning rate rises over the first twentieth of the steps of `max_epochs` and falls to nothing in a half cosine;
+    `patience` epochs without a better validation loss end it sooner. Matrices decay, vectors (biases, norms) do not.
     """
 
     learning_rate: float = 3e-3
@@ -148,11 +149,19 @@ def _epoch(model: nn.Module, train: Dataset[B], optimiser: torch.optim.Optimizer
     model.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(course.seed * 1_000_003 + epoch)
-        for rows in batches(len(train), course.batch_rows, course.seed, epoch):
+        for step, rows in enumerate(batches(len(train), course.batch_rows, course.seed, epoch)):
+            for group in optimiser.param_groups:
+                group["lr"] = _rate(course, epoch + step * course.batch_rows / len(train))
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(_loss(model, train.batch(rows)))
             optimiser.step()
     return time.perf_counter() - began
+
+
+def _rate(course: Course, epochs: float) -> float:
+    """The learning rate after so many epochs."""
+    gone = epochs / course.max_epochs
+    return course.learning_rate * min((gone + 1e-3) / 0.05, 0.5 * (1.0 + math.cos(math.pi * gone)))
 
 
 def _judge(model: nn.Module, validation: Dataset[B], state: Checkpoint) -> None:

@@ -29,11 +29,12 @@ def day_angles(n_days: int, width: int) -> Float[Tensor, "L half"]:
 
 
 def slot_angles(n_slots: int, width: int) -> Float[Tensor, "K half"]:
-    """Returns by how much each pair turns, in radians, for each slot of the day: 1, 2, 3 ... whole turns a day.
+    """Returns by how much each pair turns, in radians, for each slot of the day: 0, 1, 2 ... whole turns a day.
 
-    So the last slot of the day is as near to the first as any two neighbours are.
+    So the last slot of the day is as near to the first as any two neighbours are; the pair that never turns lets all
+    slots count alike. With d = K the pairs can make any smoothing around the clock, down to single slots.
     """
-    return _angles(torch.arange(n_slots), [2.0 * math.pi * (1 + i) / n_slots for i in range(_half(width))])
+    return _angles(torch.arange(n_slots), [2.0 * math.pi * i / n_slots for i in range(_half(width))])
 
 
 def rotate(x: Float[Tensor, "*batch s d"], angles: Float[Tensor, "s half"]) -> Float[Tensor, "*batch s d"]:

@@ -1,0 +1,65 @@
+"""ONNX graphs run by onnxruntime: one thread, no spinning, always in blocks of one size.
+
+Scores of floats depend on the shape of the batch in the last bits. In blocks of one size a row has the same bits
+alone and among a million; users are spread over processes, not threads.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from tactful.errors import InvalidModel
+
+BLOCK_ROWS: Final = 32
+"""Rows of a block: a few are scored at little cost, many without much waste."""
+
+
+class Graph:
+    """A graph whose inputs and single output have the row as their first dimension."""
+
+    def __init__(self, data: bytes) -> None:
+        """Takes a serialised graph.
+
+        Raises:
+            InvalidModel: for bytes that hold none.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base but this
+            raise InvalidModel(f"got {len(data)} bytes that hold no ONNX graph: {error}; export again") from error
+        self._inputs = {one.name: tuple(one.shape[1:]) for one in self._session.get_inputs()}
+        (output,) = self._session.get_outputs()
+        self._output = output.name
+
+    @property
+    def inputs(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of one row of each input, by name."""
+        return self._inputs
+
+    def run(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """Returns the output for all rows.
+
+        Raises:
+            InvalidModel: for other inputs than the graph's, or rows of another shape.
+        """
+        got = {name: column.shape[1:] for name, column in columns.items()}
+        if got != self._inputs:
+            raise InvalidModel(f"got inputs with rows of {got}, expected {self._inputs}")
+        n = len(next(iter(columns.values())))
+        starts = range(0, max(n, 1), BLOCK_ROWS)  # no row at all is a block, too: its shape is asked for
+        parts = [self._block({k: v[s : s + BLOCK_ROWS] for k, v in columns.items()}) for s in starts]
+        return np.concatenate(parts)[:n]
+
+    def _block(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        padded = {
+            name: np.concatenate([column, np.zeros((BLOCK_ROWS - len(column), *column.shape[1:]), column.dtype)])
+            for name, column in columns.items()
+        }
+        (out,) = self._session.run([self._output], padded)
+        return np.asarray(out, dtype=np.float32)
