@@ -24,7 +24,11 @@ def test_the_page_is_made_of_the_cells_beside_it(recipe: ModuleType) -> None:
     from volume import page
 
     kept = (recipe.RESULTS / "README.md").read_text()
-    assert page.text(page.find(recipe.RESULTS)) == kept
+    found = page.find(recipe.RESULTS)
+    assert page.text(found) == kept
+    told = (Path(__file__).parents[2] / "docs" / "explanation" / "volume.md").read_text()
+    for table in (page.arms(found.table, found.bounds), page.reaches(found.table)):
+        assert table in told, f"docs/explanation/volume.md lacks\n{table}"
 
 
 def test_every_cell_of_the_table_sent_what_it_should(recipe: ModuleType) -> None:
