@@ -2,7 +2,7 @@
 
 Source: issue 3 and design 6.1, 6.6; the paper's rules are of Zhao et al., "Notification Volume Control and
 Optimization System at Pinterest", KDD 2018; arms, world and score are ours (`tactful.simulator`).
-Command: python recipes/volume_arms.py [--users 10000] [--training 40000] [--workers 2] [--scratch FOLDER] [--slice]
+Command: python recipes/volume_arms.py [--users 20000] [--training 40000] [--workers 2] [--scratch FOLDER] [--slice]
 Data: none; everything is simulated. For each seed volume is randomised in a world that is not scored; the arms live
 eight weeks in another, after four weeks of neutral exploration that cost all alike. One delivery, one total a week
 in each reach segment; only the rule differs that shares it out.
@@ -59,7 +59,7 @@ class Sizes:
     models learn from, `curves` those on whom they are compared with the truth, and who fall into the trap.
     """
 
-    users: int = 10_000
+    users: int = 20_000
     frontier: int = 10_000
     training: int = 40_000
     curves: int = 10_000
