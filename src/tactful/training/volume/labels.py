@@ -27,7 +27,10 @@ LONG_TERM_FROM_DAYS, LONG_TERM_UNTIL_DAYS = 21, 28
 """The fourth week after leaving, in days since."""
 
 _NEVER: Final = int(np.iinfo(np.int64).max)
-_IS_ACTIVE: Final[NDArray[np.bool_]] = np.array([kind in ACTIVE_KINDS for kind in KINDS])
+_IN_APP: Final = ACTIVE_KINDS - {"open"}
+"""An e-mail is opened in a mailbox. Counted as activity it would rise with every message sent, whoever came or not;
+who opens a push is in the app, which a session says."""
+_IS_ACTIVE: Final[NDArray[np.bool_]] = np.array([kind in _IN_APP for kind in KINDS])
 _IS_LEAVING: Final[NDArray[np.bool_]] = np.array([kind in LEAVING_KINDS for kind in KINDS])
 
 
