@@ -16,12 +16,12 @@ def test_help_names_every_verb() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
     for verb in VERBS:
-        assert verb in result.output
+        assert verb.split()[0] in result.output
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_and_json(verb: str) -> None:
-    result = CliRunner().invoke(app, [verb, "--help"], terminal_width=200)
+    result = CliRunner().invoke(app, [*verb.split(), "--help"], terminal_width=200)
     assert result.exit_code == 0
     assert "--json" in result.output
 
