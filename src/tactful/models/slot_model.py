@@ -52,9 +52,9 @@ class SlotNet(nn.Module):
 
     Of slot k on the day that was l days ago, with features `x_kl`, and on the coming day:
 
-        e_kl = gelu(W log(1 + x_kl) + b) + E_day[rest(l)]
+        e_kl = gelu(W log(1 + x_kl) + b)
         q_k  = E_slot[k] + E_day[rest(today)] + E_segment[segment]
-        h_k  = TargetAttention(q_k; e_k1 .. e_kL)            over days, in the same slot
+        h_k  = TargetAttention(q_k; e_k1 .. e_kL)            over days, in the same slot; keys also have E_day[rest(l)]
         z    = q + h;  z' = z + LinearAttention(z)           across slots
         p_k  = σ(MLP(z'_k))                                  one for each head
 
@@ -62,9 +62,11 @@ class SlotNet(nn.Module):
     or one out of range, has an embedding of its own.
 
     Source: TIM: Temporal Interaction Model in Notification System (Kuaishou, 2024), its temporal attention unit.
-    Deviations: sizes, loss and the residual sums are ours, for none of them is public; positions turn whole
-    times a week or a day (`layers/rotary.py`); attention may heed *nothing* (`layers/target_attention.py`). A second
-    layer for `e` would be idle work in every cell: keys and values are linear in `e`, and each has a matrix of its own.
+    Deviations: sizes, loss and the residual sums are ours, for none of them is public. Positions turn whole times a
+    week or a day (`layers/rotary.py`); attention may heed *nothing* (`layers/target_attention.py`). A day's type tells
+    which days to heed, and is no part of what is found there: else the pattern of the last days' types is a name for
+    the date, which a model learns by heart from few days (Globo, 5 of them: 5.9 bits on an unseen pattern, 4.1 on
+    others). A second layer for `e` would be idle work: keys and values are linear in `e`, with matrices of their own.
     """
 
     def __init__(
@@ -123,8 +125,8 @@ class SlotNet(nn.Module):
         segment: Int64[Tensor, " n"],
     ) -> Float[Tensor, "n K 2"]:
         """Returns the logits of each slot's click (given a receipt) and of activity in it."""
-        query, past = self.encode(history, known, rest, today_rest, segment)
-        z = query + self.over_days(query, past, known)
+        query, past = self.encode(history, known, today_rest, segment)
+        z = query + self.over_days(query, past, known, None if self.day is None else self.day(rest))
         if self.across_slots is not None:
             z = z + self.across_slots(z)
         logits: Tensor = self.heads(z)
@@ -134,7 +136,6 @@ class SlotNet(nn.Module):
         self,
         history: Float[Tensor, "n K L f"],
         known: Bool[Tensor, "n L"],
-        rest: Int64[Tensor, "n L"],
         today_rest: Int64[Tensor, " n"],
         segment: Int64[Tensor, " n"],
     ) -> tuple[Float[Tensor, "n K d"], Float[Tensor, "n K L d"]]:
@@ -143,7 +144,6 @@ class SlotNet(nn.Module):
         listed = torch.where(segment < self.segment.num_embeddings - 1, segment + 1, 0).clamp(min=0)
         query: Tensor = self.slot + self.segment(listed)[:, None, :]
         if self.day is not None:
-            past = past + self.day(rest)[:, None, :, :]
             query = query + self.day(today_rest)[:, None, :]
         return query, past
 

@@ -12,7 +12,8 @@ from tactful.models.layers.rotary import rotate
 class TargetAttention(nn.Module):
     """Scaled dot-product attention of one query over L past positions, for each of K queries.
 
-    `h_k = V Σ_l α_kl e_kl`, `α_k. = softmax_l(R(0)·W_q q_k · R(l)·W_k e_kl / √d)`, R the rotation by l days ago.
+    `h_k = V Σ_l α_kl e_kl`, `α_k. = softmax_l(R(0)·W_q q_k · R(l)·W_k (e_kl + t_l) / √d)`, R the rotation by l
+    days ago, t_l what is known of the position besides.
 
     Source: TIM (Kuaishou, 2024), target attention per slot; Vaswani et al., 2017, equation 1.
     Deviations: the softmax runs over one more position, a learned *nothing* that is always there. So a history that is
@@ -32,23 +33,34 @@ class TargetAttention(nn.Module):
         self.register_buffer("angles", angles if attends else None, persistent=False)
 
     def forward(
-        self, query: Float[Tensor, "n K d"], past: Float[Tensor, "n K L d"], known: Bool[Tensor, "n L"]
+        self,
+        query: Float[Tensor, "n K d"],
+        past: Float[Tensor, "n K L d"],
+        known: Bool[Tensor, "n L"],
+        traits: Float[Tensor, "n L d"] | None = None,
     ) -> Float[Tensor, "n K d"]:
-        """Returns one vector a query; positions that are not known count for nothing."""
-        weight = self.weights(query, past, known)
+        """Returns one vector a query; positions that are not known count for nothing.
+
+        `traits`, t above, say which positions to heed and are no part of what is found there.
+        """
+        weight = self.weights(query, past, known, traits)
         found = (weight[:, :, 1:, None] * past).sum(dim=2) + weight[:, :, :1] * self.nothing
         out: Tensor = self.value(found)
         return out
 
     def weights(
-        self, query: Float[Tensor, "n K d"], past: Float[Tensor, "n K L d"], known: Bool[Tensor, "n L"]
+        self,
+        query: Float[Tensor, "n K d"],
+        past: Float[Tensor, "n K L d"],
+        known: Bool[Tensor, "n L"],
+        traits: Float[Tensor, "n L d"] | None = None,
     ) -> Float[Tensor, "n K 1+L"]:
         """Returns how much each query heeds *nothing* (first) and each past position; rows sum to 1."""
         n, n_queries, n_past, width = past.shape
         mask = torch.cat((known.new_ones(n, 1), known), dim=1)[:, None, :].expand(n, n_queries, 1 + n_past)
         if self.query is None or self.key is None:
             return mask / mask.sum(dim=2, keepdim=True)
-        asked, keys = self.query(query), self.key(past)
+        asked, keys = self.query(query), self.key(past if traits is None else past + traits[:, None, :, :])
         if self.angles is not None:
             keys = rotate(keys, self.angles)
         first = (asked * self.key(self.nothing)).sum(dim=2, keepdim=True)
