@@ -45,7 +45,7 @@ class Sessions(nn.Module):
 
 
 def slot_model(train: Days, task: Task, seed: int, without: str | None = None) -> Predict:
-    """Fits the slot model, or it `without` one of its parts; it sees as many days back as the last training day does."""
+    """Fits the slot model, or it `without` one of its parts; it sees as far back as the last training day."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     seen = max(day.known for day in train)
@@ -108,7 +108,4 @@ def _without(part: str) -> Fit:
 
 
 PARTS: Final = ("rotary", "day_types", "slot_attention", "target_attention")
-NEURAL: Final[Mapping[str, Fit]] = {
-    "slot model": slot_model,
-    **{f"slot model without {part.replace('_', ' ')}": _without(part) for part in PARTS},
-}
+ABLATIONS: Final[Mapping[str, Fit]] = {f"slot model without {part.replace('_', ' ')}": _without(part) for part in PARTS}
