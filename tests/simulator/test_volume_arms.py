@@ -108,9 +108,10 @@ def test_a_volume_arm_sends_what_it_should_and_never_asks_for_the_truth(
     if name == "hand_caps":
         arm = Budgeted(name, rule, learned, delivery=HandCaps().prepare)
     assert isinstance(arm, Arm)
-    result = closed_loop.follow(explored, arm.at_volume(2.0), days=8, judge=False)
+    # a week that sent too little or too much is made up for in the next ones
+    result = closed_loop.follow(explored, arm.at_volume(2.0), days=22, judge=False)
     if name not in ("kdd18_r1", "kdd18_r2"):  # their budgets jump by a whole segment here
-        assert sends_per_user_week(result) == pytest.approx(2.0, rel=0.12)
+        assert sends_per_user_week(result) == pytest.approx(2.0, rel=0.05)
 
 
 def test_budgets_follow_what_is_due_in_each_group_of_channels(explored: Explored, learned: Learned) -> None:

@@ -41,8 +41,8 @@ def rotate(x: Float[Tensor, "*batch s d"], angles: Float[Tensor, "s half"]) -> F
     """Returns x with its pairs (i, i + d/2) turned by the angles of their position.
 
     >>> x = torch.tensor([[1.0, 0.0]])
-    >>> rotate(x, torch.tensor([[math.pi / 2]])).round(decimals=3).tolist()
-    [[0.0, 1.0]]
+    >>> torch.allclose(rotate(x, torch.tensor([[math.pi / 2]])), torch.tensor([[0.0, 1.0]]), atol=1e-6)
+    True
     """
     cos, sin = angles.cos(), angles.sin()
     first, second = x.chunk(2, dim=-1)
