@@ -65,3 +65,9 @@ def test_smoothing_keeps_sums_and_wraps_at_midnight() -> None:
 def test_rates_of_zero_are_refused() -> None:
     with pytest.raises(InvalidModel, match="got rates from 0"):
         SlotRates(np.zeros(24)).active(_days(0), _days(1))
+
+
+def test_one_user_alone_is_smoothed_to_the_same_bits_as_in_any_batch() -> None:
+    counts = np.random.default_rng(0).poisson(1.0, (193, 24)).astype(float)
+    alone = np.concatenate([smoothed(counts[i : i + 1], 1.0) for i in range(len(counts))])
+    np.testing.assert_array_equal(smoothed(counts, 1.0), alone)

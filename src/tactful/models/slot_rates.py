@@ -13,6 +13,7 @@ from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidModel
+from tactful.kernel import kernel
 from tactful.models.shrinkage import MAX_RATE
 from tactful.models.slot_histogram import circular_kernel
 
@@ -99,8 +100,9 @@ def smoothed(counts: Float[np.ndarray, "n K"], bandwidth_hours: float) -> Float6
     [0.24, 0.4, 0.24]
     """
     taps = circular_kernel(counts.shape[1], bandwidth_hours)
-    around = np.stack([np.roll(taps, k) for k in range(len(taps))])
-    return counts.astype(np.float64) @ around
+    out = np.empty(counts.shape)
+    _spread(np.ascontiguousarray(counts, dtype=np.float64), taps, out)
+    return out
 
 
 def climb(grid: Mapping[str, Sequence[float]], score: Callable[[Mapping[str, float]], float]) -> dict[str, float]:
@@ -119,3 +121,16 @@ def climb(grid: Mapping[str, Sequence[float]], score: Callable[[Mapping[str, flo
                 if value != best[name] and (tried := score(other)) > found:
                     best, found = other, tried
     return best
+
+
+@kernel
+def _spread(counts: NDArray[np.float64], taps: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Row by row in one order, so that a row has the same bits alone and in any batch; a matrix product has not."""
+    n, n_slots = counts.shape
+    around = np.concatenate((taps, taps))
+    for i in range(n):
+        out[i] = 0.0
+        for j in range(n_slots):
+            if counts[i, j] != 0.0:
+                for k in range(n_slots):
+                    out[i, k] += counts[i, j] * around[n_slots + k - j]
