@@ -95,6 +95,10 @@ class UnsortedRows(TactfulError):
     """Raised when columns must be sorted and are not."""
 
 
+class FutureInHistory(TactfulError):
+    """Raised when a row to learn from knows what happened after its target: what it would teach cannot be had."""
+
+
 class InvalidExperiment(TactfulError):
     """Raised when an experiment or a statistic cannot be computed: shares above 1, too few units."""
 
