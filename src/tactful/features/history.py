@@ -12,11 +12,13 @@ from itertools import islice, repeat
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-from jaxtyping import Int, UInt
+from jaxtyping import Float, Int, UInt
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US
 from tactful.events.records import ACTIVE_KINDS, CHANNELS, KINDS
+from tactful.features import slot_marks
+from tactful.features.slot_marks import DAY_SLACK, MARK_BYTES, MARK_DAYS, PLANES
 from tactful.kernel import kernel
 
 N_CHANNELS: Final = len(CHANNELS)
@@ -35,7 +37,6 @@ BINS: Final = 48
 """Half hours of the UTC day: whole-hour and half-hour zones both fall on bin edges."""
 DAYS: Final = 64
 """Days of activity kept; 56 are read (28, and the 28 before), the rest is slack for inputs ahead of a timer."""
-DAY_SLACK: Final = 3
 COUNT_UNIT: Final = 1024
 """One session in `slot_counts`, so that integer decay keeps a thousandth of a session."""
 NEVER: Final = int(np.iinfo(np.int64).max)
@@ -71,6 +72,9 @@ ROW: Final = np.dtype(
         ("slot_counts", "i4", (BINS,)),
         ("active_base", "i4"),
         ("active_days", "u2", (DAYS,)),
+        # half hours by plane and UTC day, a bit each (`slot_marks.py`); marked_from: the first day on record
+        ("marked_from", "i4"),
+        ("marks", "u1", (len(PLANES), MARK_DAYS, MARK_BYTES)),
         ("n_sends", "i4", (N_CHANNELS,)),
         ("n_clicks", "i4", (N_CHANNELS,)),
         ("n_opens", "i4", (N_CHANNELS,)),
@@ -159,7 +163,7 @@ EVICTED: Final = 4
 
 @dataclass(frozen=True)
 class EngagementRows:
-    """Engagements as columns. `at_us` is the client's own time, no later than `log_us`."""
+    """Engagements as columns. `at_us` is the client's own time, no later than `log_us`; `value` seconds or money."""
 
     row: Int[np.ndarray, " m"]
     at_us: Int[np.ndarray, " m"]
@@ -169,6 +173,7 @@ class EngagementRows:
     kind: Int[np.ndarray, " m"]
     channel: Int[np.ndarray, " m"]
     category: Int[np.ndarray, " m"]
+    value: Float[np.ndarray, " m"]
 
 
 def take(columns: Any, index: NDArray[Any]) -> Any:
@@ -232,7 +237,7 @@ class UserTable:
         _begin(fresh)
         fresh["user_key"] = user_key
         fresh["signup"] = fresh["next_plan"] = log_us
-        fresh["active_base"] = log_us // DAY_US
+        fresh["active_base"] = fresh["marked_from"] = log_us // DAY_US
         return row
 
     def load(self, blobs: Iterable[bytes], layout: Layout) -> None:
@@ -252,6 +257,8 @@ class UserTable:
             _begin(part)
             for name in set(ROW.names or ()) & set(kind.names or ()):
                 part[name] = stored[name]
+            if "marked_from" not in (kind.names or ()):
+                part["marked_from"] = stored["active_base"]  # what came before left no marks
             n += len(stored)
         self._row_of = {user: i for i, user in enumerate(self._data["user_key"][:n].tolist())}
 
@@ -297,6 +304,7 @@ def observe(table: NDArray[Any], events: EngagementRows) -> Int[np.ndarray, " m"
             table["active_days"], table["n_clicks"], table["n_opens"], events.row, events.at_us, events.key,
             events.log_us, events.hash, events.kind, events.channel, events.category, ACTIVE, status,
         )  # fmt: skip
+        slot_marks.mark(table["marks"], table["active_base"], events.row, events.at_us, events.kind, events.value)
         _leave(table, events)
         _fail(table, events)
     return status

@@ -10,9 +10,11 @@ from jaxtyping import Bool, Float, Float64, Int
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, WEEK_US
+from tactful.features import slot_marks
 from tactful.features.context import Zones
-from tactful.features.history import ACTIVE, BINS, COUNT_UNIT, DAY_SLACK, DAYS, N_CHANNELS, SLOTS
+from tactful.features.history import ACTIVE, BINS, COUNT_UNIT, DAYS, N_CHANNELS, SLOTS
 from tactful.features.segments import segment_of
+from tactful.features.slot_marks import DAY_SLACK
 from tactful.kernel import kernel
 
 State = NDArray[Any]
@@ -126,10 +128,11 @@ def sent_by_channel(state: State, since_us: Int[np.ndarray, " n"]) -> Int[np.nda
 
 
 def fade(state: State, now_us: Int[np.ndarray, " n"], half_life_days: float) -> None:
-    """Moves the activity window to today and lets sessions fade, in place, in whole days and integer steps."""
+    """Moves activity and marks to today and lets sessions fade, in place, in whole days and integer steps."""
     today = now_us // DAY_US
     passed = np.clip(today - state["active_base"], 0, 10_000)
     keep = np.floor(COUNT_UNIT * np.exp2(-passed / half_life_days)).astype(np.int64)
+    slot_marks.roll(state["marks"], state["active_base"], today)
     _fade(state["active_base"], state["active_days"], state["slot_counts"], today, keep)
 
 

@@ -263,6 +263,7 @@ def _engagement_rows(lines: list[Line]) -> EngagementRows:
         kind=np.array([_KIND_OF[act.kind] for act in acts], dtype=np.int8),
         channel=np.array([_CHANNEL_OF[act.channel] for act in acts], dtype=np.int8),
         category=np.array([act.category for act in acts], dtype=np.int32),
+        value=np.array([act.value for act in acts], dtype=np.float64),
     )
 
 

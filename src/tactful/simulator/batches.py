@@ -26,6 +26,7 @@ def engagement_rows(seen: EngagementColumns, tick: int, log_us: int) -> Engageme
         kind=seen.kind,
         channel=seen.channel,
         category=seen.category,
+        value=seen.value.astype(np.float64),
     )
 
 
