@@ -16,6 +16,7 @@ from tactful.delivery.send import Sender
 from tactful.errors import InvalidScores
 from tactful.events.records import Control, SlotPlan, decode
 from tactful.features.segments import SEGMENTS
+from tactful.models.protocol import SlotScores
 from tactful.runtime.embedded import simple_scorer
 from tactful.runtime.logbook import planned_by_hour
 from tactful.runtime.scoring import LiveScorer
@@ -184,8 +185,8 @@ def test_a_quota_that_does_not_fit_is_cut_to_what_the_day_holds() -> None:
 @pytest.mark.parametrize("wrong", [np.nan, -0.1, np.inf])
 def test_a_slot_model_that_says_what_is_no_probability_stops_the_engine_with_its_row(wrong: float) -> None:
     class Broken(LiveScorer):
-        def slots(self, keys: NDArray[np.uint64], request: PlanRequest) -> NDArray[np.float64]:
-            return np.full((len(keys), 24), wrong)
+        def slots(self, keys: NDArray[np.uint64], request: PlanRequest) -> SlotScores:
+            return SlotScores(*np.full((2, len(keys), 24), wrong))
 
     app = App()
     simple = simple_scorer()

@@ -11,6 +11,7 @@ from tactful import draws
 from tactful.clock import DAY_US, HOUR_US, to_us
 from tactful.decision.request import Request, Scores
 from tactful.events.records import Control, Decision, Input, SlotPlan, decode
+from tactful.models.protocol import SlotScores
 from tactful.runtime.embedded import simple_scorer
 from tactful.runtime.logbook import decision_id, decision_keys
 from tactful.runtime.scoring import LoggedScorer
@@ -115,7 +116,7 @@ class Refusing:
     def __init__(self, logged: LoggedScorer) -> None:
         self.version, self.asked, self._logged = logged.version, 0, logged
 
-    def slots(self, keys: np.ndarray, request: PlanRequest) -> np.ndarray:  # type: ignore[type-arg]
+    def slots(self, keys: np.ndarray, request: PlanRequest) -> SlotScores:  # type: ignore[type-arg]
         self.asked += 1
         return self._logged.slots(keys, request)
 

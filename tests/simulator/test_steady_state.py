@@ -31,7 +31,7 @@ class Watch(Tally):
     def planned(self, rows: Any, request: PlanRequest, p: Any, plan: DayPlan) -> None:
         super().planned(rows, request, p, plan)
         late = request.now_us >= self.from_us
-        np.add.at(self.planned_sends, request.segment[late], plan.sends[late].sum(axis=1))
+        np.add.at(self.planned_sends, request.past.segment[late], plan.sends[late].sum(axis=1))
 
     def ranked(self, rows: Any, request: Request, scores: Scores, outcome: Outcome, controls: Thresholds) -> None:
         super().ranked(rows, request, scores, outcome, controls)

@@ -289,7 +289,11 @@ class Decision(_Stored, frozen=True, kw_only=True, tag="decision"):
 
 
 class SlotPlan(_Stored, frozen=True, kw_only=True, tag="slot_plan"):
-    """A user's plan for one local day: predicted slots, quota, job slots and planned sends, with probabilities."""
+    """A user's plan for one local day: predicted slots, quota, job slots and planned sends, with probabilities.
+
+    `slot_probs` say where her activity falls, `slot_weights` what a send in the slot was worth to the plan; they are
+    left out where they are the same.
+    """
 
     user_id: str
     at: Instant
@@ -302,6 +306,7 @@ class SlotPlan(_Stored, frozen=True, kw_only=True, tag="slot_plan"):
     randomised: bool = False
     segment: str = ""
     model_version: str = ""
+    slot_weights: tuple[float, ...] = ()
 
 
 Record: TypeAlias = Input | Decision | SlotPlan

@@ -8,14 +8,17 @@ history.
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Integer
 from numpy.typing import NDArray
 
-Parameters: TypeAlias = Mapping[str, float | NDArray[np.float64] | bytes]
-"""The numbers that a model was fitted to, or the graph that holds them, by constructor argument."""
+from tactful.features.slot_past import SlotPast
+
+Parameters: TypeAlias = Mapping[str, float | NDArray[np.float64] | bytes | str]
+"""The numbers that a model was fitted to, or the graph that holds them, and its choices, by constructor argument."""
 
 
 @runtime_checkable
@@ -32,19 +35,21 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class SlotScores:
+    """What a slot model says of a day: `profile`, where her activity falls (each row sums to 1), and `weight`, what a
+    send in the slot is worth to the plan (>= 0; its scale does not matter)."""
+
+    profile: Float[np.ndarray, "n K"]
+    weight: Float[np.ndarray, "n K"]
+
+
 @runtime_checkable
 class SlotModel(Model, Protocol):
-    """Says when a person is active."""
+    """Says when a person is active, and when a message is worth sending."""
 
-    def slots(
-        self, counts: Float[np.ndarray, "n K"], segment: Integer[np.ndarray, " n"] | None = None
-    ) -> Float[np.ndarray, "n K"]:
-        """Returns the distribution of activity over the slots of the local day; each row sums to 1.
-
-        Args:
-            counts: sessions by local slot, >= 0; all zeros for a cold user.
-            segment: index of the user's segment, -1 when unknown.
-        """
+    def foretell(self, past: SlotPast) -> SlotScores:
+        """Returns profile and weights of the slots of each user's planned day."""
         ...
 
 
@@ -116,8 +121,9 @@ def version_of(model: str, parameters: Parameters) -> str:
     digest = hashlib.blake2b(model.encode(), digest_size=8)
     for name in sorted(parameters):
         value = parameters[name]
-        if isinstance(value, bytes):
-            digest.update(f"|{name}[{len(value)}]".encode() + value)
+        if isinstance(value, bytes | str):
+            data = value if isinstance(value, bytes) else value.encode()
+            digest.update(f"|{name}[{len(data)}]".encode() + data)
             continue
         array = np.ascontiguousarray(value, dtype="<f8")
         digest.update(f"|{name}{np.shape(parameters[name])}".encode())

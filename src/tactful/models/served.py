@@ -24,7 +24,7 @@ class _Saved(msgspec.Struct, frozen=True):
 
     name: str
     version: str
-    parameters: dict[str, _Array | bytes]
+    parameters: dict[str, _Array | bytes | str]
     schema_version: int = 1
 
 
@@ -81,14 +81,14 @@ def load(data: bytes) -> Any:
     return model
 
 
-def _stored(value: float | NDArray[np.float64] | bytes) -> _Array | bytes:
-    if isinstance(value, bytes):
+def _stored(value: float | NDArray[np.float64] | bytes | str) -> _Array | bytes | str:
+    if isinstance(value, bytes | str):
         return value
     return _Array(np.shape(value), np.ascontiguousarray(value, dtype="<f8").tobytes())
 
 
-def _value(array: _Array | bytes) -> Any:
-    if isinstance(array, bytes):
+def _value(array: _Array | bytes | str) -> Any:
+    if isinstance(array, bytes | str):
         return array
     values = np.frombuffer(array.data, dtype="<f8").reshape(array.shape)
     return values.item() if values.ndim == 0 else values.astype(np.float64)

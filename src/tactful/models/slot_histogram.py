@@ -8,9 +8,10 @@ from jaxtyping import Float, Integer
 from numpy.typing import ArrayLike, NDArray
 
 from tactful.errors import InvalidModel
+from tactful.features.slot_past import SlotPast
 from tactful.features.slots import SLOTS_PER_DAY
 from tactful.kernel import kernel
-from tactful.models.protocol import Parameters, version_of
+from tactful.models.protocol import Parameters, SlotScores, version_of
 
 _HOURS = 24.0
 
@@ -36,6 +37,11 @@ class GlobalSlots:
     ) -> Float[np.ndarray, "n K"]:
         """Returns the segment's profile where it is known (0 .. s-1), else everyone's; rows sum to 1."""
         return self._profiles[_rows(segment, counts, self._profiles)]
+
+    def foretell(self, past: SlotPast) -> SlotScores:
+        """Returns the profile; a slot is worth as much as it has of it."""
+        profile = self.slots(past.counts, past.segment)
+        return SlotScores(profile, profile)
 
     @classmethod
     def fit(
@@ -115,6 +121,11 @@ class SlotHistogram:
             out,
         )
         return out
+
+    def foretell(self, past: SlotPast) -> SlotScores:
+        """Returns the profile; a slot is worth as much as it has of it."""
+        profile = self.slots(past.counts, past.segment)
+        return SlotScores(profile, profile)
 
     @classmethod
     def fit(

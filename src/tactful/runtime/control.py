@@ -94,7 +94,7 @@ class VolumeState:
             return
         self._advance(int(request.slot_us[rows, slots].max()) // DAY_US)
         day = request.slot_us[rows, slots] // DAY_US % DAYS_KEPT
-        cell = np.ravel_multi_index((day, arm[rows], request.segment[rows]), self._due.shape)
+        cell = np.ravel_multi_index((day, arm[rows], request.past.segment[rows]), self._due.shape)
         self._due += np.bincount(cell, request.k[rows], self._due.size).reshape(self._due.shape)
         planned = plan.sends[rows, slots] > 0
         rows, slots = rows[planned], slots[planned]
@@ -103,7 +103,7 @@ class VolumeState:
         share = open_ * (SHARE_UNIT // np.maximum(open_.sum(axis=1, keepdims=True), 1))
         day, hour = (at // DAY_US) % DAYS_KEPT, (at // HOUR_US) % 24
         np.add.at(
-            self._planned, (day, hour, arm[rows], request.segment[rows]), share * plan.sends[rows, slots][:, None]
+            self._planned, (day, hour, arm[rows], request.past.segment[rows]), share * plan.sends[rows, slots][:, None]
         )
 
     def _in_production(self, key: UInt64[np.ndarray, " n"], slot_us: Int[np.ndarray, "n K"]) -> Bool[np.ndarray, "n K"]:

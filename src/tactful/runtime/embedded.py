@@ -25,6 +25,7 @@ from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan
 from tactful.events.registry import Registry, load_folder
 from tactful.features.pool import CandidateRows
 from tactful.models.click_rate import ClickRate
+from tactful.models.protocol import SlotScores
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.runtime import logbook, snapshot
@@ -213,10 +214,10 @@ class Engine:
 
     # --- what the population tells --------------------------------------------------------------------------
 
-    def planned(self, rows: NDArray[np.int64], request: PlanRequest, p: NDArray[np.float64], plan: DayPlan) -> None:
+    def planned(self, rows: NDArray[np.int64], request: PlanRequest, scores: SlotScores, plan: DayPlan) -> None:
         """Files the day's plans, and budgets that were drawn at random."""
         users = self.population.table.rows["user_key"][rows].tolist()
-        for user, record in zip(users, logbook.plans(rows, request, p, plan, self._names()), strict=True):
+        for user, record in zip(users, logbook.plans(rows, request, scores, plan, self._names()), strict=True):
             self._plans.append(PlanRow(user, record.day, to_us(record.at), encode(record)))
         for drawn in logbook.drawn_budgets(rows, request, self.population.table.rows, self.user_ids):
             self._budgets.append(BudgetRow(draws.key(drawn.user_id), drawn.period, to_us(drawn.at), encode(drawn)))

@@ -29,6 +29,7 @@ from tactful.events.records import (
 )
 from tactful.features.segments import SEGMENTS
 from tactful.features.volume import SCHEMA, volume_features
+from tactful.models.protocol import SlotScores
 from tactful.runtime.control import Epoch
 from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
 from tactful.stores.protocols import ControlRow
@@ -250,13 +251,14 @@ def _features(request: Request, scores: Scores, verdict: Verdict) -> list[dict[s
 
 
 def plans(
-    rows: Int[np.ndarray, " n"], request: PlanRequest, p: NDArray[np.float64], plan: DayPlan, names: Names
+    rows: Int[np.ndarray, " n"], request: PlanRequest, scores: SlotScores, plan: DayPlan, names: Names
 ) -> list[SlotPlan]:
     """Returns the plan of each user's local day."""
     jobs, sends = plan.jobs.tolist(), plan.sends.tolist()
-    probs, inclusion = p.tolist(), plan.inclusion.tolist()
+    probs, inclusion = scores.profile.tolist(), plan.inclusion.tolist()
+    weights, same = scores.weight.tolist(), (scores.weight == scores.profile).all(axis=1).tolist()
     sampled, quota, day = plan.sampled.tolist(), request.quota.tolist(), request.day.tolist()
-    segment, at = request.segment.tolist(), request.now_us.tolist()
+    segment, at = request.past.segment.tolist(), request.now_us.tolist()
     return [
         SlotPlan(
             user_id=names.user_ids[row],
@@ -264,6 +266,7 @@ def plans(
             day=day[i],
             quota=quota[i],
             slot_probs=tuple(probs[i]),
+            slot_weights=() if same[i] else tuple(weights[i]),
             jobs=tuple(s for s, j in enumerate(jobs[i]) if j),
             sends=tuple(sends[i]),
             inclusion=tuple(inclusion[i]),
@@ -315,7 +318,7 @@ def drawn_budgets(
             request.k[fresh].tolist(),
             request.k_probability[fresh].tolist(),
             now.tolist(),
-            request.segment[fresh].tolist(),
+            request.past.segment[fresh].tolist(),
             features.tolist(),
             strict=True,
         )

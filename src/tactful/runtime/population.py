@@ -23,9 +23,11 @@ from tactful.experiments.assign import Layer, assign
 from tactful.features import assignment, history, pool
 from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
+from tactful.features.day_types import day_types
 from tactful.features.history import N_CHANNELS, NEVER, EngagementRows, UserTable, take
 from tactful.features.pool import CandidateRows
 from tactful.features.segments import SEGMENTS
+from tactful.models.protocol import SlotScores
 from tactful.runtime import budgets, steps
 from tactful.runtime.control import EPOCH_US, Epoch, VolumeState
 from tactful.runtime.intake import Batch, cancel_keys, columns
@@ -43,7 +45,7 @@ leave little heap behind (at 10,000 users 9.4 KB a user in all, 11.5 at 2,048)."
 class Listener(Protocol):
     """Is told of everything that happens, in batches; rows are positions in the user table."""
 
-    def planned(self, rows: NDArray[np.int64], request: PlanRequest, p: NDArray[np.float64], plan: DayPlan) -> None:
+    def planned(self, rows: NDArray[np.int64], request: PlanRequest, scores: SlotScores, plan: DayPlan) -> None:
         """Daily plans were made."""
         ...
 
@@ -85,6 +87,7 @@ class Population:
         self.volume = VolumeState(settings)
         self.scorer = scorer
         self.frame = Frame(settings, registry.columns(), zones or Zones.of(("UTC",)))
+        day_types(np.zeros(1, dtype=np.int64), settings.timing.country or None)  # an unknown country is refused now
         self._type_bit = {name: 1 << i for i, name in enumerate(registry.names)}
         self._counted = budgets.counted(settings)
         self._unbound = ~self.frame.types.ranked | self.frame.types.critical
@@ -305,11 +308,11 @@ class Population:
         state, now = self.table.rows[rows], self._due[rows]
         state = steps.take_back(state, self.frame)
         request = steps.plan_request(state, now, self.frame)
-        p = self.scorer.slots(state["user_key"], request)
-        self.table.rows[rows], plan = steps.plan_day(state, request, p, self.frame)
+        scores = self.scorer.slots(state["user_key"], request)
+        self.table.rows[rows], plan = steps.plan_day(state, request, scores, self.frame)
         reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.int64)
         self.volume.plans(state["user_key"], request, plan, self._arms[rows], reach)
-        listener.planned(rows, request, p, plan)
+        listener.planned(rows, request, scores, plan)
 
     def _rank(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
         state, now = self.table.rows[rows], self._due[rows]

@@ -48,12 +48,15 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             jobs a send are the second chance. On, it is for one job a send: her best hour, and the next if that says
             no.
         half_life_days: after so many days a session weighs half in the slot histogram; 28, four whole weeks.
+        country: whose public holidays are days of rest to slot models that tell them from days of work: an ISO 3166
+            code such as "BR" (the extra `calendar`). "" takes Saturday and Sunday, and needs no calendar.
     """
 
     jobs_per_send: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
     min_jobs: Annotated[int, msgspec.Meta(ge=1, le=12)] = 3
     replan_held: bool = False
     half_life_days: Annotated[float, msgspec.Meta(gt=0.0)] = 28.0
+    country: str = ""
 
 
 class Arms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -39,6 +39,8 @@ from tactful.features.history import (
     observe,
 )
 from tactful.features.pool import admit, cancel, close
+from tactful.features.slot_past import SlotPast, slot_past
+from tactful.models.protocol import SlotScores
 from tactful.runtime import budgets
 from tactful.runtime.settings import Settings
 
@@ -66,7 +68,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a day's plan reads: counts for the slot model, and what is allowed. n users, K slots of the local day.
+    """What a day's plan reads: the slot model's past, and what is allowed. n users, K slots of the local day.
 
     `new_draw` marks the first plan under a random budget: of its period, or after the slice's settings were changed.
     `again` tells that this day has had a plan before: now it is one for the slots that remain.
@@ -75,8 +77,7 @@ class PlanRequest:
     now_us: Int[np.ndarray, " n"]
     day: Int[np.ndarray, " n"]
     again: Bool[np.ndarray, " n"]
-    counts: Float[np.ndarray, "n K"]
-    segment: Int[np.ndarray, " n"]
+    past: SlotPast
     slot_us: Int[np.ndarray, "n K"]
     allowed: Bool[np.ndarray, "n K"]
     quota: Int[np.ndarray, " n"]
@@ -159,8 +160,7 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
         now_us=now_us,
         day=day,
         again=again,
-        counts=standing.local_counts(state, now_us, frame.zones),
-        segment=standing.segment(state, now_us),
+        past=slot_past(state, now_us, zones, settings.timing.country),
         slot_us=slot_us,
         allowed=exists & ~shut & ahead,
         quota=quota,
@@ -173,32 +173,30 @@ def plan_request(state: State, now_us: Int[np.ndarray, " n"], frame: Frame) -> P
     )
 
 
-def plan_day(
-    state: State, request: PlanRequest, slot_probs: Float[np.ndarray, "n K"], frame: Frame
-) -> tuple[State, DayPlan]:
+def plan_day(state: State, request: PlanRequest, scores: SlotScores, frame: Frame) -> tuple[State, DayPlan]:
     """Sets the day's rank jobs in the states, and returns them with the plan.
 
-    Jobs run at the best allowed slots, or, for an ε-share of user-days, at slots drawn in proportion to the
-    model's probabilities (logged). The integer plan of sends is the user's part of the expected shape of the day.
+    Jobs run at the allowed slots of the largest weight, or, for an ε-share of user-days, at slots drawn in proportion
+    to the weights (logged). The integer plan of sends is the user's part of the expected shape of the day.
     A day that is planned again, because she moved or a send was held or failed, has only the slots that remain.
     """
     settings, timing, rules = frame.settings, frame.settings.timing, frame.settings.rules
     key, now = state["user_key"], request.now_us
     allowed = request.allowed
-    p = quiet_hours.shift_quiet_mass(slot_probs, allowed, rules.best_time_in_quiet_hours)
+    worth = quiet_hours.shift_quiet_mass(scores.weight, allowed, rules.best_time_in_quiet_hours)
     wanted = np.maximum(timing.min_jobs, timing.jobs_per_send * request.quota)
     n_jobs = np.minimum(np.minimum(wanted, allowed.sum(axis=1)), JOBS)
     sampled = explore.slot_slice(settings.seed, key, request.day, settings.exploration.slot_epsilon)
     u = draws.uniform(settings.seed, key, np.where(request.again, now, request.day), "slot start")
-    jobs = send_time.best_spaced(p, n_jobs, allowed).astype(np.int64)
+    jobs = send_time.best_spaced(worth, n_jobs, allowed).astype(np.int64)
     inclusion = jobs.astype(np.float64)
     if sampled.any():
-        some, few, open_ = p[sampled], n_jobs[sampled], allowed[sampled]
+        some, few, open_ = worth[sampled], n_jobs[sampled], allowed[sampled]
         jobs[sampled] = send_time.plan(some, few, u[sampled], 1.0, open_, 0, 1)
         inclusion[sampled] = np.minimum(send_time.inclusion(some, few, 1.0, open_), 1.0)
     gap = -(-rules.gap_minutes // 60)
     fits = np.minimum(request.quota, send_time.capacity(allowed, max(gap, 1)))
-    sends = send_time.best_spaced(p, fits, allowed, max(gap, 1)).astype(np.int64)
+    sends = send_time.best_spaced(worth, fits, allowed, max(gap, 1)).astype(np.int64)
 
     row, slot = np.nonzero(jobs)
     at = np.full(jobs.shape, NEVER)
@@ -207,10 +205,10 @@ def plan_day(
     first = np.argsort(at, axis=1, kind="stable")[:, :JOBS]
     state["job_at"] = np.take_along_axis(at, first, axis=1)
     state["job_p"] = np.take_along_axis(inclusion, first, axis=1)
-    state["slot_p"] = slot_probs
+    state["slot_p"] = scores.profile
     state["slot_random"] = sampled
     state["quota"] = request.quota
-    state["segment"] = request.segment
+    state["segment"] = request.past.segment
     state["plan_day"] = request.day
     state["planned_at"] = now
     state["next_plan"] = frame.zones.day_start_us(state["zone"].astype(np.int64), request.day + 1)

@@ -12,6 +12,7 @@ from tactful.clock import DAY_US, HOUR_US
 from tactful.decision.decide import REASON_CODE, REASONS
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.features.pool import CandidateRows
+from tactful.models.protocol import SlotScores
 from tactful.runtime.control import Epoch
 from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
 from tactful.simulator.columns import joined, pick
@@ -80,7 +81,7 @@ class Tally:
 
     # --- what a population tells --------------------------------------------------------------------------------
 
-    def planned(self, rows: NDArray[np.int64], request: PlanRequest, p: NDArray[np.float64], plan: DayPlan) -> None:
+    def planned(self, rows: NDArray[np.int64], request: PlanRequest, scores: SlotScores, plan: DayPlan) -> None:
         """Counts the planned sends in the hours of their slots."""
         if self._on_plan is not None:
             self._on_plan(rows, request)

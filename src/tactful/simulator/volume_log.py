@@ -80,7 +80,7 @@ class _Assigned:
                 request.k[fresh],
                 request.k_probability[fresh],
                 request.k_random[fresh],
-                request.segment[fresh],
+                request.past.segment[fresh],
                 volume_features(state, request.now_us[fresh]),
             )
         )
