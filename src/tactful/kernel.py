@@ -27,6 +27,15 @@ def parallel_kernel(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True, parallel=True)(inspect.unwrap(function)))
 
 
+def summing_kernel(function: F) -> F:
+    """Compiles a `parallel_kernel` whose sums of floats may be taken in another order, so that they are vectorised.
+
+    A machine gives the same bits run after run, on any number of threads; another kind of processor may not.
+    """
+    loose = {"reassoc", "contract", "nsz"}
+    return cast(F, numba.njit(cache=True, nogil=True, parallel=True, fastmath=loose)(inspect.unwrap(function)))
+
+
 @contextmanager
 def at_most_threads(n: int) -> Iterator[None]:
     """Runs parallel kernels on n cores at most: for loops so short that waking the others costs more than it saves."""

@@ -3,6 +3,8 @@
 from jaxtyping import Float, Int64
 from torch import Tensor, cat, nn
 
+from tactful.models.layers.table import Table
+
 
 class FieldEmbedding(nn.Module):
     """Looks up each field of an item, a behaviour or a context in a table of its own.
@@ -15,13 +17,13 @@ class FieldEmbedding(nn.Module):
         """Takes the vocabulary size of each of F fields, and the width of a row."""
         super().__init__()
         self.width = len(sizes) * dim
-        self.tables = nn.ModuleList(nn.Embedding(size, dim) for size in sizes)
-        for table in self.tables:
-            assert isinstance(table, nn.Embedding)
-            nn.init.normal_(table.weight, std=dim**-0.5)
-            nn.init.zeros_(table.weight[0])
+        self.tables = nn.ModuleList(Table(size, dim) for size in sizes)
 
     def forward(self, ids: Int64[Tensor, "*batch F"]) -> Float[Tensor, "*batch width"]:
         """Returns the rows of the ids, one field after the other; without a field, nothing of width 0."""
-        rows = [table(ids[..., field]) for field, table in enumerate(self.tables)]
+        rows = [table(ids[..., field]) for field, table in enumerate(self.by_field())]
         return cat(rows, dim=-1) if rows else ids.float()
+
+    def by_field(self) -> list[Table]:
+        """Returns the table of each field."""
+        return [table for table in self.tables if isinstance(table, Table)]
