@@ -48,7 +48,7 @@ class SequenceBatch:
 
     Column j of a history is at position j + 1 from the target (TTE-P), whose own is 0; it is behaviour
     `length - j` in chronological order. Columns from `length` on are padding: whatever they hold is never read. A batch
-    may have fewer columns than `Shape.length`.
+    may have fewer columns than `Shape.length`, but has one at least.
 
     Attributes:
         target: ids of the target's fields.
