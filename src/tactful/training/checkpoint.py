@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tactful.errors import UnreadableInput
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass

@@ -6,7 +6,7 @@ There is no object per row and no worker process. A data set holds arrays, in me
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tactful.errors import UnreadableInput
+
+_GROUP: Final = 64
+"""Batches whose rows are sorted by length together: enough for batches of one length, few enough to mix."""
 
 B_co = TypeVar("B_co", covariant=True)
 
@@ -29,6 +32,26 @@ class Dataset(Protocol[B_co]):
 
     def batch(self, rows: Int[np.ndarray, " b"]) -> B_co:
         """Returns the rows as tensors; row i alone has the same numbers as in any batch."""
+        ...
+
+
+@runtime_checkable
+class OfLengths(Protocol):
+    """A data set whose rows are of different lengths, and cost as much as the longest of their batch."""
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " n"]:
+        """How long each row is."""
+        ...
+
+
+@runtime_checkable
+class Coded(Protocol):
+    """A data set of ids, which mean something by their vocabulary only."""
+
+    @property
+    def vocabulary(self) -> str:
+        """Returns a fingerprint of what the ids stand for."""
         ...
 
 
@@ -78,6 +101,43 @@ def batches(n: int, size: int, seed: int, epoch: int) -> Iterator[Int64[np.ndarr
     """
     order = np.random.default_rng((seed, epoch)).permutation(n)
     for start in range(0, n, size):
+        yield order[start : start + size]
+
+
+def shuffled(dataset: Dataset[Any], size: int, seed: int, epoch: int) -> Iterator[Int64[np.ndarray, " b"]]:
+    """Yields the rows of one epoch: `bucketed` where rows have lengths, else `batches`."""
+    if isinstance(dataset, OfLengths):
+        return bucketed(dataset.lengths, size, seed, epoch)
+    return batches(len(dataset), size, seed, epoch)
+
+
+def bucketed(lengths: Int64[np.ndarray, " n"], size: int, seed: int, epoch: int) -> Iterator[Int64[np.ndarray, " b"]]:
+    """Yields the rows 0 .. n - 1 of one epoch in batches of like length, each row once.
+
+    Rows are shuffled, sorted by length within groups of 64 batches, cut, and the batches shuffled: a batch has rows of
+    its length, and is followed by one of any other. The order depends on (lengths, seed, epoch) alone.
+
+    >>> sorted(sorted(rows.tolist()) for rows in bucketed(np.array([9, 1, 9, 1]), 2, seed=0, epoch=0))
+    [[0, 2], [1, 3]]
+    """
+    draw = np.random.default_rng((seed, epoch))
+    order = draw.permutation(len(lengths))
+    cut = []
+    for start in range(0, len(order), _GROUP * size):
+        group = order[start : start + _GROUP * size]
+        group = group[np.argsort(lengths[group], kind="stable")]
+        cut += [group[at : at + size] for at in range(0, len(group), size)]
+    for place in draw.permutation(len(cut)):
+        yield cut[place]
+
+
+def by_length(dataset: Dataset[Any], size: int) -> Iterator[Int64[np.ndarray, " b"]]:
+    """Yields all rows for a sum over them: shortest first where rows have lengths, else `in_order`."""
+    if not isinstance(dataset, OfLengths):
+        yield from in_order(len(dataset), size)
+        return
+    order = np.argsort(dataset.lengths, kind="stable")
+    for start in range(0, len(order), size):
         yield order[start : start + size]
 
 

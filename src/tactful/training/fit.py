@@ -1,15 +1,16 @@
-"""The one fitting loop of all neural models: AdamW, early stopping, checkpoints. It knows losses, not what they are of.
+"""The one fitting loop of all neural models: early stopping, checkpoints. It knows losses, not what they are of.
 
-A model that gives `loss(batch)` and a data set that gives such batches are all it takes.
+A model that gives `loss(batch)` and a data set that gives such batches are all it takes. Which parameters move how is
+settled in `optimiser.py`, the order of the rows in `dataset.py`.
 """
 
 import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from rich.console import Console
@@ -17,9 +18,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor, nn
 
 from tactful.errors import InvalidModel, NotEnoughData
+from tactful.models.layers.table import collecting
 from tactful.training import checkpoint
 from tactful.training.checkpoint import Checkpoint
-from tactful.training.dataset import Dataset, batches, in_order
+from tactful.training.dataset import Coded, Dataset, by_length, shuffled
+from tactful.training.optimiser import Optimiser
+from tactful.training.row_adagrad import Rows
 
 B = TypeVar("B")
 B_contra = TypeVar("B_contra", contravariant=True)
@@ -42,6 +46,7 @@ class Course:
 
     The learning rate rises over the first twentieth of the steps of `max_epochs` and falls to nothing in a half cosine;
     `patience` epochs without a better validation loss end it sooner. Matrices decay, vectors (biases, norms) do not.
+    Tables of embeddings have their own rules, `rows`.
     """
 
     learning_rate: float = 3e-3
@@ -50,6 +55,7 @@ class Course:
     max_epochs: int = 20
     patience: int = 3
     seed: int = 0
+    rows: Rows = field(default_factory=Rows)
 
 
 @dataclass(frozen=True)
@@ -98,17 +104,17 @@ def fit(
         raise InvalidModel(f"got a {type(model).__name__}, expected a model with loss(batch)")
     if not len(train) or not len(validation):
         raise NotEnoughData(f"got {len(train)} rows to learn from and {len(validation)} to judge by, expected some")
-    optimiser = _optimiser(model, course)
-    state = _begin(model, optimiser, f"{course}, {len(train)} rows", resume)
     seconds, epochs = 0.0, 0
-    with _progress(console) as progress:
+    with collecting(model) as tables, _progress(console) as progress:
+        optimiser = Optimiser(model, tables, course.learning_rate, course.weight_decay, course.rows)
+        state = _begin(model, optimiser, _run(train, course), resume)
         task = progress.add_task("learning", total=course.max_epochs, rate="", loss="")
         while not _done(state, course):
             epoch = len(state.losses)
             seconds += _epoch(model, train, optimiser, course, epoch)
             epochs += 1
             _judge(model, validation, state)
-            state.model, state.optimiser = model.state_dict(), optimiser.state_dict()
+            state.model, state.optimiser = model.state_dict(), optimiser.state()
             if resume is not None:
                 checkpoint.save(state, resume)
             rate, loss = f"{epochs * len(train) / seconds:,.0f} rows/s", f"loss {state.losses[-1]:.5f}"
@@ -123,18 +129,24 @@ def mean_loss(model: nn.Module, dataset: Dataset[B]) -> float:
     training, total = model.training, 0.0
     model.eval()
     with torch.no_grad():
-        for rows in in_order(len(dataset), _JUDGE_ROWS):
+        for rows in by_length(dataset, _JUDGE_ROWS):
             total += len(rows) * _loss(model, dataset.batch(rows)).item()
     model.train(training)
     return total / len(dataset)
 
 
-def _begin(model: nn.Module, optimiser: torch.optim.Optimizer, run: str, resume: Path | None) -> Checkpoint:
+def _run(train: Dataset[B], course: Course) -> str:
+    """What a checkpoint must be of to go on with it."""
+    coded = f", vocabulary {train.vocabulary}" if isinstance(train, Coded) else ""
+    return f"{course}, {len(train)} rows{coded}"
+
+
+def _begin(model: nn.Module, optimiser: Optimiser, run: str, resume: Path | None) -> Checkpoint:
     if resume is None or not resume.exists():
-        return Checkpoint(run, model.state_dict(), optimiser.state_dict(), copy.deepcopy(model.state_dict()), -1)
+        return Checkpoint(run, model.state_dict(), optimiser.state(), copy.deepcopy(model.state_dict()), -1)
     state = checkpoint.load(resume, run)
     model.load_state_dict(state.model)
-    optimiser.load_state_dict(state.optimiser)
+    optimiser.restore(state.optimiser)
     return state
 
 
@@ -143,25 +155,23 @@ def _done(state: Checkpoint, course: Course) -> bool:
     return epochs >= course.max_epochs or epochs - 1 - state.best_epoch >= course.patience
 
 
-def _epoch(model: nn.Module, train: Dataset[B], optimiser: torch.optim.Optimizer, course: Course, epoch: int) -> float:
+def _epoch(model: nn.Module, train: Dataset[B], optimiser: Optimiser, course: Course, epoch: int) -> float:
     """Learns from every row once; returns the seconds it took. Dropout and the like draw from (seed, epoch)."""
     began = time.perf_counter()
     model.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(course.seed * 1_000_003 + epoch)
-        for step, rows in enumerate(batches(len(train), course.batch_rows, course.seed, epoch)):
-            for group in optimiser.param_groups:
-                group["lr"] = _rate(course, epoch + step * course.batch_rows / len(train))
-            optimiser.zero_grad(set_to_none=True)
+        for step, rows in enumerate(shuffled(train, course.batch_rows, course.seed, epoch)):
+            optimiser.clear()
             torch.autograd.backward(_loss(model, train.batch(rows)))
-            optimiser.step()
+            optimiser.step(_warmth(course, epoch + step * course.batch_rows / len(train)))
     return time.perf_counter() - began
 
 
-def _rate(course: Course, epochs: float) -> float:
-    """The learning rate after so many epochs."""
+def _warmth(course: Course, epochs: float) -> float:
+    """Which share of the learning rate holds after so many epochs."""
     gone = epochs / course.max_epochs
-    return course.learning_rate * min((gone + 1e-3) / 0.05, 0.5 * (1.0 + math.cos(math.pi * gone)))
+    return min((gone + 1e-3) / 0.05, 0.5 * (1.0 + math.cos(math.pi * gone)))
 
 
 def _judge(model: nn.Module, validation: Dataset[B], state: Checkpoint) -> None:
@@ -177,13 +187,6 @@ def _judge(model: nn.Module, validation: Dataset[B], state: Checkpoint) -> None:
 def _loss(model: nn.Module, batch: object) -> Tensor:
     assert isinstance(model, Learner)
     return model.loss(batch)
-
-
-def _optimiser(model: nn.Module, course: Course) -> torch.optim.Optimizer:
-    decaying = [p for p in model.parameters() if p.dim() > 1]
-    steady = [p for p in model.parameters() if p.dim() <= 1]
-    groups: list[dict[str, Any]] = [{"params": decaying}, {"params": steady, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=course.learning_rate, weight_decay=course.weight_decay)
 
 
 def _progress(console: Console | None) -> Progress:
