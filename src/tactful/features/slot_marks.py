@@ -40,7 +40,7 @@ _KIND_OF_PLANE: Final[NDArray[np.int64]] = np.array(
 )
 
 Events: TypeAlias = tuple[
-    Int64[np.ndarray, " e"], Int64[np.ndarray, " e"], Int64[np.ndarray, " e"], Float64[np.ndarray, " e"]
+    Int64[np.ndarray, " k"], Int64[np.ndarray, " k"], Int64[np.ndarray, " k"], Float64[np.ndarray, " k"]
 ]
 """(user, at_us, kind, value), as `slots.day_slots` takes them."""
 
