@@ -138,8 +138,7 @@ def test_without_day_types_the_kind_of_day_changes_nothing() -> None:
 
 def test_attention_over_days_sums_to_one_and_spares_unknown_days() -> None:
     net, batch = _net(), _batch()
-    query, past = net.encode(batch.history, batch.known, batch.today_rest, batch.segment)
-    weights = net.over_days.weights(query, past, batch.known)
+    weights = net.attention(batch.history, batch.known, batch.rest, batch.today_rest, batch.segment)
     torch.testing.assert_close(weights.sum(dim=2), torch.ones(N, K))
     assert not weights[:, :, 1:].transpose(1, 2)[~batch.known].any()
 

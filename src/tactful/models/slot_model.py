@@ -132,6 +132,18 @@ class SlotNet(nn.Module):
         logits: Tensor = self.heads(z)
         return logits
 
+    def attention(
+        self,
+        history: Float[Tensor, "n K L f"],
+        known: Bool[Tensor, "n L"],
+        rest: Int64[Tensor, "n L"],
+        today_rest: Int64[Tensor, " n"],
+        segment: Int64[Tensor, " n"],
+    ) -> Float[Tensor, "n K 1+L"]:
+        """Returns how much each slot heeds *nothing* (first) and itself on each previous day; rows sum to 1."""
+        query, past = self.encode(history, known, today_rest, segment)
+        return self.over_days.weights(query, past, known, None if self.day is None else self.day(rest))
+
     def encode(
         self,
         history: Float[Tensor, "n K L f"],
