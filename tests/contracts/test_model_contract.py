@@ -12,15 +12,20 @@ import pytest
 
 import tactful.models
 from tactful.errors import InvalidModel
+from tactful.features.slot_table import OF_HISTORY, SlotWindow
 from tactful.models import MODELS, served
 from tactful.models.click_rate import ClickRate
 from tactful.models.forest import Forest
 from tactful.models.served_slots import ServedSlots
+from tactful.models.slot_boosted import SlotBoosted
+from tactful.models.slot_head import OUTCOMES, SIMPLE, SimpleChances, SlotHead
 from tactful.models.slot_histogram import GlobalSlots, SlotHistogram
+from tactful.models.slot_rates import SlotRates
 from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.models.volume_curve import SimpleCurve
 from tactful.models.volume_heads import PURPOSES
 from tactful.models.volume_response import VolumeResponse
+from tactful.models.work_rest import WorkRestRates
 
 N, C, H, K, TYPES, F, K_MAX = 193, 3, 5, 24, 4, 3, 14
 SLOTS_GRAPH = Path(__file__).parents[1] / "fixtures" / "slot_model.onnx"
@@ -68,8 +73,13 @@ ASK: dict[str, tuple[Callable[[Any, dict[str, Any]], np.ndarray], tuple[int, ...
         lambda m, x: m.chances(x["history"], x["known"], x["rest"], x["today_rest"], x["segment"]),
         (K, 2),
     ),
+    "scores": (lambda m, x: np.stack([vars(m.scores(_window(x)))[k] for k in ("profile", "weight")], axis=2), (K, 2)),
     "curves": (lambda m, x: m.curves(x["features"], x["reach"], x["activity"], K_MAX).T, (K_MAX + 1,)),
 }
+
+
+def _window(x: dict[str, Any]) -> SlotWindow:
+    return SlotWindow(*(x[name] for name in ("history", "known", "rest", "today_rest", "today_rest")))
 
 
 def _forest(n_features: int, seed: int) -> Forest:
@@ -93,6 +103,13 @@ def _volume_response() -> VolumeResponse:
     return VolumeResponse.of(heads | {"unsubscribe": (rates, rates, rates)}, F, K_MAX, "schema")
 
 
+def _slot_boosted() -> SlotBoosted:
+    rates, tilt = np.linspace(0.05, 0.3, K), np.linspace(0.5, 1.5, 2 * K).reshape(2, K)
+    simple = SimpleChances(WorkRestRates(SlotRates(rates), tilt), np.stack([rates, rates[::-1]]))
+    heads = [SlotHead(outcome, simple, _forest(SIMPLE + OF_HISTORY, seed)) for seed, outcome in enumerate(OUTCOMES)]
+    return SlotBoosted.of(7, "incremental", *heads)
+
+
 def _fitted() -> dict[str, Any]:
     x, later = _history(400, empty=False, seed=5), _history(400, empty=False, seed=6)
     segment = x["segment"]
@@ -105,12 +122,13 @@ def _fitted() -> dict[str, Any]:
         "unsubscribe_rate": UnsubscribeRate.fit(row % 9, row % H, bought),
         "simple_curve": SimpleCurve(gamma=0.8, after_leaving_share=0.5),
         "volume_response": _volume_response(),
+        "slot_boosted": _slot_boosted(),
         "slot_model": ServedSlots(SLOTS_GRAPH.read_bytes()),
     }
 
 
 FITTED = _fitted()
-NEEDS_DATA = {"volume_response", "slot_model"}
+NEEDS_DATA = {"volume_response", "slot_boosted", "slot_model"}
 WITH_PRIOR = [name for name in MODELS if name not in NEEDS_DATA]
 INSTANCES = [pytest.param(served.resolve(name)(), id=f"{name}-prior") for name in WITH_PRIOR] + [
     pytest.param(model, id=f"{name}-fitted") for name, model in FITTED.items()

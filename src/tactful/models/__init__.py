@@ -6,6 +6,7 @@ To add a model, write one file here and one line in `MODELS`; the contract suite
 MODELS: dict[str, str] = {
     "global_slots": "tactful.models.slot_histogram:GlobalSlots",
     "slot_histogram": "tactful.models.slot_histogram:SlotHistogram",
+    "slot_boosted": "tactful.models.slot_boosted:SlotBoosted",
     "slot_model": "tactful.models.served_slots:ServedSlots",
     "click_rate": "tactful.models.click_rate:ClickRate",
     "unsubscribe_rate": "tactful.models.unsubscribe_rate:UnsubscribeRate",

@@ -1,0 +1,97 @@
+"""When, boosted: forests of small trees on the features of a slot, on top of a person's own smoothed rates.
+
+Served from the trees themselves (`forest.py`); LightGBM grows them (`training/timing/boosted.py`) and is not needed.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tactful.errors import InvalidModel
+from tactful.features.context import weekday
+from tactful.features.slot_marks import HISTORY_DAYS
+from tactful.features.slot_past import SlotPast
+from tactful.features.slot_table import SlotWindow
+from tactful.models.protocol import Parameters, SlotScores, version_of
+from tactful.models.served_slots import Objective
+from tactful.models.slot_head import OUTCOMES, Outcome, SlotHead
+
+
+class SlotBoosted:
+    """How likely she is active in each slot of the coming day and, where messages taught it, how likely she clicks.
+
+    No part of TIM: it is the strongest rival of TIM's unit on recorded behaviour (docs/explanation/timing.md).
+    """
+
+    def __init__(self, n_days: float, objective: Objective, **numbers: NDArray[np.float64]) -> None:
+        """Takes a saved model's numbers, those of a head named `active_...` or `click_...`; `of` takes heads.
+
+        Raises:
+            InvalidModel: for numbers that make no head, more days than the engine keeps, or an objective whose head is
+                missing.
+        """
+        self.n_days, self.objective = int(n_days), objective
+        self.heads = {outcome: _head(outcome, numbers) for outcome in OUTCOMES if f"{outcome}_rates" in numbers}
+        if not 1 <= self.n_days <= HISTORY_DAYS:
+            raise InvalidModel(
+                f"got a model of {self.n_days} days, expected 1 to {HISTORY_DAYS}: the engine keeps no more"
+            )
+        if "active" not in self.heads or (objective != "active" and "click" not in self.heads):
+            raise InvalidModel(
+                f"got heads for {sorted(self.heads)} and the objective {objective!r}, expected one for activity, and "
+                "one for clicks unless the objective is 'active'"
+            )
+        self.version = version_of("SlotBoosted", self.parameters())
+
+    @classmethod
+    def of(cls, n_days: int, objective: Objective, active: SlotHead, click: SlotHead | None = None) -> "SlotBoosted":
+        """Returns the model of fitted heads.
+
+        Args:
+            n_days: L, days of history that it reads.
+            objective: what its plans are after, as of `ServedSlots`.
+            active, click: a head each.
+        """
+        return cls(float(n_days), objective, **_packed([head for head in (active, click) if head is not None]))
+
+    def parameters(self) -> Parameters:
+        """Returns the constructor's arguments that make this model again."""
+        return {"n_days": float(self.n_days), "objective": self.objective, **_packed(list(self.heads.values()))}
+
+    def foretell(self, past: SlotPast) -> SlotScores:
+        """Returns where her activity falls, and each slot's worth by the objective, as `ServedSlots` does.
+
+        Raises:
+            InvalidModel: for another number of slots than it was trained for.
+        """
+        slots = len(self.heads["active"].simple.by_type[0])
+        if past.counts.shape[1] != slots:
+            raise InvalidModel(
+                f"got a day of {past.counts.shape[1]} slots, expected the model's {slots}; train it again"
+            )
+        days = self.n_days
+        window = SlotWindow(
+            past.history(days), past.known(days), past.rest(days), past.today_rest, weekday(past.day.astype(np.int64))
+        )
+        return self.scores(window)
+
+    def scores(self, window: SlotWindow) -> SlotScores:
+        """Returns profile and weights of windows of `n_days` days."""
+        active = self.heads["active"].chances(window)
+        profile = active / active.sum(axis=1, keepdims=True)
+        if self.objective == "active":
+            return SlotScores(profile, active)
+        click = self.heads["click"].chances(window)
+        return SlotScores(profile, click if self.objective == "click" else click * (1.0 - active))
+
+
+def _head(outcome: Outcome, numbers: dict[str, NDArray[np.float64]]) -> SlotHead:
+    start = f"{outcome}_"
+    own = {name.removeprefix(start): array for name, array in numbers.items() if name.startswith(start)}
+    try:
+        return SlotHead.of(outcome, own)
+    except KeyError as error:
+        raise InvalidModel(f"got a {outcome} head without its {error.args[0]!r}; train it again") from None
+
+
+def _packed(heads: list[SlotHead]) -> dict[str, NDArray[np.float64]]:
+    return {f"{head.outcome}_{name}": array for head in heads for name, array in head.numbers().items()}
