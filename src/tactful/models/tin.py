@@ -7,8 +7,7 @@ from torch import Tensor, cat, nn
 
 from tactful.models.layers import temporal_encoding
 from tactful.models.layers.fields import FieldEmbedding
-from tactful.models.layers.history import blanked, known
-from tactful.models.layers.pooling import attention, pooled, uniform
+from tactful.models.layers.target_pool import mean_pool, target_pool
 from tactful.models.layers.tower import Tower
 from tactful.models.sequence import SequenceBatch, Shape, cross_entropy
 
@@ -76,12 +75,14 @@ class TIN(nn.Module):
         context: Int64[Tensor, "b C"],
     ) -> Float[Tensor, " b"]:
         """Returns the logit of the response to each target."""
-        seen = known(length, history.shape[1])
-        e, v = self.items(blanked(history, seen)), self.items(target)
+        v, p_behaviours = self.items(target), None
         if self.encoding is not None:
             p_target, p_behaviours = self.encoding(length, gap, clock)
-            e, v = e + p_behaviours, v + p_target
-        interest = pooled(attention(v, e, seen) if self.attention else uniform(seen), e)
+            v = v + p_target
+        if self.attention:
+            interest = target_pool(self.items, history, length, v, p_behaviours)
+        else:
+            interest = mean_pool(self.items, history, length, p_behaviours)
         parts = [interest * v, interest, v] if self.representation else [interest, v]
         logit: Tensor = self.tower(cat([*parts, self.context(context)], dim=1))
         return logit

@@ -4,8 +4,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, cat, nn
 
 from tactful.models.layers.fields import FieldEmbedding
-from tactful.models.layers.history import blanked, known
-from tactful.models.layers.pooling import pooled, uniform
+from tactful.models.layers.target_pool import mean_pool
 from tactful.models.layers.tower import Tower
 from tactful.models.sequence import SequenceBatch, Shape, cross_entropy
 
@@ -36,9 +35,8 @@ class AverageConcat(nn.Module):
         context: Int64[Tensor, "b C"],
     ) -> Float[Tensor, " b"]:
         """Returns the logit of the response to each target."""
-        seen = known(length, history.shape[1])
-        e, v = self.items(blanked(history, seen)), self.items(target)
-        logit: Tensor = self.tower(cat([pooled(uniform(seen), e), v, self.context(context)], dim=1))
+        parts = [mean_pool(self.items, history, length), self.items(target), self.context(context)]
+        logit: Tensor = self.tower(cat(parts, dim=1))
         return logit
 
     def loss(self, batch: SequenceBatch) -> Float[Tensor, ""]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numba
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import Function
@@ -21,7 +21,7 @@ from tactful.errors import InvalidFeatures
 from tactful.kernel import summing_kernel
 from tactful.models.layers.fields import FieldEmbedding
 from tactful.models.layers.history import blanked, known
-from tactful.models.layers.pooling import pooled, softmax
+from tactful.models.layers.pooling import attention, pooled, uniform
 from tactful.models.layers.row_gradients import RowGradients
 
 
@@ -32,7 +32,7 @@ def target_pool(
     query: Float[Tensor, "b d"],
     times: Float[Tensor, "#b L d"] | None = None,
 ) -> Float[Tensor, "b d"]:
-    """Returns `Σ_i α_i x_i` with `α = softmax_i(⟨x_i, q⟩/√d)`, over the behaviours `x_i = e_i + times_i` of each sample.
+    """Returns `Σ_i α_i x_i` with `α = softmax_i(⟨x_i, q⟩/√d)`, over each sample's behaviours `x_i = e_i + times_i`.
 
     Args:
         fields: the tables that hold `e`.
@@ -44,18 +44,38 @@ def target_pool(
     Raises:
         InvalidFeatures: for an id that the tables do not hold.
     """
-    gradients = [table.gradients for table in fields.by_field() if table.gradients is not None]
+    sums = [table.gradients for table in fields.by_field() if table.gradients is not None]
+    if not sums:
+        x, seen = _behaviours(fields, history, length, times)
+        return pooled(attention(query, x, seen), x)
     weights = [table.weight for table in fields.by_field()]
-    if not gradients:
-        seen = known(length, history.shape[1])
-        x = fields(blanked(history, seen))
-        x = x if times is None else x + times
-        return pooled(softmax(_products(x, query) / math.sqrt(query.shape[1]), seen), x)
     if times is None:
-        return _attend(query, query.new_zeros(history.shape[:2]), history, length, gradients, *weights)[0]
+        return _attend(query, query.new_zeros(history.shape[:2]), history, length, sums, *weights)[0]
     bias = _products(times, query) / math.sqrt(query.shape[1])
-    found, share = _attend(query, bias, history, length, gradients, *weights)
+    found, share = _attend(query, bias, history, length, sums, *weights)
     return found + (share @ times[0] if len(times) == 1 else pooled(share, times))
+
+
+def mean_pool(
+    fields: FieldEmbedding,
+    history: Int64[Tensor, "b L F"],
+    length: Int64[Tensor, " b"],
+    times: Float[Tensor, "#b L d"] | None = None,
+) -> Float[Tensor, "b d"]:
+    """Returns the mean of each sample's behaviours: what a query of zeros finds. Arguments are `target_pool`'s."""
+    if all(table.gradients is None for table in fields.by_field()):
+        x, seen = _behaviours(fields, history, length, times)
+        return pooled(uniform(seen), x)
+    return target_pool(fields, history, length, torch.zeros(len(history), fields.width), times)
+
+
+def _behaviours(
+    fields: FieldEmbedding, history: Tensor, length: Tensor, times: Tensor | None
+) -> tuple[Float[Tensor, "b L d"], Bool[Tensor, "b L"]]:
+    """The vectors of all columns, and which of them are known."""
+    seen = known(length, history.shape[1])
+    x: Tensor = fields(blanked(history, seen))
+    return x if times is None else x + times, seen
 
 
 def _products(x: Float[Tensor, "#b L d"], query: Float[Tensor, "b d"]) -> Float[Tensor, "b L"]:
@@ -66,8 +86,8 @@ def _products(x: Float[Tensor, "#b L d"], query: Float[Tensor, "b d"]) -> Float[
 class _Attend(Function):
     """`Σ_i α_i e_i` and α, of `α = softmax_i(⟨e_i, q⟩/√d + bias_i)`.
 
-    With g the gradient of the sum and h that of α: the logits' is `ζ_i = α_i (a_i − Σ_j α_j a_j)`, `a_i = ⟨e_i, g⟩ + h_i`;
-    a row's is `α_i g + ζ_i q/√d`, the query's `Σ_i ζ_i e_i/√d`.
+    Let g be the gradient of the sum, h that of α, and `a_i = ⟨e_i, g⟩ + h_i`. Then the gradient of the logits is
+    `ζ_i = α_i (a_i − Σ_j α_j a_j)`, that of a row `α_i g + ζ_i q/√d`, that of the query `Σ_i ζ_i e_i/√d`.
     """
 
     @staticmethod
