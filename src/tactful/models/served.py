@@ -20,12 +20,13 @@ class _Array(msgspec.Struct, frozen=True):
 
 
 class _Saved(msgspec.Struct, frozen=True):
-    """What a model is saved as. `version` is checked on loading."""
+    """What a model is saved as. `version` is checked on loading. Texts stand apart: bytes and text do not mix."""
 
     name: str
     version: str
-    parameters: dict[str, _Array | bytes | str]
+    parameters: dict[str, _Array | bytes]
     schema_version: int = 1
+    texts: dict[str, str] = {}
 
 
 def resolve(name: str) -> Any:
@@ -55,8 +56,10 @@ def name_of(model: Model) -> str:
 
 def save(model: Model) -> bytes:
     """Returns a model as bytes (msgpack): name, version and parameters."""
-    parameters = {key: _stored(value) for key, value in model.parameters().items()}
-    return msgspec.msgpack.encode(_Saved(name_of(model), model.version, parameters))
+    all_of_it = model.parameters()
+    texts = {key: value for key, value in all_of_it.items() if isinstance(value, str)}
+    parameters = {key: _stored(value) for key, value in all_of_it.items() if not isinstance(value, str)}
+    return msgspec.msgpack.encode(_Saved(name_of(model), model.version, parameters, texts=texts))
 
 
 def load(data: bytes) -> Any:
@@ -70,7 +73,7 @@ def load(data: bytes) -> Any:
     try:
         saved = msgspec.msgpack.decode(data, type=_Saved)
         parameters = {key: _value(array) for key, array in saved.parameters.items()}
-        model = resolve(saved.name)(**parameters)
+        model = resolve(saved.name)(**parameters, **saved.texts)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
         raise InvalidModel(f"got {len(data)} bytes that hold no saved model: {error}; save again") from error
     if model.version != saved.version:
@@ -81,14 +84,14 @@ def load(data: bytes) -> Any:
     return model
 
 
-def _stored(value: float | NDArray[np.float64] | bytes | str) -> _Array | bytes | str:
-    if isinstance(value, bytes | str):
+def _stored(value: float | NDArray[np.float64] | bytes) -> _Array | bytes:
+    if isinstance(value, bytes):
         return value
     return _Array(np.shape(value), np.ascontiguousarray(value, dtype="<f8").tobytes())
 
 
-def _value(array: _Array | bytes | str) -> Any:
-    if isinstance(array, bytes | str):
+def _value(array: _Array | bytes) -> Any:
+    if isinstance(array, bytes):
         return array
     values = np.frombuffer(array.data, dtype="<f8").reshape(array.shape)
     return values.item() if values.ndim == 0 else values.astype(np.float64)
