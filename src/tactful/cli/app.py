@@ -14,6 +14,7 @@ from tactful.cli.import_ import import_
 from tactful.cli.replay import replay
 from tactful.cli.simulate import simulate
 from tactful.cli.train import train_volume
+from tactful.cli.train_timing import train_timing
 from tactful.errors import TactfulError
 
 VERBS: Final[dict[str, Callable[..., None]]] = {
@@ -22,6 +23,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "replay": replay,
     "explain": explain,
     "train volume": train_volume,
+    "train timing": train_timing,
     "allocate": allocate,
     "simulate": simulate,
     "bench": bench,

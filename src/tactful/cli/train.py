@@ -1,4 +1,4 @@
-"""`tactful train`: learns from a store, and keeps what it learned there. So far: the volume response models."""
+"""`tactful train volume`: learns the volume response models from a store, and keeps them there."""
 
 import warnings
 from pathlib import Path

@@ -1,0 +1,189 @@
+"""Training the slot models, as a story: split the days, fit, judge on the last ones, choose.
+
+The smoothed histogram is what others must beat. The network is tried where torch is installed and there is enough.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Final, Literal
+
+import numpy as np
+from rich.console import Console
+
+from tactful import draws
+from tactful.models.protocol import SlotModel
+from tactful.models.served_slots import Objective
+from tactful.training.timing import candidates
+from tactful.training.timing.boosted import ROUNDS, fit_boosted
+from tactful.training.timing.candidates import Candidate
+from tactful.training.timing.days import JUDGED_SHARE, SplitDays, split_days
+from tactful.training.timing.judge import Judge
+from tactful.training.timing.log import TimingLog
+from tactful.training.timing.notes import notes_of
+from tactful.training.timing.report import Measure, ModelReport, Score, TimingReport
+from tactful.training.timing.simple import Simple, fit_simple
+
+Choice = Literal["auto", "histogram", "boosted", "network"]
+NETWORK_USER_DAYS: Final = 3_000
+"""User-days below which `auto` does not try the network."""
+_HELD_OUT: Final = 0.2
+"""Of the people: they say when to stop, and are not learned from."""
+
+Watch = Callable[[str, int, int], None]
+"""Is told the stage, how many of its rows are done, and of how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The model that an engine is to take, and what is to be said of it."""
+
+    model: SlotModel
+    report: TimingReport
+
+
+def fit_timing(
+    log: TimingLog,
+    choice: Choice = "auto",
+    half_life_days: float = 28.0,
+    country: str = "",
+    seed: int = 0,
+    watch: Watch = lambda stage, done, rows: None,
+    console: Console | None = None,
+) -> Fitted:
+    """Returns the chosen slot model with its report.
+
+    `auto` takes the model with the lowest judged log loss of activity, if it is below the histogram's outside the 95 %
+    interval of the difference; else the histogram. Plans go by clicks where the chosen model foretells them better than
+    a person's own rates do, likewise; else by activity.
+
+    Args:
+        choice: a model by name, or `auto`.
+        half_life_days, country: of the settings' `timing`.
+        seed: draws what is learned from; the same seed and log give the same model.
+        console: shows the epochs of the network there.
+
+    Raises:
+        NotEnoughData: for fewer whole days than are needed, or nobody to learn from.
+    """
+    watch("days", 0, len(log.e_at_us))
+    split = split_days(log, half_life_days, country)
+    watch("days", len(log.e_at_us), len(log.e_at_us))
+    user_days = sum(int(day.present.sum()) for day in split.learned)
+    watch("simple models", 0, user_days)
+    simple = fit_simple(split.learned)
+    watch("simple models", user_days, user_days)
+    tried = list(_tried(log, split, simple, choice, user_days, seed, watch, console))
+    judge = Judge(split.judged, tried[0].foretold)
+    scored = [(one, judge.own_scores() if one is tried[0] else judge.scores(one.foretold)) for one in tried]
+    chosen, scores = _chosen(scored) if choice == "auto" else scored[-1]
+    model = chosen.make(_objective(scores))
+    notes = [*_untried(choice, user_days), *_counted_notes(log, split)]
+    return Fitted(model, _report(log, split, scored, chosen, model, tuple(notes)))
+
+
+def _tried(
+    log: TimingLog, split: SplitDays, simple: Simple, choice: Choice, user_days: int, seed: int, watch: Watch,
+    console: Console | None,
+) -> Iterator[Candidate]:  # fmt: skip
+    """The histogram, then what was asked for."""
+    yield candidates.histogram(simple, split.judged)
+    held_out = draws.uniform(seed, log.key, 0, "timing held out") < _HELD_OUT
+    tell = _judging(watch, sum(int(day.present.sum()) for day in split.judged))
+    if choice in ("auto", "boosted"):
+        active = fit_boosted(
+            split.learned, "active", simple.active, held_out, seed, _rounds(watch, "trees of activity")
+        )
+        click = None
+        if simple.click is not None:
+            click = fit_boosted(split.learned, "click", simple.click, held_out, seed, _rounds(watch, "trees of clicks"))
+        yield candidates.boosted(active, click, split.n_days, split.judged, tell)
+    if choice == "network" or (choice == "auto" and not list(_untried(choice, user_days))):
+        from tactful.training.timing.network import fit_network
+
+        watch("network", 0, 0)
+        graph = fit_network(split, simple.click is not None, held_out, seed, console)
+        yield candidates.network(graph, simple.click is not None, split.judged, tell)
+
+
+def _untried(choice: Choice, user_days: int) -> Iterator[str]:
+    """Why `auto` does not try the network, if it does not."""
+    if choice == "auto" and (find_spec("torch") is None or find_spec("onnxscript") is None):
+        yield "the network was not tried: torch is not there (pip install 'tactful[train]')"
+    elif choice == "auto" and user_days < NETWORK_USER_DAYS:
+        yield f"the network was not tried: it needs {NETWORK_USER_DAYS:,} user-days, there are {user_days:,}"
+
+
+def _chosen(scored: list[tuple[Candidate, tuple[Score, ...]]]) -> tuple[Candidate, tuple[Score, ...]]:
+    """The best of those that beat the histogram, else that."""
+    better = [pair for pair in scored if _beats(pair[1], "log loss")]
+    return min(better, key=lambda pair: _score(pair[1], "log loss").value.value, default=scored[0])
+
+
+def _objective(scores: tuple[Score, ...]) -> Objective:
+    return "click" if _beats(scores, "click log loss") else "active"
+
+
+def _beats(scores: tuple[Score, ...], measure: Measure) -> bool:
+    gaps = [score.over_histogram for score in scores if score.measure == measure]
+    return any(gap is not None and gap.high < 0.0 for gap in gaps)
+
+
+def _score(scores: tuple[Score, ...], measure: Measure) -> Score:
+    return next(score for score in scores if score.measure == measure)
+
+
+def _report(
+    log: TimingLog, split: SplitDays, scored: list[tuple[Candidate, tuple[Score, ...]]], chosen: Candidate,
+    model: SlotModel, notes: tuple[str, ...],
+) -> TimingReport:  # fmt: skip
+    learned, judged = split.learned, split.judged
+    rests = sum(day.rest for day in learned)
+    return TimingReport(
+        chosen=chosen.name,
+        model_version=model.version,
+        people=len(log),
+        people_left_out=log.left_out,
+        log_days=split.log_days,
+        work_days=len(learned) - rests,
+        rest_days=rests,
+        judged_days=tuple(day.number for day in judged),
+        judged_rest_days=sum(day.rest for day in judged),
+        judged_share=JUDGED_SHARE,
+        history_days=split.n_days,
+        user_days=sum(int(day.present.sum()) for day in learned),
+        judged_user_days=sum(int(day.present.sum()) for day in judged),
+        sessions=_total(split, "sessions"),
+        active_slots=_total(split, "active"),
+        messages=_total(split, "receipts"),
+        clicks=_total(split, "clicks"),
+        models=tuple(_model_report(one, scores) for one, scores in scored),
+        notes=notes,
+    )
+
+
+def _model_report(one: Candidate, scores: tuple[Score, ...]) -> ModelReport:
+    objective = _objective(scores)
+    return ModelReport(one.name, one.make(objective).version, objective, one.trees, scores)
+
+
+def _counted_notes(log: TimingLog, split: SplitDays) -> Iterator[str]:
+    return notes_of(log, split, *(_total(split, name) for name in ("receipts", "clicks", "sessions")))
+
+
+def _total(split: SplitDays, name: str) -> int:
+    return sum(int(getattr(day, name)[day.present].sum()) for day in split.learned)
+
+
+def _rounds(watch: Watch, stage: str) -> Callable[[int, int], None]:
+    return lambda round_, rows: watch(stage, (round_ + 1) * rows, ROUNDS * rows)
+
+
+def _judging(watch: Watch, total: int) -> Callable[[int], None]:
+    done = np.zeros(1, dtype=np.int64)
+
+    def tell(user_days: int) -> None:
+        done[0] = done[0] % total + user_days
+        watch("judging", int(done[0]), total)
+
+    return tell
