@@ -43,6 +43,15 @@ def test_json_is_the_whole_explanation_and_nothing_else(app_db: Path) -> None:
     assert found["changes"]
 
 
+def test_the_hours_of_the_day_are_told_with_the_model_and_the_rank(app_db: Path) -> None:
+    found = json.loads(explain(app_db, "u001", "--json").stdout)["hours"]
+    assert [hour["slot"] for hour in found["hours"]] == list(range(24))
+    assert found["model"]["name"] == "slot_histogram"
+    shown = " ".join(explain(app_db, "u001").output.split())
+    for sentence in found["sentences"]:
+        assert sentence in shown.replace("- ", "")
+
+
 def test_an_instant_chooses_the_last_decision_before_it(app_db: Path) -> None:
     latest = json.loads(explain(app_db, "u005", "--json").stdout)["decision"]
     earlier = json.loads(explain(app_db, "u005", "--json", "--at", "2026-03-03T12:00:00Z").stdout)["decision"]

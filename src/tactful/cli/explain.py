@@ -143,3 +143,5 @@ def _print_plan(found: "Explanation", out: "Console") -> None:
     for line in heat_lines(plan, now):
         out.print(f"  {line}", markup=False)
     out.print("  J job, S job with a planned send, ^ this decision", style="dim")
+    if found.hours is not None:
+        out.print(_listed(found.hours.sentences))

@@ -28,7 +28,7 @@ from tactful.models.click_rate import ClickRate
 from tactful.models.protocol import SlotScores
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
-from tactful.runtime import logbook, snapshot
+from tactful.runtime import logbook, noted_models, snapshot
 from tactful.runtime.accepting import Acceptance
 from tactful.runtime.control import Epoch
 from tactful.runtime.intake import Line, Receipt, candidate_key, columns, logged_line
@@ -91,6 +91,8 @@ class Engine:
         self._recover()
         self._collect()
         note(store, settings)
+        if isinstance(self._scorer, LiveScorer):
+            noted_models.note(store, self._scorer)
 
     @classmethod
     def open(cls, path: Path, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None) -> "Engine":

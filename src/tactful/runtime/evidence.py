@@ -16,6 +16,7 @@ from tactful.errors import UnknownUser
 from tactful.events.records import Cancel, Candidate, Decision, SlotPlan, User, UserInput, decode
 from tactful.events.registry import Registry, load_folder
 from tactful.runtime.budget_origin import BudgetOrigin, budget_origin
+from tactful.runtime.noted_models import SlotModelName, noted
 from tactful.runtime.settings import Settings
 from tactful.stores.protocols import Store
 
@@ -30,7 +31,8 @@ class Evidence:
 
     `at` is the instant of the decision, without one that asked for; `decided_until` is how far the engine has come.
     `drops` are the candidates closed at the decision's instant, `waiting` those open at `at`. `origin` tells where the
-    budget in force comes from; None before the first plan of a day. `spent` counts the sends of that plan's quota.
+    budget in force comes from; None before the first plan of a day. `spent` counts the sends of that plan's quota,
+    `slot_model` names who foretold it.
     """
 
     user_id: str
@@ -46,6 +48,7 @@ class Evidence:
     registry: Registry
     origin: BudgetOrigin | None = None
     spent: int = 0
+    slot_model: SlotModelName | None = None
 
     @property
     def timezone(self) -> str:
@@ -106,6 +109,7 @@ def gather(
         registry=registry,
         origin=budget_origin(store, key, inputs, to_us(plan.at), weeks) if plan else None,
         spent=_spent(plan, decisions, until_us, settings, registry) if plan else 0,
+        slot_model=noted(store, plan.model_version) if plan else None,
     )
     return _without_dead(evidence, [r for _, r in records if isinstance(r, Cancel)])
 

@@ -14,6 +14,7 @@ from tactful.events.records import Candidate, Decision, Reason, SlotPlan
 from tactful.runtime.budget_origin import BudgetOrigin
 from tactful.runtime.budget_origin import told as origin_told
 from tactful.runtime.evidence import Evidence
+from tactful.runtime.explaining_hours import Hours, hours_of
 from tactful.runtime.reasons import WORDS, said, shown
 
 Outcome = Literal["passed", "narrowed", "blocked"]
@@ -66,6 +67,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[str, ...]
     budget: Budget | None
     plan: SlotPlan | None
+    hours: Hours | None
     next_opportunity: str
 
 
@@ -89,6 +91,7 @@ def explain(evidence: Evidence) -> Explanation:
         also=tuple(_told(drop, evidence) for drop in evidence.drops),
         budget=_budget(decision, evidence),
         plan=evidence.plan,
+        hours=hours_of(evidence),
         next_opportunity=_next(evidence),
     )
 
