@@ -1,0 +1,1 @@
+"""Who responds to what: data sets with their protocols, simple rivals, and how all are judged."""

@@ -1,0 +1,83 @@
+"""TIN against all others on the same resamples of users, on all test rows and by length of history."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from responses.cells import DRAWS, Predictions, of_test, rounded
+from responses.data import ResponseData
+from tactful.experiments.response_scores import UserScores, differences, mean
+from tactful.experiments.stats import Interval
+
+OURS: Final = "tin"
+ORDER: Final = "tin_order"
+LENGTHS: Final = (1, 5, 10, 15, 20, 51)
+"""Ranges of the length of history, as in the paper's Table 3; ours end at 50."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """TIN less a rival in each measure, with 95 % intervals over users; both are means over the seeds named."""
+
+    data: str
+    checksum: str
+    rival: str
+    seeds: tuple[int, ...]
+    rival_seeds: tuple[int, ...]
+    gains: dict[str, Interval]
+
+
+class ByLength(msgspec.Struct, frozen=True):
+    """GAUC of TIN with target-relative positions and with chronological order on histories of `first` to `last`."""
+
+    data: str
+    checksum: str
+    first: int
+    last: int
+    users: int
+    relative: float
+    order: float
+    gain: Interval
+
+
+def compared(data: ResponseData, predictions: Predictions, rivals: Sequence[str]) -> Iterator[Difference]:
+    """Yields TIN against every rival whose predictions are kept."""
+    ours = dict(predictions.kept(data, OURS))
+    for rival in rivals:
+        theirs = dict(predictions.kept(data, rival))
+        if ours and theirs and rival != OURS:
+            gains = differences(_mean(data, ours), _mean(data, theirs), np.random.default_rng(0), DRAWS)
+            yield Difference(
+                data.name,
+                data.checksum,
+                rival,
+                tuple(ours),
+                tuple(theirs),
+                {name: rounded(interval) for name, interval in gains.items()},
+            )
+
+
+def by_length(data: ResponseData, predictions: Predictions) -> Iterator[ByLength]:
+    """Yields both encodings in every range of lengths that has a user to judge by."""
+    relative, order = dict(predictions.kept(data, OURS)), dict(predictions.kept(data, ORDER))
+    if not relative or not order:
+        return
+    samples = data.test.samples
+    length = samples.end - samples.start
+    for first, stop in pairwise(LENGTHS):
+        rows = np.flatnonzero((length >= first) & ((length < stop) | (stop == LENGTHS[-1])))
+        if len(np.unique(samples.label[rows])) < 2:
+            continue
+        mine, theirs = _mean(data, relative, rows), _mean(data, order, rows)
+        gain = differences(mine, theirs, np.random.default_rng(0), DRAWS)["GAUC"]
+        values = (round(scores.values()["GAUC"], 6) for scores in (mine, theirs))
+        yield ByLength(data.name, data.checksum, first, stop - 1, len(mine.sums), *values, gain=rounded(gain))
+
+
+def _mean(
+    data: ResponseData, by_seed: dict[int, NDArray[np.float64]], rows: NDArray[np.int64] | None = None
+) -> UserScores:
+    return mean([of_test(data, p, rows) for p in by_seed.values()])

@@ -1,0 +1,102 @@
+"""The tables of `docs/explanation/behaviour-sequences.md`, from the cells on file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from responses.cells import Cell, seeds_of
+from responses.compare import OURS, ByLength, Difference
+from responses.learn import SETTINGS, Trial
+from responses.models import NEURAL
+from tactful.experiments.response_scores import MEASURES
+from volume_real.cells import markdown, shown
+
+BEGIN: Final = "<!-- tables of recipes/tin_table1.py -->"
+END: Final = "<!-- end of tables -->"
+TITLES: Final[Mapping[str, str]] = {
+    "toys": "Toys",
+    "toys_uniform": "Toys, negatives drawn uniformly",
+    "kuairand": "KuaiRand",
+    "globo": "Globo",
+    "amazon": "Amazon, the paper's",
+    "alibaba": "Alibaba, the paper's",
+}
+ENCODINGS: Final = ("tin", "tin_interval", "tin_both", "tin_order", "tin_timestamp", "tin_without_tte", "sim")
+TABLE_1: Final = tuple(name for name in NEURAL if name not in ENCODINGS or name in ("tin", "tin_without_tte"))
+
+
+def tables(
+    cells: Sequence[Cell], differences: Sequence[Difference], lengths: Sequence[ByLength], trials: Sequence[Trial]
+) -> list[str]:
+    """Returns a Table 1 a data set, Table 3, Table 4, and what tuning chose."""
+    found = []
+    for data, title in TITLES.items():
+        here = [cell for cell in cells if cell.data == data]
+        simple = list(dict.fromkeys(cell.model for cell in here if cell.model not in NEURAL))
+        if here:
+            found.append(f"**{title}**\n\n{_scores(here, differences, (*simple, *TABLE_1))}")
+    for data in dict.fromkeys(row.data for row in lengths):
+        found.append(f"**{TITLES[data]}, by length of history**\n\n{_lengths(data, lengths)}")
+    for data, title in TITLES.items():
+        here = [cell for cell in cells if cell.data == data and cell.model in ENCODINGS]
+        if {cell.model for cell in here} - {OURS, "tin_without_tte"}:
+            found.append(f"**{title}, encodings**\n\n{_scores(here, differences, ENCODINGS)}")
+    return [*found, f"**Chosen on validation**\n\n{_chosen(trials)}"] if trials else found
+
+
+def filled(page: str, tables: Sequence[str]) -> str:
+    """Returns the page with new tables between its markers."""
+    before, rest = page.split(BEGIN)
+    return f"{before}{BEGIN}\n\n" + "\n\n".join(tables) + f"\n\n{END}{rest.split(END)[1]}"
+
+
+def _scores(cells: Sequence[Cell], differences: Sequence[Difference], models: Sequence[str]) -> str:
+    data = cells[0].data
+    rows = []
+    for model in models:
+        mine = seeds_of(cells, data, model)
+        if not mine:
+            continue
+        values = [_spread([cell.scores[measure].value for cell in mine]) for measure in MEASURES]
+        gains = next((d.gains for d in differences if (d.data, d.rival) == (data, model)), None)
+        less = [shown(gains[measure], 4, sign="+") if gains else "" for measure in MEASURES]
+        cpu = f"{np.mean([cell.fit_cpu_seconds for cell in mine]):,.0f}"
+        neural = NEURAL.get(model)
+        name, code = (neural.title, neural.code) if neural else (model.replace("_", " "), "")
+        rows.append([name, code, str(len(mine)), *values, *less, cpu])
+    head = ("model", "code", "seeds", *MEASURES, *(f"TIN less it, {measure}" for measure in MEASURES), "CPU s a fit")
+    return markdown(head, rows)
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Mean over seeds, with their standard deviation where there are several."""
+    if len(values) < 2:
+        return f"{values[0]:.4f}"
+    return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+
+
+def _lengths(data: str, lengths: Sequence[ByLength]) -> str:
+    rows = [
+        [f"{r.first}-{r.last}", f"{r.users:,}", f"{r.relative:.4f}", f"{r.order:.4f}", shown(r.gain, 4, sign="+")]
+        for r in lengths
+        if r.data == data
+    ]
+    return markdown(("behaviours", "users", "TTE-P, GAUC", "chronological order, GAUC", "difference"), rows)
+
+
+def _chosen(trials: Sequence[Trial]) -> str:
+    """The chosen setting of each model, and how far the settings lay apart."""
+    rows = []
+    for data, title in TITLES.items():
+        for model in dict.fromkeys(trial.model for trial in trials if trial.data == data):
+            mine = [trial for trial in trials if (trial.data, trial.model) == (data, model)]
+            if len(mine) < len(SETTINGS):
+                continue
+            losses = sorted(min(trial.losses) for trial in mine)
+            best = min(mine, key=lambda trial: min(trial.losses)).setting
+            values = (f"{best.learning_rate:g}", f"{best.decay:g}", f"{best.dropout:g}")
+            cpu = f"{sum(trial.cpu_seconds for trial in mine):,.0f}"
+            rows.append([title, NEURAL[model].title, *values, f"{losses[0]:.4f}", f"{losses[-1]:.4f}", cpu])
+    head = ("data", "model", "learning rate", "L2", "dropout", "log loss, best", "log loss, worst", "CPU s, 8 trials")
+    return markdown(head, rows)
