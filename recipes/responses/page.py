@@ -36,8 +36,8 @@ def tables(
         simple = list(dict.fromkeys(cell.model for cell in here if cell.model not in NEURAL))
         if here:
             found.append(f"**{title}**\n\n{_scores(here, differences, (*simple, *TABLE_1))}")
-    for data in dict.fromkeys(row.data for row in lengths):
-        found.append(f"**{TITLES[data]}, by length of history**\n\n{_lengths(data, lengths)}")
+    measured = dict.fromkeys(row.data for row in lengths)
+    found += [f"**{TITLES[data]}, by length of history**\n\n{_lengths(data, lengths)}" for data in measured]
     for data, title in TITLES.items():
         here = [cell for cell in cells if cell.data == data and cell.model in ENCODINGS]
         if {cell.model for cell in here} - {OURS, "tin_without_tte"}:
