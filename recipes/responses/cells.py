@@ -1,23 +1,23 @@
-"""Results, one a (data set, model, seed): a line of NDJSON to commit, and the sums by user to compare models with.
+"""Results, one a (data set, model, seed): a line of NDJSON to commit, and predictions to compare models with.
 
-The sums are kept in a scratch folder, for they are large; cells that are on file but whose sums are not are computed
-again when they are asked for.
+Predictions are large, so they rest in a scratch folder; a cell on file is not computed again for want of them.
 """
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from responses.data import ResponseData
-from responses.simple import Fit
 from tactful.experiments.response_scores import UserScores, intervals, judged
 from tactful.experiments.stats import Interval
-from volume_real.cells import append
 
-DRAWS = 1000
+DRAWS: Final = 1000
+T = TypeVar("T", bound=msgspec.Struct)
+Floats = NDArray[np.float64]
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -25,9 +25,10 @@ class Cell(msgspec.Struct, frozen=True):
 
     Attributes:
         checksum: of the rows; cells of other rows are not compared.
+        users, rows: that it was judged on.
         scores: AUC, GAUC and log loss with 95 % intervals over resamples of users.
-        validation: the same measures on the validation rows, without intervals.
         settings: what tuning chose.
+        fit_cpu_seconds: of the fit with the chosen settings.
     """
 
     data: str
@@ -37,94 +38,70 @@ class Cell(msgspec.Struct, frozen=True):
     users: int
     rows: int
     scores: dict[str, Interval]
-    validation: dict[str, float]
     settings: dict[str, float]
     fit_cpu_seconds: float
 
 
-def complete(
-    load: Callable[[], ResponseData],
-    name: str,
-    models: Mapping[str, Fit],
-    seeds: Sequence[int],
-    results: Path,
-    scratch: Path,
-) -> None:
-    """Computes the cells of a data set that are missing; the data set is loaded only if there are some.
+class Predictions:
+    """The predictions of the test rows, a file a (data set, model, seed) in a folder; of other rows, none is found."""
 
-    Args:
-        load, name: the data set.
-        models: how to fit each; a fit may tune itself on validation rows.
-        seeds: of every model.
-        results: a file a model is kept there, a cell a line.
-        scratch: sums by user, a file a cell.
-    """
-    missing = [
-        (model, seed)
-        for model in models
-        for seed in seeds
-        if not (_sums(scratch, name, model, seed).exists() and _find(results, name, model, seed))
-    ]
-    if not missing:
-        return
-    data = load()
-    for model, seed in missing:
-        cell = _cell(data, model, models[model], seed, scratch)
-        if _find(results, name, model, seed) is None:
-            append(_file(results, name, model), iter([cell]))
-        print(
-            f"{name}, {model}, seed {seed}: " + ", ".join(f"{m} {v.value:.4f}" for m, v in cell.scores.items()),
-            flush=True,
-        )
+    def __init__(self, folder: Path) -> None:
+        """Takes the folder, which need not be there."""
+        self._folder = folder
+
+    def keep(self, data: ResponseData, model: str, seed: int, p: Floats) -> None:
+        """Writes the probabilities of all test rows."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(self._folder / f"{_stem(data, model)}{seed}.npz", p=p.astype(np.float32))
+
+    def kept(self, data: ResponseData, model: str) -> Iterator[tuple[int, Floats]]:
+        """Yields seeds, rising, and their predictions."""
+        stem = _stem(data, model)
+        seeds = [int(path.stem.removeprefix(stem)) for path in self._folder.glob(f"{stem}*.npz")]
+        for seed in sorted(seeds):
+            with np.load(self._folder / f"{stem}{seed}.npz", allow_pickle=False) as file:
+                yield seed, file["p"].astype(np.float64)
 
 
-def read(results: Path) -> list[Cell]:
-    """Returns all cells on file."""
-    lines = [line for path in sorted(results.glob("*.ndjson")) for line in path.read_bytes().splitlines()]
-    return [msgspec.json.decode(line, type=Cell) for line in lines]
-
-
-def user_scores(scratch: Path, cell: Cell) -> UserScores:
-    """Returns the sums by user of a cell, for paired differences and means over seeds."""
-    with np.load(_sums(scratch, cell.data, cell.model, cell.seed), allow_pickle=False) as file:
-        return UserScores(float(file["auc"]), file["sums"])
-
-
-def _cell(data: ResponseData, model: str, fit: Fit, seed: int, scratch: Path) -> Cell:
-    began = time.process_time()
-    fitted = fit(data, seed)
-    seconds = time.process_time() - began
-    tested, checked = (
-        judged(fitted.predict(part), part.samples.label == 1, part.samples.user)
-        for part in (data.test, data.validation)
-    )
-    path = _sums(scratch, data.name, model, seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, auc=tested.auc, sums=tested.sums)
-    found = intervals(tested, np.random.default_rng(0), DRAWS)
+def cell(
+    data: ResponseData, model: str, seed: int, p: Floats, settings: Mapping[str, float], fit_cpu_seconds: float
+) -> Cell:
+    """Returns the cell of predictions of all test rows."""
+    scores = of_test(data, p)
     return Cell(
         data=data.name,
         checksum=data.checksum,
         model=model,
         seed=seed,
-        users=len(tested.sums),
+        users=len(scores.sums),
         rows=len(data.test),
-        scores={name: Interval(*(round(end, 6) for end in interval)) for name, interval in found.items()},
-        validation={name: round(value, 6) for name, value in checked.values().items()},
-        settings=fitted.settings,
-        fit_cpu_seconds=round(seconds, 2),
+        scores={m: rounded(i) for m, i in intervals(scores, np.random.default_rng(0), DRAWS).items()},
+        settings=dict(settings),
+        fit_cpu_seconds=round(fit_cpu_seconds, 2),
     )
 
 
-def _find(results: Path, name: str, model: str, seed: int) -> Cell | None:
-    path = _file(results, name, model)
-    cells = [msgspec.json.decode(line, type=Cell) for line in path.read_bytes().splitlines()] if path.exists() else []
-    return next((cell for cell in cells if cell.seed == seed), None)
+def of_test(data: ResponseData, p: Floats, rows: NDArray[np.int64] | None = None) -> UserScores:
+    """Returns the scores of predictions of all test rows, judged on some of them or on all."""
+    samples = data.test.samples
+    chosen = np.arange(len(samples)) if rows is None else rows
+    return judged(p[chosen], samples.label[chosen] == 1, samples.user[chosen])
 
 
-def _file(results: Path, name: str, model: str) -> Path:
-    return results / f"{name}-{model.replace(' ', '_').replace('/', '-')}.ndjson"
+def seeds_of(cells: Sequence[Cell], data: str, model: str) -> list[Cell]:
+    """Returns the cells of one model on one data set, by seed."""
+    return sorted((c for c in cells if (c.data, c.model) == (data, model)), key=lambda c: c.seed)
 
 
-def _sums(scratch: Path, name: str, model: str, seed: int) -> Path:
-    return scratch / "sums" / f"{_file(Path(), name, model).stem}-{seed}.npz"
+def read(path: Path, kind: type[T]) -> list[T]:
+    """Returns the lines of a file; none if it is not there."""
+    return [msgspec.json.decode(line, type=kind) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def rounded(interval: Interval) -> Interval:
+    """Returns the interval to six decimals."""
+    return Interval(*(round(end, 6) for end in interval))
+
+
+def _stem(data: ResponseData, model: str) -> str:
+    return f"{data.name}-{data.checksum[:8]}-{model.replace(' ', '_')}-"
