@@ -40,6 +40,7 @@ MODELS: dict[str, Make] = {name: _of(name) for name in RESPONSE_MODELS} | {
     "tin without TR": _of("tin", representation=False),
     "sasrec of one block": _of("sasrec", blocks=1),
     "bst of two blocks": _of("bst", blocks=2),
+    "split_din without attention": _of("split_din", attention_dim=0),
 }
 CODES = {
     "average_concat": (False, False, False),
@@ -53,6 +54,8 @@ CODES = {
     "dien": (True, True, False),
     "dsin": (True, True, False),
     "bst": (True, True, False),
+    "split_din": (False, True, True),
+    "split_din without attention": (False, False, True),
     "tin": (True, True, True),
     "tin by interval": (True, True, True),
     "tin by both": (True, True, True),
