@@ -53,6 +53,12 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "training/volume/plan.py": ("plan", "rates_of", "Rates", "Need"),
         "models/volume_response.py": ("VolumeResponse", "Responses", "discounted_value", "kdd18_value"),
     },
+    "Predicting responses": {
+        "models/sequence.py": ("Shape", "SequenceBatch", "ResponseModel"),
+        "models/tin.py": ("TIN",),
+        "models/baselines/__init__.py": ("resolve",),
+        "models/correlation.py": ("learned_correlation",),
+    },
     "Deciding": {
         "decision/volume/allocate.py": (
             "allocate",
@@ -119,7 +125,7 @@ do. Event-type files are described in [event types](event-types.md), settings in
 This page is made from the code by `python docs/generate.py`; a test fails when they differ.
 """
 
-_SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Source|Deviation):(.*)$")
+_SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Source|Deviations?):(.*)$")
 _ENTRY = re.compile(r"^ {4}(\w[\w`, ]*): (.*)$")
 
 
@@ -277,6 +283,8 @@ def _block(part: str) -> str:
     lines = part.splitlines()
     if lines[0].lstrip().startswith(">>>"):
         return "```python\n" + dedent(part) + "\n```"
+    if all(line.startswith("    ") for line in lines):  # a formula
+        return "```text\n" + dedent(part) + "\n```"
     head = _SECTION.match(lines[0])
     if head is None:
         return "\n".join(line.strip() for line in lines)
