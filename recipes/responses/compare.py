@@ -73,8 +73,9 @@ def by_length(data: ResponseData, predictions: Predictions) -> Iterator[ByLength
             continue
         mine, theirs = _mean(data, relative, rows), _mean(data, order, rows)
         gain = differences(mine, theirs, np.random.default_rng(0), DRAWS)["GAUC"]
-        values = (round(scores.values()["GAUC"], 6) for scores in (mine, theirs))
-        yield ByLength(data.name, data.checksum, first, stop - 1, len(mine.sums), *values, gain=rounded(gain))
+        relative_is, order_is = (round(scores.values()["GAUC"], 6) for scores in (mine, theirs))
+        users = len(mine.sums)
+        yield ByLength(data.name, data.checksum, first, stop - 1, users, relative_is, order_is, rounded(gain))
 
 
 def _mean(

@@ -79,7 +79,7 @@ def fitted(data: ResponseData, model: str, setting: Setting, seed: int, kept: Pa
     kept.mkdir(parents=True, exist_ok=True)
     checkpoint = kept / f"{data.name}-{model}-{seed}.pt"
     made = seeded(lambda: NEURAL[model].make(data.shape, setting.dropout), seed)
-    return made, fit(made, data.train, data.validation, _course(setting, seed), resume=checkpoint)
+    return made, fit(made, data.train, data.validation, course(setting, seed), resume=checkpoint)
 
 
 def foretold(model: nn.Module, rows: Sequences) -> NDArray[np.float64]:
@@ -90,6 +90,18 @@ def foretold(model: nn.Module, rows: Sequences) -> NDArray[np.float64]:
         for chosen in by_length(rows, _AT_ONCE):
             p[chosen] = model(**rows.batch(chosen).inputs()).double().sigmoid().numpy()
     return p
+
+
+def course(setting: Setting, seed: int) -> Course:
+    """Returns how a setting is learned with; all else is the same for all models."""
+    return Course(
+        setting.learning_rate,
+        batch_rows=BATCH_ROWS,
+        max_epochs=MAX_EPOCHS,
+        patience=PATIENCE,
+        seed=seed,
+        rows=Rows(decay=setting.decay),
+    )
 
 
 def read(trials: Path) -> Sequence[Trial]:
@@ -105,17 +117,6 @@ def _case(data: ResponseData, model: str) -> tuple[str, str, str]:
 def _tried(few: ResponseData, model: str, setting: Setting) -> Trial:
     began = time.process_time()
     made = seeded(lambda: NEURAL[model].make(few.shape, setting.dropout), 0)
-    losses = fit(made, few.train, few.validation, _course(setting, 0)).losses
+    losses = fit(made, few.train, few.validation, course(setting, 0)).losses
     rounded = tuple(round(loss, 6) for loss in losses)
     return Trial(*_case(few, model), setting, rounded, round(time.process_time() - began, 1))
-
-
-def _course(setting: Setting, seed: int) -> Course:
-    return Course(
-        setting.learning_rate,
-        batch_rows=BATCH_ROWS,
-        max_epochs=MAX_EPOCHS,
-        patience=PATIENCE,
-        seed=seed,
-        rows=Rows(decay=setting.decay),
-    )

@@ -45,10 +45,10 @@ def tables(
     return [*found, f"**Chosen on validation**\n\n{_chosen(trials)}"] if trials else found
 
 
-def filled(page: str, tables: Sequence[str]) -> str:
-    """Returns the page with new tables between its markers."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n\n" + "\n\n".join(tables) + f"\n\n{END}{rest.split(END)[1]}"
+def filled(page: str, tables: Sequence[str], begin: str = BEGIN) -> str:
+    """Returns the page with new tables after the marker `begin`, up to the next `END`."""
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n\n" + "\n\n".join(tables) + f"\n\n{END}{rest.partition(END)[2]}"
 
 
 def _scores(cells: Sequence[Cell], differences: Sequence[Difference], models: Sequence[str]) -> str:
