@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from stage import CALM, MONDAY, App, act, at, person, plan_bytes, told, with_rules
-from tactful.clock import SimulatedClock, to_us
+from tactful.clock import DAY_US, SimulatedClock, to_us
 from tactful.errors import InvalidModel, InvalidScores, UnknownCountry
 from tactful.events.records import SlotPlan, decode
-from tactful.features.slot_past import SlotPast, nobody
+from tactful.features.context import Zones
+from tactful.features.history import UserTable
+from tactful.features.slot_past import SlotPast, nobody, slot_past
 from tactful.models import served
-from tactful.models.protocol import Parameters, SlotScores
+from tactful.models.protocol import Parameters, SlotModel, SlotScores
 from tactful.models.served_slots import Objective, ServedSlots
-from tactful.models.slot_histogram import GlobalSlots
+from tactful.models.slot_histogram import GlobalSlots, SlotHistogram
 from tactful.runtime.embedded import Engine, simple_scorer
 from tactful.runtime.noted_models import noted
 from tactful.runtime.population import FIRE_AT_ONCE
@@ -148,6 +150,22 @@ class Fixed:
     def foretell(self, past: SlotPast) -> SlotScores:
         shape = (len(past.day), self._slots)
         return SlotScores(np.full(shape, 1 / self._slots), np.full(shape, self._value))
+
+
+@pytest.mark.parametrize("model", [ServedSlots(GRAPH), SlotHistogram()], ids=["served", "histogram"])
+def test_a_person_alone_is_foretold_with_the_same_bits_as_among_others(model: SlotModel) -> None:
+    rng = np.random.default_rng(3)
+    table = UserTable()
+    table.ensure(np.arange(1, 42, dtype=np.uint64), np.full(41, to_us(MONDAY) - 20 * DAY_US))
+    rows = table.rows
+    rows["active_base"], rows["slot_counts"] = to_us(MONDAY) // DAY_US, rng.poisson(200, rows["slot_counts"].shape)
+    rows["marks"] = rng.integers(0, 256, rows["marks"].shape) & rng.integers(0, 256, rows["marks"].shape)
+    now, zones = np.full(41, to_us(MONDAY)), Zones.of(("UTC",))
+    whole = model.foretell(slot_past(rows, now, zones))
+    alone = [model.foretell(slot_past(rows[i : i + 1], now[:1], zones)) for i in range(41)]
+    assert np.concatenate([one.weight for one in alone]).tobytes() == whole.weight.tobytes()
+    assert np.concatenate([one.profile for one in alone]).tobytes() == whole.profile.tobytes()
+    np.testing.assert_allclose(whole.profile.sum(axis=1), 1.0)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.1])
