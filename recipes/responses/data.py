@@ -91,6 +91,46 @@ def assemble(
     return ResponseData(name, fields, context, category, learn, choose, judge, checksum)
 
 
+def first_of_user(user: Ints) -> Ints:
+    """Returns for each event the place of its user's first; users lie one after the other."""
+    begins = np.flatnonzero(np.diff(user, prepend=user[0] - 1))
+    return np.repeat(begins, np.diff(begins, append=len(user)))
+
+
+def known_before(who: Ints, when: Ints, user: Ints, at_us: Ints) -> tuple[Ints, Ints]:
+    """Returns where the behaviours begin and end that each user had strictly before an instant.
+
+    Args:
+        who, when: of the behaviours, sorted by both.
+        user, at_us: of the samples.
+    """
+    base = min(when.min(initial=0), at_us.min())
+    span = max(when.max(initial=0), at_us.max()) - base + 1
+    key = who * span + (when - base)
+    start, end = np.searchsorted(who, user), np.searchsorted(key, user * span + (at_us - base))
+    return start.astype(np.int64), end.astype(np.int64)
+
+
+def paired(user: Ints, start: Ints, item: Ints, target: Ints, negative: Ints, at_us: Ints | None = None) -> Samples:
+    """Returns positives, then their negatives, each after the events before its target and at its instant.
+
+    Args:
+        user, start, item, at_us: of all events: whose, the place of her first, what, and when.
+        target: places of the positives.
+        negative: an item for each of them.
+    """
+    twice = np.concatenate([target, target])
+    return Samples(
+        user=user[twice],
+        start=start[twice],
+        end=twice,
+        target=np.concatenate([item[target], negative]).astype(np.int32),
+        label=np.repeat(np.array([1.0, 0.0], dtype=np.float32), len(target)),
+        context=np.empty((len(twice), 0), dtype=np.int32),
+        at_us=None if at_us is None else at_us[twice],
+    )
+
+
 def _read(behaviours: Behaviours, samples: Samples, length: int, n_items: int) -> Ints:
     """How often each item stands in a history to learn from, each behaviour counted once."""
     begins = np.maximum(samples.start, samples.end - length)

@@ -19,11 +19,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from responses.data import Ints, ResponseData, assemble
+from responses.data import Ints, ResponseData, assemble, first_of_user, paired
 from responses.negatives import SMOOTHING, Floats, Positives, digest, negatives
 from tactful.clock import SECOND_US
 from tactful.features.context import Zones
-from tactful.training.histories import Behaviours, Samples
+from tactful.training.histories import Behaviours
 
 FIELDS: Final = ("category",)
 CATEGORY: Final = FIELDS.index("category")
@@ -44,13 +44,12 @@ def load(folder: Path, scratch: Path) -> ResponseData:
     articles, place = np.unique(article, return_inverse=True)
     item = place + 1
     items = np.concatenate([[0], articles // IDS_A_CATEGORY])[:, None]
-    begins = np.flatnonzero(np.diff(user, prepend=user[0] - 1))
-    start = np.repeat(begins, np.diff(begins, append=len(user)))
+    start = first_of_user(user)
     target = np.flatnonzero((day >= TRAIN) & (day <= LAST) & (np.arange(len(user)) > start) & _first(user, item))
     positives = Positives(user[target], day[target] - TRAIN, _read_on(day, item, len(items)), user, item)
     negative = negatives(scratch / "negatives-globo.npz", positives, SEED)
     part = np.select([day[target] < VALIDATION, day[target] < TEST], [0, 1], default=2)
-    parts = [_samples(user, at_us, start, item, target[part == p], negative[part == p]) for p in range(3)]
+    parts = [paired(user, start, item, target[part == p], negative[part == p], at_us) for p in range(3)]
     return assemble(
         "globo",
         FIELDS,
@@ -78,17 +77,3 @@ def _read_on(day: Ints, item: Ints, n_items: int) -> Floats:
     np.add.at(weights, (day[now] - TRAIN, item[now]), 1.0)
     weights[weights > 0] += SMOOTHING
     return weights
-
-
-def _samples(user: Ints, at_us: Ints, start: Ints, item: Ints, target: Ints, negative: Ints) -> Samples:
-    """Positives, then their negatives, over the same histories and at the same instants."""
-    twice = np.concatenate([target, target])
-    return Samples(
-        user=user[twice],
-        start=start[twice],
-        end=twice,
-        target=np.concatenate([item[target], negative]).astype(np.int32),
-        label=np.repeat(np.array([1.0, 0.0], dtype=np.float32), len(target)),
-        context=np.empty((len(twice), 0), dtype=np.int32),
-        at_us=at_us[twice],
-    )

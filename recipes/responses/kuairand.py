@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from responses.data import Ints, ResponseData, assemble
+from responses.data import Ints, ResponseData, assemble, known_before
 from responses.negatives import digest
 from tactful.clock import to_us
 from tactful.training.histories import Behaviours, Samples
@@ -55,9 +55,10 @@ def load(folder: Path, scratch: Path) -> ResponseData:
     behaviours = Behaviours(
         np.concatenate([past_video, video[long_view]])[order].astype(np.int32) + np.int32(1), when[order]
     )
-    samples = _samples(user, at_us, video, np.column_stack([tab, _profile(part, user)]), who[order], when[order])
+    start, end = known_before(who[order], when[order], user, at_us)
     label = _column(shown, "is_click").astype(np.float32)
-    samples = Samples(**{**vars(samples), "label": label})
+    context = np.column_stack([tab, _profile(part, user)]).astype(np.int32)
+    samples = Samples(user, start, end, (video + 1).astype(np.int32), label, context, at_us)
     periods = (at_us < VALIDATION_US, (at_us >= VALIDATION_US) & (at_us < TEST_US), at_us >= TEST_US)
     train, validation, test = (samples.take(np.flatnonzero(later & period)) for period in periods)
     items = _items(part, int(max(video.max(), past_video.max())) + 1)
@@ -84,22 +85,6 @@ def _sequences(past: pa.Table) -> tuple[Ints, Ints, Ints, Ints]:
     closed = np.zeros(int(user.max()) + 2, dtype=np.int64)  # one more, for users who have no sequence
     closed[user] = last_us
     return np.repeat(user, length), np.repeat(last_us, length), video, closed
-
-
-def _samples(user: Ints, at_us: Ints, video: Ints, context: Ints, who: Ints, when: Ints) -> Samples:
-    """Every exposure with the behaviours strictly before it; labels are still 0."""
-    span = int(max(at_us.max(), when.max())) + 1
-    base = int(min(at_us.min(), when.min()))
-    key = who * (span - base) + (when - base)
-    return Samples(
-        user=user,
-        start=np.searchsorted(who, user, side="left").astype(np.int64),
-        end=np.searchsorted(key, user * (span - base) + (at_us - base), side="left").astype(np.int64),
-        target=video.astype(np.int32) + np.int32(1),
-        label=np.zeros(len(user), dtype=np.float32),
-        context=context.astype(np.int32),
-        at_us=at_us,
-    )
 
 
 def _items(part: Path, n: int) -> Ints:

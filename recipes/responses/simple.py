@@ -24,7 +24,7 @@ Predict = Callable[[Sequences], Floats]
 SHARE: Final = 0.25
 """Of users to tune on."""
 RIDGES: Final = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)
-PRIORS: Final = tuple(product((4.0, 8.0), (4.0, 8.0, 16.0, 32.0)))
+PRIORS: Final = tuple(product((1.0, 2.0, 4.0, 8.0), (1.0, 4.0)))
 """Of the additive model: how strongly user and item effects are pulled to 0."""
 TREES: Final = tuple(
     {"num_leaves": leaves, "min_data_in_leaf": fewest} for leaves, fewest in product((7, 15, 31, 63), (50, 500))

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 import pyarrow.parquet as pq
 
-from responses.data import Ints, ResponseData, assemble
+from responses.data import Ints, ResponseData, assemble, first_of_user, paired
 from responses.negatives import SMOOTHING, Positives, digest, negatives
-from tactful.training.histories import Behaviours, Samples
+from tactful.training.histories import Behaviours
 
 FIELDS: Final = ("item", "brand", "cat_l3", "cat_leaf")
 CATEGORY: Final = FIELDS.index("cat_l3")
@@ -39,17 +39,14 @@ def _load(folder: Path, scratch: Path, uniform: bool) -> ResponseData:
     )
     user, item = (events[column].to_numpy().astype(np.int64) for column in ("user", "item"))
     items = _fields(folder, int(item.max()) + 1)
-    begins = np.flatnonzero(np.diff(user, prepend=user[0] - 1))
-    count = np.diff(begins, append=len(user))
-    start = np.repeat(begins, count)
-    place, after = np.arange(len(user)) - start, np.repeat(count, count) - 1 - (np.arange(len(user)) - start)
-    part = np.select([place < FIRST, after >= 2, after == 1], [-1, 0, 1], default=2)
+    start = first_of_user(user)
+    part, after = leave_one_out(start, FIRST)
     popularity = np.bincount(item[after >= 2], minlength=len(items)) + SMOOTHING
     weights = np.where(np.arange(len(items)) > 0, 1.0 if uniform else popularity, 0.0)
     target = np.flatnonzero(part >= 0)
     positives = Positives(user[target], np.zeros(len(target), dtype=np.int64), weights[None, :], user, item)
     negative = negatives(scratch / f"negatives-{name}.npz", positives, SEED)
-    parts = [_samples(user, start, item, target[part[target] == p], negative[part[target] == p]) for p in range(3)]
+    parts = [paired(user, start, item, target[part[target] == p], negative[part[target] == p]) for p in range(3)]
     return assemble(
         name,
         FIELDS,
@@ -62,22 +59,21 @@ def _load(folder: Path, scratch: Path, uniform: bool) -> ResponseData:
     )
 
 
+def leave_one_out(start: Ints, first: int) -> tuple[Ints, Ints]:
+    """Returns each event's part (0 teaches, 1 validates, 2 tests, -1 only precedes), and how many are still to come.
+
+    Args:
+        start: the place of its user's first event.
+        first: so many events of each user are no targets.
+    """
+    place = np.arange(len(start)) - start
+    after = np.bincount(start, minlength=len(start))[start] - 1 - place
+    return np.select([place < first, after >= 2, after == 1], [-1, 0, 1], default=2), after
+
+
 def _fields(folder: Path, n: int) -> Ints:
     table = pq.read_table(folder / "amazon_s3rec" / "Toys_and_Games_items.parquet")
     items = np.zeros((n, len(FIELDS)), dtype=np.int64)
     items[table["item"].to_numpy()] = np.column_stack([table[field].to_numpy() for field in FIELDS])
     items[items == 0] = -1  # a toy without a brand has none that could be known
     return items
-
-
-def _samples(user: Ints, start: Ints, item: Ints, target: Ints, negative: Ints) -> Samples:
-    """Positives, then their negatives, over the same histories."""
-    twice = np.concatenate([target, target])
-    return Samples(
-        user=user[twice],
-        start=start[twice],
-        end=twice,
-        target=np.concatenate([item[target], negative]).astype(np.int32),
-        label=np.repeat(np.array([1.0, 0.0], dtype=np.float32), len(target)),
-        context=np.empty((len(twice), 0), dtype=np.int32),
-    )
