@@ -7,13 +7,14 @@ from rich.console import Console
 from rich.table import Table
 
 from tactful.clock import EPOCH
+from tactful.training.timing.report import Measure
 
 if TYPE_CHECKING:
     from tactful.experiments.stats import Interval
     from tactful.training.timing.report import ModelReport, TimingReport
 
-MEASURES: Final = ("bits", "log loss", "AUC", "click log loss")
-_DIGITS: Final = {"bits": 3, "log loss": 4, "AUC": 3, "click log loss": 4}
+MEASURES: Final[tuple[Measure, ...]] = ("bits", "log loss", "AUC", "click log loss")
+_DIGITS: Final[dict[Measure, int]] = {"bits": 3, "log loss": 4, "AUC": 3, "click log loss": 4}
 _GOES_BY: Final = {
     "active": "when people are there",
     "click": "how likely a message is clicked",
@@ -36,6 +37,13 @@ def print_timing(report: "TimingReport", out: Console) -> None:
     )
     for note in report.notes:
         out.print(f"Note: {note}", style="yellow", markup=False)
+    for model in report.models:
+        if model.worth_of_hours is not None:
+            knows = "known" if model.objective == "click" else "not shown to be known"
+            out.print(
+                f"Hours of clicks, {model.name}: {knows}; log loss {_told(model.worth_of_hours, 4, '+')} against "
+                "the same person's mean over the hours."
+            )
     _head("How well the judged days were foretold", out)
     out.print(_values(report))
     if len(report.models) > 1:
@@ -53,18 +61,26 @@ def print_timing(report: "TimingReport", out: Console) -> None:
 
 
 def _values(report: "TimingReport") -> Table:
-    table = _table("model", *MEASURES)
+    names = _judged(report)
+    table = _table("model", *names)
     for model in report.models:
         scores = {score.measure: score.value for score in model.scores}
-        table.add_row(model.name, *(_told(scores.get(name), _DIGITS[name], "") for name in MEASURES))
+        table.add_row(model.name, *(_told(scores.get(name), _DIGITS[name], "") for name in names))
     return table
 
 
 def _differences(report: "TimingReport") -> Table:
-    table = _table("model", *MEASURES)
+    names = _judged(report)
+    table = _table("model", *names)
     for model in report.models[1:]:
-        table.add_row(model.name, *(_told(_gap(model, name), _DIGITS[name], "+") for name in MEASURES))
+        table.add_row(model.name, *(_told(_gap(model, name), _DIGITS[name], "+") for name in names))
     return table
+
+
+def _judged(report: "TimingReport") -> list[Measure]:
+    """The measures that there was anything to judge by."""
+    told = {score.measure for model in report.models for score in model.scores}
+    return [measure for measure in MEASURES if measure in told]
 
 
 def _gap(model: "ModelReport", measure: str) -> "Interval | None":

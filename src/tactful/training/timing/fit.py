@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from tactful import draws
+from tactful.experiments.stats import Interval
 from tactful.models.protocol import SlotModel
 from tactful.models.served_slots import Objective
 from tactful.training.timing import candidates
@@ -21,7 +22,7 @@ from tactful.training.timing.days import JUDGED_SHARE, SplitDays, split_days
 from tactful.training.timing.judge import Judge
 from tactful.training.timing.log import TimingLog
 from tactful.training.timing.notes import notes_of
-from tactful.training.timing.report import Measure, ModelReport, Score, TimingReport
+from tactful.training.timing.report import ModelReport, Score, TimingReport
 from tactful.training.timing.simple import Simple, fit_simple
 
 Choice = Literal["auto", "histogram", "boosted", "network"]
@@ -42,6 +43,20 @@ class Fitted:
     report: TimingReport
 
 
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A candidate as the engine would be given it, and how it was judged."""
+
+    model: SlotModel
+    report: ModelReport
+
+    @property
+    def log_loss(self) -> Score:
+        """That of activity; no activity at all beats nothing."""
+        nothing = Score("log loss", Interval(0.0, 0.0, 0.0), None)
+        return next((score for score in self.report.scores if score.measure == "log loss"), nothing)
+
+
 def fit_timing(
     log: TimingLog,
     choice: Choice = "auto",
@@ -54,8 +69,8 @@ def fit_timing(
     """Returns the chosen slot model with its report.
 
     `auto` takes the model with the lowest judged log loss of activity, if it is below the histogram's outside the 95 %
-    interval of the difference; else the histogram. Plans go by clicks where the chosen model foretells them better than
-    a person's own rates do, likewise; else by activity.
+    interval of the difference; else the histogram. Plans go by clicks if the chosen model is shown to know in which
+    hours messages are clicked (`Judge.worth_of_hours`); else by activity.
 
     Args:
         choice: a model by name, or `auto`.
@@ -75,11 +90,10 @@ def fit_timing(
     watch("simple models", user_days, user_days)
     tried = list(_tried(log, split, simple, choice, user_days, seed, watch, console))
     judge = Judge(split.judged, tried[0].foretold)
-    scored = [(one, judge.own_scores() if one is tried[0] else judge.scores(one.foretold)) for one in tried]
-    chosen, scores = _chosen(scored) if choice == "auto" else scored[-1]
-    model = chosen.make(_objective(scores))
+    judged = [_judged(one, judge, reference=one is tried[0]) for one in tried]
+    chosen = _chosen(judged) if choice == "auto" else judged[-1]
     notes = [*_untried(choice, user_days), *_counted_notes(log, split)]
-    return Fitted(model, _report(log, split, scored, chosen, model, tuple(notes)))
+    return Fitted(chosen.model, _report(log, split, judged, chosen, tuple(notes)))
 
 
 def _tried(
@@ -108,63 +122,53 @@ def _tried(
 
 def _untried(choice: Choice, user_days: int) -> Iterator[str]:
     """Why `auto` does not try the network, if it does not."""
-    if choice == "auto" and (find_spec("torch") is None or find_spec("onnxscript") is None):
-        yield "the network was not tried: torch is not there (pip install 'tactful[train]')"
-    elif choice == "auto" and user_days < NETWORK_USER_DAYS:
+    if choice == "auto" and user_days < NETWORK_USER_DAYS:
         yield f"the network was not tried: it needs {NETWORK_USER_DAYS:,} user-days, there are {user_days:,}"
+    elif choice == "auto" and (find_spec("torch") is None or find_spec("onnxscript") is None):
+        yield "the network was not tried: torch is not there (pip install 'tactful[train]')"
 
 
-def _chosen(scored: list[tuple[Candidate, tuple[Score, ...]]]) -> tuple[Candidate, tuple[Score, ...]]:
+def _judged(one: Candidate, judge: Judge, reference: bool) -> _Judged:
+    """The candidate as a model, with its scores; the reference is the histogram, which knows no clicks."""
+    worth = None if reference else judge.worth_of_hours(one.foretold)
+    objective: Objective = "click" if worth is not None and worth.high < 0.0 else "active"
+    model = one.make(objective)
+    scores = judge.own_scores() if reference else judge.scores(one.foretold)
+    return _Judged(model, ModelReport(one.name, model.version, objective, one.trees, scores, worth))
+
+
+def _chosen(judged: list[_Judged]) -> _Judged:
     """The best of those that beat the histogram, else that."""
-    better = [pair for pair in scored if _beats(pair[1], "log loss")]
-    return min(better, key=lambda pair: _score(pair[1], "log loss").value.value, default=scored[0])
-
-
-def _objective(scores: tuple[Score, ...]) -> Objective:
-    return "click" if _beats(scores, "click log loss") else "active"
-
-
-def _beats(scores: tuple[Score, ...], measure: Measure) -> bool:
-    gaps = [score.over_histogram for score in scores if score.measure == measure]
-    return any(gap is not None and gap.high < 0.0 for gap in gaps)
-
-
-def _score(scores: tuple[Score, ...], measure: Measure) -> Score:
-    return next(score for score in scores if score.measure == measure)
+    better = [one for one in judged if (gap := one.log_loss.over_histogram) is not None and gap.high < 0.0]
+    return min(better, key=lambda one: one.log_loss.value.value, default=judged[0])
 
 
 def _report(
-    log: TimingLog, split: SplitDays, scored: list[tuple[Candidate, tuple[Score, ...]]], chosen: Candidate,
-    model: SlotModel, notes: tuple[str, ...],
-) -> TimingReport:  # fmt: skip
-    learned, judged = split.learned, split.judged
+    log: TimingLog, split: SplitDays, judged: list[_Judged], chosen: _Judged, notes: tuple[str, ...]
+) -> TimingReport:
+    learned = split.learned
     rests = sum(day.rest for day in learned)
     return TimingReport(
-        chosen=chosen.name,
-        model_version=model.version,
+        chosen=chosen.report.name,
+        model_version=chosen.report.version,
         people=len(log),
         people_left_out=log.left_out,
         log_days=split.log_days,
         work_days=len(learned) - rests,
         rest_days=rests,
-        judged_days=tuple(day.number for day in judged),
-        judged_rest_days=sum(day.rest for day in judged),
+        judged_days=tuple(day.number for day in split.judged),
+        judged_rest_days=sum(day.rest for day in split.judged),
         judged_share=JUDGED_SHARE,
         history_days=split.n_days,
         user_days=sum(int(day.present.sum()) for day in learned),
-        judged_user_days=sum(int(day.present.sum()) for day in judged),
+        judged_user_days=sum(int(day.present.sum()) for day in split.judged),
         sessions=_total(split, "sessions"),
         active_slots=_total(split, "active"),
         messages=_total(split, "receipts"),
         clicks=_total(split, "clicks"),
-        models=tuple(_model_report(one, scores) for one, scores in scored),
+        models=tuple(one.report for one in judged),
         notes=notes,
     )
-
-
-def _model_report(one: Candidate, scores: tuple[Score, ...]) -> ModelReport:
-    objective = _objective(scores)
-    return ModelReport(one.name, one.make(objective).version, objective, one.trees, scores)
 
 
 def _counted_notes(log: TimingLog, split: SplitDays) -> Iterator[str]:

@@ -70,6 +70,19 @@ class Judge:
             found.append(Score(measure, _interval(mine.value, mine.on(totals)), None))
         return tuple(found)
 
+    def worth_of_hours(self, model: Foretold) -> Interval | None:
+        """Returns the log loss of clicks, less what it is when a person's chances are averaged over the hours.
+
+        Below 0 the model knows in which hours a message is clicked; else it knows at most by whom. None without clicks.
+        """
+        if model.click is None or self._people(self._clicks) < 2:
+            return None
+        flat = np.repeat(model.click.mean(axis=1, keepdims=True), model.click.shape[1], axis=1)
+        nats = trial_sums(model.click, self._clicks, self._receipts)
+        gap = self._ratio(nats[:, 0] - trial_sums(flat, self._clicks, self._receipts)[:, 0], nats[:, 1])
+        totals = bootstrap_totals(gap.sums[gap.sums.any(axis=1)], np.random.default_rng(0), DRAWS)
+        return _interval(gap.value, gap.on(totals))
+
     def _measured(self, model: Foretold) -> dict[Measure, _Measured]:
         found: dict[Measure, _Measured] = {}
         if self._people(self._sessions) >= 2:

@@ -26,13 +26,23 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class ModelReport(msgspec.Struct, frozen=True):
-    """One model. `version` is what its decisions would be named after."""
+    """One model.
+
+    Attributes:
+        version: what decisions would be named after.
+        objective: what its plans go by (`models.served_slots.Objective`).
+        trees: of its forests.
+        scores: by measure.
+        worth_of_hours: log loss of clicks, less what it is when each person's chances are averaged over the hours;
+            plans go by clicks if it is below 0 with its interval. None without clicks.
+    """
 
     name: Name
     version: str
     objective: str
     trees: int
     scores: tuple[Score, ...]
+    worth_of_hours: Interval | None
 
 
 class TimingReport(msgspec.Struct, frozen=True):
