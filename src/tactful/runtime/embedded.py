@@ -9,6 +9,7 @@ replays the log from there with the scores on record, which leads to the very sa
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan
 from tactful.events.registry import Registry, load_folder
 from tactful.features.pool import CandidateRows
 from tactful.models.click_rate import ClickRate
+from tactful.models.in_force import slot_model_in_force
 from tactful.models.protocol import SlotScores
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
@@ -50,6 +52,16 @@ def simple_scorer() -> LiveScorer:
     return LiveScorer(SlotHistogram(), ClickRate(), UnsubscribeRate())
 
 
+def scorer_of(store: Store) -> LiveScorer:
+    """Returns the predictors of an engine over this store: the slot model in force there, else the simple one.
+
+    Raises:
+        InvalidModel: the model in force cannot be loaded, or reads what an engine does not keep.
+    """
+    trained = slot_model_in_force(store)
+    return simple_scorer() if trained is None else replace(simple_scorer(), slot_model=trained)
+
+
 class Engine:
     """Takes records, decides, and remembers.
 
@@ -67,13 +79,13 @@ class Engine:
         Args:
             store: where everything rests; the engine is its only writer besides delivery and what posts to it.
             settings: see `runtime/settings.py`; the same seed and log give the same decisions.
-            scorer: the models; the simple predictors by default.
+            scorer: the models; by default those that were trained on this store, else the simple predictors.
             clock: stamps what is accepted; the wall clock by default.
         """
         self.store = store
         self.settings = settings
         self.registry = load_folder(Path(settings.event_types)) if settings.event_types else Registry.shipped()
-        self._scorer = scorer or simple_scorer()
+        self._scorer = scorer or scorer_of(store)
         self.telemetry = Telemetry()
         self.population = Population(settings, self.registry, self._scorer)
         self.user_ids: list[str] = []
