@@ -6,8 +6,9 @@ active in this slot of this day; for the e-mails: does she act within 1 h (6 h) 
 Command: `python recipes/slot_tasks.py`; cells on file under `results/slot_tasks` are not computed again. It prints the
 tables of `docs/explanation/timing.md`, and writes them into it with `--page`; `--slice 300` runs on 300 users with one
 seed and keeps its cells apart; `--no-fit` shows what is on file.
-Data: `globo_clicks`, `eu_core_email`, `kuairand_pure`. Seeds: 0-4 for LightGBM; other models have one cell.
-Hardware: two x86-64 cores shared with other work, about 20 minutes.
+Data: `globo_clicks`, `eu_core_email`, `kuairand_pure`. Seeds: 0-4 for what draws its rows (LightGBM, the slot model and
+its ablations); other models have one cell.
+Hardware: two x86-64 cores shared with other work; about two hours of one core, nearly all of it for the slot model.
 Source: the task is that of TIM (Kuaishou, 2024); its data is not public. Expected: the tables of the page.
 
 To add a model, add a line to `MODELS`: a function of (training days, task, seed) that returns a function of a day.
