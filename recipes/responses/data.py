@@ -104,8 +104,8 @@ def known_before(who: Ints, when: Ints, user: Ints, at_us: Ints) -> tuple[Ints, 
         who, when: of the behaviours, sorted by both.
         user, at_us: of the samples.
     """
-    base = min(when.min(initial=0), at_us.min())
-    span = max(when.max(initial=0), at_us.max()) - base + 1
+    times = np.concatenate([when, at_us])
+    base, span = times.min(), np.ptp(times) + 1  # small enough that a user's number times the span is no overflow
     key = who * span + (when - base)
     start, end = np.searchsorted(who, user), np.searchsorted(key, user * span + (at_us - base))
     return start.astype(np.int64), end.astype(np.int64)
