@@ -12,25 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from tactful.models.slot_head import log_odds
+from tactful.training.timing.boosted import PATIENCE, ROUNDS, SETTINGS
+from tactful.training.timing.days import FEWEST_KNOWN
 from timing.days import Day
 from timing.histograms import Days, Fit, Predict, Task, everyone_by_type, smoothed, work_rest
 from timing.slot_table import slot_table, with_hours
 
-SETTINGS: Final[Mapping[str, Any]] = {
-    "num_leaves": 15,
-    "learning_rate": 0.1,
-    "min_data_in_leaf": 100,
-    "lambda_l2": 10.0,
-    "feature_fraction": 0.7,
-    "deterministic": True,
-    "force_row_wise": True,
-    "num_threads": 1,
-    "verbose": -1,
-}
-ROUNDS: Final = 150
-PATIENCE: Final = 15
-FEWEST_KNOWN: Final = 3
-"""Training days with fewer days before them say little about days with many."""
 USER_DAYS: Final[Mapping[str, int]] = {"sessions": 9_000, "trials": 12_000}
 """Drawn to learn from: user-days with a session, or with a trial (times 24 slots)."""
 RIDGE: Final = 1e-3
@@ -120,7 +108,7 @@ def _dataset(drawn: Drawn, rows: NDArray[np.bool_], task: Task) -> lgb.Dataset:
 def _start(x: NDArray[np.float32], task: Task) -> Floats:
     """The smoothed model's log probability, or log odds: the first column of the table."""
     log_p = x[:, :, 0].astype(np.float64)
-    return log_p if task == "sessions" else log_p - np.log1p(-np.exp(np.minimum(log_p, -1e-6)))
+    return log_p if task == "sessions" else log_odds(log_p)
 
 
 def _probability(score: Floats, task: Task) -> Floats:
