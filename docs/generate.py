@@ -24,7 +24,7 @@ RECORDS: dict[str, tuple[str, ...]] = {
 
 PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     "The engine": {
-        "runtime/embedded.py": ("Engine",),
+        "runtime/embedded.py": ("Engine", "scorer_of"),
         "runtime/intake.py": ("Receipt", "Rejection"),
         "runtime/settings.py": ("load",),
         "clock.py": ("WallClock", "SimulatedClock"),
@@ -82,6 +82,16 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "models/slot_histogram.py": ("GlobalSlots", "SlotHistogram"),
         "models/slot_model.py": ("SlotNet", "SlotBatch", "receipt_weights"),
         "models/served_slots.py": ("ServedSlots",),
+        "features/slot_table.py": ("SlotWindow", "slot_table"),
+        "models/slot_boosted.py": ("SlotBoosted",),
+        "models/slot_head.py": ("SlotHead", "SimpleChances", "past"),
+        "models/in_force.py": ("put_in_force", "slot_model_in_force"),
+        "training/timing/log.py": ("TimingLog",),
+        "training/timing/stored.py": ("read_log",),
+        "training/timing/days.py": ("split_days", "history", "SplitDays", "LocalDay"),
+        "training/timing/fit.py": ("fit_timing", "Fitted"),
+        "training/timing/report.py": ("TimingReport", "ModelReport", "Score"),
+        "training/timing/keeping.py": ("keep", "report_of"),
     },
     "Replaying and explaining": {
         "runtime/replaying.py": ("verify", "compare"),

@@ -19,11 +19,13 @@ from typing import NamedTuple
 
 import pytest
 
-from volume_store import fill_store
+import timing_store
+import volume_store
 
 ROOT = Path(__file__).parents[2]
 ALLOCATE = ROOT / "docs" / "how-to" / "allocate-volume.md"
-PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md", ALLOCATE]
+TIMING = ROOT / "docs" / "how-to" / "train-timing.md"
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md", ALLOCATE, TIMING]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 120
 
@@ -82,7 +84,9 @@ def without_figures(text: str) -> str:
 def prepare(page: Path, folder: Path) -> None:
     """Puts into the folder what a page takes for granted."""
     if page == ALLOCATE:
-        fill_store(folder / "app.db")
+        volume_store.fill_store(folder / "app.db")
+    if page == TIMING:
+        timing_store.fill_store(folder / "app.db")
 
 
 def save(language: str, block: str, folder: Path) -> None:

@@ -18,7 +18,10 @@ Asked = Literal["auto", "histogram", "boosted", "network"]
 def train_timing(
     store: Annotated[Path, typer.Argument(help="The store to learn from; the model is kept in it.")],
     model: Annotated[
-        Asked, typer.Option("--model", help="Which to fit; auto keeps the histogram unless one is better.")
+        Asked,
+        typer.Option(
+            "--model", help="auto, histogram, boosted or network; auto keeps the histogram unless one is better."
+        ),
     ] = "auto",
     settings: SettingsFile = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed and log give the same model.")] = 0,
