@@ -52,6 +52,23 @@ def test_replay_on_recorded_scores_gives_every_decision_and_plan_byte_for_byte(s
     assert verified.until == END
 
 
+def test_plans_of_an_earlier_version_replay_equal_though_they_lack_a_field(store: MemoryStore) -> None:
+    older = MemoryStore()
+    older.append(store.read(-1, 100_000))
+    older.append_decisions(list(store.decisions_between(0, to_us(END) + 1)))
+    plans = [row._replace(data=without_weights(row.data)) for row in store.plans_between(0, to_us(END) + 1)]
+    older.append_plans(plans)
+    older.save_meta("committed", store.load_meta("committed") or b"-1")
+    assert b"slot_weights" not in plans[0].data
+    assert verify(older, Settings()).equal
+
+
+def without_weights(data: bytes) -> bytes:
+    fields = msgspec.msgpack.decode(data)
+    del fields["slot_weights"]
+    return msgspec.msgpack.encode(fields)
+
+
 def test_replay_writes_nothing_to_the_store(store: MemoryStore) -> None:
     before = store.last(), store.count_decisions(), store.controls(), store.load_meta("committed")
     verify(store, Settings())

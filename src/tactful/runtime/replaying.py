@@ -234,13 +234,16 @@ def _tally(decisions: Iterable[Decision]) -> tuple[Tally, dict[Job, Ending]]:
 
 
 def _same(ours: Made | None, theirs: bytes | None) -> bool:
-    """Byte for byte, but for the models' name: scores on record may be of several, in force one after the other."""
-    if ours is None or theirs is None:
-        return False
-    if encode(ours) == theirs:
+    """Equal in every field but the models' name: scores on record may be of several, in force one after the other.
+
+    Else what is on record is read and written anew: bytes of an earlier version lack the fields that are new since.
+    """
+    if ours is not None and encode(ours) == theirs:
         return True
     recorded = _made(theirs)
-    return recorded is not None and encode(_of_model(ours, recorded.model_version)) == theirs
+    if ours is None or recorded is None:
+        return False
+    return encode(_of_model(ours, recorded.model_version)) == encode(recorded)
 
 
 def _of_model(made: Made, version: str) -> Made:
