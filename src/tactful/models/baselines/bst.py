@@ -55,7 +55,7 @@ class BST(nn.Module):
         e, v = self.items(blanked(history, seen)), self.items(target)
         p_target, p = self.order(length, gap, clock)
         x = cat([(v + p_target)[:, None, :], e + p], dim=1)
-        heeds = cat([seen.new_ones(len(seen), 1), seen], dim=1)[:, None, :]
+        heeds = cat([seen.new_ones(seen.shape[0], 1), seen], dim=1)[:, None, :]
         for block in self.blocks[:-1]:
             x = block(x, x, heeds)
         interest: Tensor = self.blocks[-1](x[:, :1], x, heeds).squeeze(1)

@@ -83,16 +83,17 @@ class DSIN(nn.Module):
         """Returns the mean binary cross-entropy."""
         return cross_entropy(self, batch)
 
-    def _session(self, clock: Int64[Tensor, "b L"]) -> Int64[Tensor, "#b L"]:
+    def _session(self, clock: Int64[Tensor, "b L"]) -> Int64[Tensor, "b L"]:
         """The session of each column, the newest being 0."""
         if not self.timed:
-            return (arange(clock.shape[1], device=clock.device) // SESSION).clamp(max=self.sessions - 1)[None]
+            block = arange(clock.shape[1], device=clock.device) // SESSION
+            return block.clamp(max=self.sessions - 1).expand(clock.shape)
         hours = (clock[:, :-1] - clock[:, 1:]) % _WEEK_HOURS
-        begun = cat([hours.new_zeros(len(hours), 1), (hours > 1).long()], dim=1)
+        begun = cat([hours.new_zeros(hours.shape[0], 1), (hours > 1).long()], dim=1)
         return begun.cumsum(dim=1).clamp(max=self.sessions - 1)
 
     def _interests(
-        self, e: Float[Tensor, "b L d"], session: Int64[Tensor, "#b L"], seen: Bool[Tensor, "b L"]
+        self, e: Float[Tensor, "b L d"], session: Int64[Tensor, "b L"], seen: Bool[Tensor, "b L"]
     ) -> tuple[Float[Tensor, "b S d"], Bool[Tensor, "b S"]]:
         """What each session was about, the newest first, and which sessions there were."""
         together = (session[:, :, None] == session[:, None, :]) & seen[:, None, :]

@@ -28,10 +28,10 @@ def turned(x: Shaped[Tensor, "b L *rest"], length: Int64[Tensor, " b"]) -> Shape
     [[1, 2, 3, 3]]
     """
     column = (length[:, None] - 1 - torch.arange(x.shape[1], device=x.device)).clamp(min=0)
-    return x[torch.arange(len(x), device=x.device)[:, None], column]
+    return x[torch.arange(x.shape[0], device=x.device)[:, None], column]
 
 
 def last(x: Float[Tensor, "b L d"], length: Int64[Tensor, " b"]) -> Float[Tensor, "b d"]:
     """Returns the column `length - 1` of each row; zeros for an empty history."""
-    found = x[torch.arange(len(x), device=x.device), (length - 1).clamp(min=0)]
+    found = x[torch.arange(x.shape[0], device=x.device), (length - 1).clamp(min=0)]
     return found * (length > 0)[:, None]

@@ -18,7 +18,7 @@ def attention(
     return softmax((keys @ query[:, :, None]).squeeze(-1) / math.sqrt(query.shape[1]), seen)
 
 
-def softmax(logits: Float[Tensor, "*batch L"], seen: Bool[Tensor, "*#batch L"]) -> Float[Tensor, "*batch L"]:
+def softmax(logits: Float[Tensor, "*batch L"], seen: Bool[Tensor, "*batch L"]) -> Float[Tensor, "*batch L"]:
     """Returns the softmax over known columns."""
     lowest = torch.finfo(logits.dtype).min
     return logits.masked_fill(~seen, lowest).softmax(dim=-1) * seen

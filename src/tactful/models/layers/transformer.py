@@ -45,7 +45,7 @@ class TransformerBlock(nn.Module):
             self._split(part) for part in (self.query(self.norm(x)), self.key(elements), self.value(elements))
         )
         logits = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])
-        taken = softmax(logits, heeds[:, None]) @ value
+        taken = softmax(logits, heeds[:, None].expand(logits.shape)) @ value
         x = x + self.out(taken.transpose(1, 2).flatten(2))
         out: Tensor = x + self.further(x)
         return out
