@@ -23,6 +23,7 @@ from responses import page
 from responses.cells import DRAWS, of_test, read, rounded
 from responses.data import ResponseData, load
 from responses.learn import Setting, course, foretold, tuned
+from responses.part import first_users
 from responses.separate_spaces import SeparateSpaces
 from tactful.experiments.response_scores import intervals
 from tactful.experiments.stats import Interval
@@ -54,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     file = arguments.results / "cells.ndjson"
     if not arguments.no_fit:
-        data = load("toys", arguments.data, arguments.scratch)
+        data = first_users(load("toys", arguments.data, arguments.scratch), arguments.slice)
         setting = tuned(data, "tin_without_tte", arguments.cells / f"trials-{data.name}.ndjson")
         append(file, _missing(data, setting, read(file, SizeCell), arguments.seeds))
     shown_table = table(read(file, SizeCell))
@@ -103,6 +104,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cells", type=Path, default=here / "results" / "tin_table1", help="where trials are kept")
     parser.add_argument("--scratch", type=Path, default=scratch, help="where negatives are kept")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="N seeds")
+    parser.add_argument("--slice", type=int, default=0, metavar="N", help="only N users (0: all)")
     parser.add_argument("--no-fit", action="store_true", help="compute nothing, show the cells on file")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the table between the markers of a page")
     return parser.parse_args(words)

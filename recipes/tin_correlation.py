@@ -27,6 +27,7 @@ from responses.correlation import Floats, Pairs, agreement, frequent, learned, o
 from responses.data import ResponseData, load
 from responses.learn import fitted, tuned
 from responses.models import NEURAL
+from responses.part import first_users
 from volume_real.cells import append, markdown
 
 MODELS: Final = ("tin", "tin_without_tte", "tin_without_ta", "tin_without_tr", "din", "sasrec", "bst")
@@ -60,13 +61,14 @@ def main(words: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     file = arguments.results / "agreement.ndjson"
     if not arguments.no_fit:
-        data = load("toys", arguments.data, arguments.scratch)
+        data = first_users(load("toys", arguments.data, arguments.scratch), arguments.slice)
         found = pairs(data.train, data.fields.index(FIELD))
         models = {model: _fit(data, model, arguments) for model in arguments.models}
         file.unlink(missing_ok=True)
         append(file, (_agreement(data, found, name, model) for name, model in models.items()))
         _draw(found, models, arguments.results)
-        pictures.intervals(load("globo", arguments.data, arguments.scratch).train, arguments.results)
+        if not arguments.slice:
+            pictures.intervals(load("globo", arguments.data, arguments.scratch).train, arguments.results)
     shown = table(read(file, Agreement))
     if arguments.page:
         text = arguments.page.read_text(encoding="utf-8")
@@ -150,6 +152,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cells", type=Path, default=here / "results" / "tin_table1", help="where trials are kept")
     parser.add_argument("--scratch", type=Path, default=scratch, help="negatives and checkpoints")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="only these")
+    parser.add_argument("--slice", type=int, default=0, metavar="N", help="only N users (0: all), without Figure 4")
     parser.add_argument("--no-fit", action="store_true", help="compute nothing, show what is on file")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the table between the markers of a page")
     return parser.parse_args(words)

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import numpy as np
 import torch
 
 from responses import page
@@ -32,6 +31,7 @@ from responses.compare import ByLength, Difference, by_length, compared
 from responses.data import DATA, ResponseData, load
 from responses.learn import Trial, fitted, foretold, tuned
 from responses.models import NEURAL
+from responses.part import first_users
 from volume_real.cells import append
 
 ABLATIONS: Final = ("tin_without_tte", "tin_without_ta", "tin_without_tr")
@@ -51,8 +51,8 @@ def main(words: Sequence[str] | None = None) -> None:
     scratch = arguments.scratch / folder.name
     if not arguments.no_fit:
         for name in arguments.data_sets:
-            data = load(name, arguments.data, arguments.scratch)
-            _complete(sliced(data, arguments.slice) if arguments.slice else data, arguments, folder, scratch)
+            data = first_users(load(name, arguments.data, arguments.scratch), arguments.slice)
+            _complete(data, arguments, folder, scratch)
     tables = page.tables(*on_file(folder))
     if arguments.page:
         arguments.page.write_text(page.filled(arguments.page.read_text(encoding="utf-8"), tables), encoding="utf-8")
@@ -74,15 +74,6 @@ def models_of(data: str) -> list[str]:
     fits["tin_order"] = data in ORDERED
     fits["tin_timestamp"] = data in TIMED
     return [name for name, does in fits.items() if does]
-
-
-def sliced(data: ResponseData, users: int) -> ResponseData:
-    """Returns the rows of the first users."""
-    last = np.unique(data.test.samples.user)[:users][-1]
-    train, validation, test = (
-        part.take(np.flatnonzero(part.samples.user <= last)) for part in (data.train, data.validation, data.test)
-    )
-    return ResponseData(data.name, data.fields, data.context, data.category, train, validation, test, data.checksum)
 
 
 def _complete(data: ResponseData, arguments: argparse.Namespace, folder: Path, scratch: Path) -> None:

@@ -5,7 +5,6 @@ is used with every seed. Every fit keeps a checkpoint: what was interrupted goes
 """
 
 import time
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from responses.cells import read
 from responses.data import ResponseData
 from responses.models import NEURAL
 from tactful.training.dataset import by_length
@@ -26,9 +26,9 @@ from volume_real.cells import append
 
 SHARE: Final = 0.25
 """Of the users, to tune on."""
-BATCH_ROWS: Final = 512
-MAX_EPOCHS: Final = 6
-PATIENCE: Final = 2
+BATCH_ROWS: Final = 256
+MAX_EPOCHS: Final = 4
+PATIENCE: Final = 1
 _AT_ONCE: Final = 4096
 
 
@@ -40,7 +40,7 @@ class Setting(msgspec.Struct, frozen=True):
     dropout: float
 
 
-SETTINGS: Final = tuple(Setting(*values) for values in product((1e-3, 3e-3), (0.0, 1e-4), (0.0, 0.3)))
+SETTINGS: Final = tuple(Setting(*values) for values in product((1e-3, 3e-3), (0.0, 3e-4), (0.0, 0.3)))
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 def tuned(data: ResponseData, model: str, trials: Path) -> Setting:
     """Returns the best of the settings, trying those that are not on file."""
-    done = [trial for trial in read(trials) if (trial.data, trial.checksum, trial.model) == _case(data, model)]
+    done = [trial for trial in read(trials, Trial) if (trial.data, trial.checksum, trial.model) == _case(data, model)]
     missing = [setting for setting in SETTINGS if setting not in {trial.setting for trial in done}]
     if missing:
         few = data.share(SHARE)
@@ -102,12 +102,6 @@ def course(setting: Setting, seed: int) -> Course:
         seed=seed,
         rows=Rows(decay=setting.decay),
     )
-
-
-def read(trials: Path) -> Sequence[Trial]:
-    """Returns the trials of a file; none if it is not there."""
-    lines = trials.read_bytes().splitlines() if trials.exists() else []
-    return [msgspec.json.decode(line, type=Trial) for line in lines]
 
 
 def _case(data: ResponseData, model: str) -> tuple[str, str, str]:

@@ -9,8 +9,8 @@ from torch import nn
 from tactful.models.baselines import resolve
 from tactful.models.sequence import Shape
 
-DIM: Final = 16
-"""Width of one field's embedding: 64 for an item of four fields."""
+WIDTH: Final = 64
+"""Numbers of an item's embedding, shared out among its fields: 16 each where there are four."""
 HIDDEN: Final = (80, 40)
 
 
@@ -32,8 +32,9 @@ class Neural:
     options: Mapping[str, Any] = field(default_factory=dict)
     timed: bool = False
 
-    def make(self, shape: Shape, dropout: float, dim: int = DIM) -> nn.Module:
+    def make(self, shape: Shape, dropout: float) -> nn.Module:
         """Returns the model with random weights."""
+        dim = WIDTH // len(shape.items)
         model: nn.Module = resolve(self.name)(shape, dim, HIDDEN, dropout=dropout, **self.options)
         return model
 
