@@ -20,16 +20,28 @@ from typing import Final
 from responses.cells import Cell, Predictions, cell, read
 from responses.data import ResponseData, load
 from responses.matches import categories
-from responses.simple import RIVALS
+from responses.simple import Fit, additive, logistic, near, popularity
+from responses.trees import boosted
 from tactful.experiments.mutual_information import match_information
 from volume_real.cells import append
 
-CASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "toys": ("popularity", "near matches", "logistic regression", "LightGBM"),
-    "toys_uniform": ("popularity",),
-    "kuairand": ("popularity", "near matches", "additive", "logistic regression", "LightGBM"),
-    "globo": ("popularity", "near matches", "logistic regression", "LightGBM"),
+RIVALS: Final[Mapping[str, Fit]] = {
+    "popularity": popularity,
+    "near matches": near,
+    "additive": additive,
+    "logistic regression": logistic,
+    "LightGBM on matches": boosted(on_ids=False, on_matches=True),
+    "LightGBM on the target": boosted(on_ids=True, on_matches=False),
+    "LightGBM": boosted(on_ids=True, on_matches=True),
 }
+_ALL: Final = tuple(name for name in RIVALS if name != "additive")
+CASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "toys": _ALL,
+    "toys_uniform": ("popularity",),
+    "kuairand": tuple(RIVALS),
+    "globo": _ALL,
+}
+"""Negatives drawn by popularity leave nothing to the effects of users and items: no additive model there."""
 SEEDS: Final = {"LightGBM": range(5)}
 POSITIONS: Final = (1, 2, 3, 5, 10, 20)
 

@@ -1,14 +1,13 @@
-"""Simple rivals of the neural models: what may be told of a response without learning from sequences.
+"""Linear rivals of the neural models: what may be told of a response without learning from sequences.
 
 Every rival is fitted on the training rows and chooses its settings, like every neural model, among eight trials on a
 quarter of the users by the log loss of their validation rows. The test is never looked at.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from itertools import product
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -24,27 +23,8 @@ Predict = Callable[[Sequences], Floats]
 SHARE: Final = 0.25
 """Of users to tune on."""
 RIDGES: Final = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)
-PRIORS: Final = tuple(product((1.0, 2.0, 4.0, 8.0), (1.0, 4.0)))
+PRIORS: Final = tuple(product((1.0, 2.0, 4.0, 8.0), (4.0, 16.0)))
 """Of the additive model: how strongly user and item effects are pulled to 0."""
-TREES: Final = tuple(
-    {"num_leaves": leaves, "min_data_in_leaf": fewest} for leaves, fewest in product((7, 15, 31, 63), (50, 500))
-)
-BOOSTING: Final[Mapping[str, Any]] = {
-    "objective": "binary",
-    "learning_rate": 0.1,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "feature_fraction": 0.8,
-    "lambda_l2": 1.0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "num_threads": 1,
-    "verbose": -1,
-}
-ROUNDS: Final = 400
-PATIENCE: Final = 20
-LARGEST_VOCABULARY: Final = 10_000
-"""Fields of more ids are no features of the trees; those at hand are drawn by popularity and tell nothing."""
 _WEAKEST: Final = 1e-3
 
 
@@ -56,7 +36,7 @@ class Fitted(NamedTuple):
 
 
 Fit = Callable[[ResponseData, int], Fitted]
-"""From a data set and a seed; only the trees use the seed."""
+"""From a data set and a seed, which only the trees use."""
 
 
 def popularity(data: ResponseData, seed: int) -> Fitted:
@@ -96,20 +76,6 @@ def logistic(data: ResponseData, seed: int) -> Fitted:
     ridge = RIDGES[int(np.argmin(loss))]
     fitted = _ridge(_indicated(data.train), data.train.samples.label, ridge)
     return Fitted(lambda part: fitted(_indicated(part)), {"ridge": ridge})
-
-
-def boosted(data: ResponseData, seed: int) -> Fitted:
-    """Fits LightGBM on counts of matches by field and position, and on the ids of target and context."""
-    trial = data.share(SHARE)
-    train, checked = _dataset(trial.train), _dataset(trial.validation)
-    loss = [_boost(train, checked, settings, 0).best_score["held"]["binary_logloss"] for settings in TREES]
-    chosen = TREES[int(np.argmin(loss))]
-    booster = _boost(_dataset(data.train), _dataset(data.validation), chosen, seed)
-
-    def predict(part: Sequences) -> Floats:
-        return np.asarray(booster.predict(_columns(part)), dtype=np.float64)
-
-    return Fitted(predict, {**chosen, "rounds": booster.best_iteration})
 
 
 def _calibrated(score: Predict, train: Sequences) -> Predict:
@@ -176,39 +142,9 @@ def _indicated(part: Sequences) -> Floats:
     return np.concatenate([matches(part), *context], axis=1).astype(np.float64)
 
 
-def _columns(part: Sequences) -> NDArray[np.float32]:
-    """Ids of target and context, those of small vocabularies, then counts of matches."""
-    return np.concatenate([ids(part)[:, _small(part)].astype(np.float32), matches(part)], axis=1)
-
-
-def _small(part: Sequences) -> list[int]:
-    return [i for i, size in enumerate((*part.shape.items, *part.shape.context)) if size <= LARGEST_VOCABULARY]
-
-
-def _dataset(part: Sequences) -> lgb.Dataset:
-    categorical = list(range(len(_small(part))))
-    return lgb.Dataset(_columns(part), part.samples.label, categorical_feature=categorical, free_raw_data=False)
-
-
-def _boost(train: lgb.Dataset, held: lgb.Dataset, settings: Mapping[str, float], seed: int) -> lgb.Booster:
-    held.set_reference(train)
-    parameters = {**BOOSTING, **settings, "seed": seed}
-    early: Sequence[Callable[..., Any]] = [lgb.early_stopping(PATIENCE, verbose=False)]
-    return lgb.train(parameters, train, ROUNDS, [held], ["held"], callbacks=list(early))
-
-
 def _loss(predict: Predict, part: Sequences) -> float:
     return log_loss(predict(part), part.samples.label == 1)
 
 
 def _sigmoid(z: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-z)))
-
-
-RIVALS: Final[Mapping[str, Fit]] = {
-    "popularity": popularity,
-    "near matches": near,
-    "additive": additive,
-    "logistic regression": logistic,
-    "LightGBM": boosted,
-}
