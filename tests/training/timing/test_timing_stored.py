@@ -54,6 +54,10 @@ def both() -> tuple[TimingLog, Engine]:
     return read_log(store), engine
 
 
+def known(log: TimingLog, day: int, n_days: int) -> np.ndarray:
+    return day - 1 - np.arange(n_days) >= log.known_from[:, None]
+
+
 def test_features_of_training_are_those_of_the_engine_bit_for_bit(both: tuple[TimingLog, Engine]) -> None:
     log, engine = both
     order = np.argsort(engine.population.table.rows["user_key"])
@@ -65,6 +69,7 @@ def test_features_of_training_are_those_of_the_engine_bit_for_bit(both: tuple[Ti
     for day in np.unique(past.day).tolist():
         here = past.day == day
         np.testing.assert_array_equal(past.history(15)[here], history(log, day, 15)[here])
+        np.testing.assert_array_equal(past.known(15)[here], known(log, day, 15)[here])
     assert (past.history(15) > 0).mean() > 0.005
 
 
@@ -75,8 +80,7 @@ def test_windows_of_the_split_days_are_those_features_and_what_came_after(both: 
         np.testing.assert_array_equal(day.window.history, history(log, day.number, split.n_days))
         after = history(log, day.number + 1, 1)
         np.testing.assert_array_equal(day.sessions, after[:, :, 0, 5])
-        known = day.number - 1 - np.arange(split.n_days) >= np.maximum(log.known_from, FIRST_DAY - 1)[:, None]
-        np.testing.assert_array_equal(day.window.known, known)
+        np.testing.assert_array_equal(day.window.known, known(log, day.number, split.n_days))
     numbers = [day.number for day in (*split.learned, *split.judged)]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 

@@ -139,7 +139,7 @@ def _days(
     counts = _fading(log, first, numbers, half_life_days)
     past = np.arange(numbers.start - n_days, end)
     rest = day_types(past, country or None).astype(np.int64)[::-1]
-    known = past[::-1] >= np.maximum(log.known_from, first)[:, None]
+    known = past[::-1] >= log.known_from[:, None]
     sent = _sent(log, numbers)
     made: list[LocalDay] = []
     for place, number in enumerate(numbers):
