@@ -38,28 +38,38 @@ class Graph:
         self._output = output.name
 
     @property
-    def inputs(self) -> Mapping[str, tuple[int, ...]]:
-        """The shape of one row of each input, by name."""
+    def inputs(self) -> Mapping[str, tuple[int | str, ...]]:
+        """The shape of one row of each input, by name; a dimension with a name may have any size."""
         return self._inputs
 
-    def run(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Returns the output for all rows.
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What the exporter wrote beside the graph."""
+        notes: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        return notes
+
+    def run(self, columns: Mapping[str, NDArray[Any]], block_rows: int = BLOCK_ROWS) -> NDArray[np.float32]:
+        """Returns the output for all rows, computed in blocks of so many.
 
         Raises:
             InvalidModel: for other inputs than the graph's, or rows of another shape.
         """
         got = {name: column.shape[1:] for name, column in columns.items()}
-        if got != self._inputs:
+        if got.keys() != self._inputs.keys() or not all(_fits(got[name], of) for name, of in self._inputs.items()):
             raise InvalidModel(f"got inputs with rows of {got}, expected {self._inputs}")
         n = len(next(iter(columns.values())))
-        starts = range(0, max(n, 1), BLOCK_ROWS)  # no row at all is a block, too: its shape is asked for
-        parts = [self._block({k: v[s : s + BLOCK_ROWS] for k, v in columns.items()}) for s in starts]
+        starts = range(0, max(n, 1), block_rows)  # no row at all is a block, too: its shape is asked for
+        parts = [self._block({k: v[s : s + block_rows] for k, v in columns.items()}, block_rows) for s in starts]
         return np.concatenate(parts)[:n]
 
-    def _block(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def _block(self, columns: Mapping[str, NDArray[Any]], rows: int) -> NDArray[np.float32]:
         padded = {
-            name: np.concatenate([column, np.zeros((BLOCK_ROWS - len(column), *column.shape[1:]), column.dtype)])
+            name: np.concatenate([column, np.zeros((rows - len(column), *column.shape[1:]), column.dtype)])
             for name, column in columns.items()
         }
         (out,) = self._session.run([self._output], padded)
         return np.asarray(out, dtype=np.float32)
+
+
+def _fits(got: tuple[int, ...], expected: tuple[int | str, ...]) -> bool:
+    return len(got) == len(expected) and all(isinstance(b, str) or a == b for a, b in zip(got, expected, strict=True))

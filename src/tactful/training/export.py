@@ -31,16 +31,24 @@ def export(model: nn.Module, example: Mapping[str, Tensor]) -> bytes:
     if len(rows) != 1 or min(rows) < 2:
         raise InvalidModel(f"got an example of {sorted(rows)} rows, expected two or more, the same of every input")
     model.eval()
-    data = _graph(model, example)
+    data = graph_of(model, example, {name: {0: "rows"} for name in example})
     graph = Graph(data)
     with torch.no_grad():
         for part in (example, {name: column[:1] for name, column in example.items()}):
-            _compare(graph.run({name: column.numpy() for name, column in part.items()}), model(*part.values()).numpy())
+            refuse_other_scores(
+                graph.run({name: column.numpy() for name, column in part.items()}), model(*part.values()).numpy()
+            )
     return data
 
 
-def _graph(model: nn.Module, example: Mapping[str, Tensor]) -> bytes:
-    rows = torch.export.Dim("rows", min=1)
+def graph_of(model: nn.Module, example: Mapping[str, Tensor], dims: Mapping[str, Mapping[int, str]]) -> bytes:
+    """Returns the model as an ONNX graph that is not compared yet.
+
+    Args:
+        model, example: as of `export`.
+        dims: the dimensions of each input that may have any size, by name; those of one name are of one size.
+    """
+    free = {name: torch.export.Dim(name, min=1) for of in dims.values() for name in of.values()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own, about its own parts
         program = torch.onnx.export(
@@ -48,7 +56,7 @@ def _graph(model: nn.Module, example: Mapping[str, Tensor]) -> bytes:
             tuple(example.values()),
             input_names=list(example),
             output_names=["scores"],
-            dynamic_shapes=tuple({0: rows} for _ in example),
+            dynamic_shapes=tuple({at: free[name] for at, name in dims[column].items()} for column in example),
             opset_version=_OPSET,
             dynamo=True,
             verbose=False,
@@ -59,7 +67,12 @@ def _graph(model: nn.Module, example: Mapping[str, Tensor]) -> bytes:
     return data
 
 
-def _compare(served: NDArray[np.float32], eager: NDArray[np.float32]) -> None:
+def refuse_other_scores(served: NDArray[np.float32], eager: NDArray[np.float32]) -> None:
+    """Refuses scores that differ by more than the tolerance.
+
+    Raises:
+        InvalidModel: for other scores, or another shape of them.
+    """
     if served.shape != eager.shape:
         raise InvalidModel(f"got scores of shape {served.shape} after export, expected {eager.shape}")
     gap = float((np.abs(served - eager) / np.maximum(np.abs(eager), 1.0)).max(initial=0.0))

@@ -62,12 +62,14 @@ class Course:
 class Learned:
     """What came of it: validation losses by epoch, the best epoch (from 0), and training rows a second.
 
-    `rows_per_s` is of the epochs of this call, validation left out; 0 where there was none left to do.
+    `rows_per_s` (by the clock) and `rows_per_cpu_s` (of CPU time, all threads together) are of the epochs of this call,
+    validation left out; 0 where there was none left to do.
     """
 
     losses: list[float]
     best_epoch: int
     rows_per_s: float
+    rows_per_cpu_s: float
 
 
 def seeded(make: Callable[[], M], seed: int) -> M:
@@ -104,14 +106,17 @@ def fit(
         raise InvalidModel(f"got a {type(model).__name__}, expected a model with loss(batch)")
     if not len(train) or not len(validation):
         raise NotEnoughData(f"got {len(train)} rows to learn from and {len(validation)} to judge by, expected some")
-    seconds, epochs = 0.0, 0
+    seconds, cpu_seconds, epochs = 0.0, 0.0, 0
     with collecting(model) as tables, _progress(console) as progress:
         optimiser = Optimiser(model, tables, course.learning_rate, course.weight_decay, course.rows)
         state = _begin(model, optimiser, _run(train, course), resume)
         task = progress.add_task("learning", total=course.max_epochs, rate="", loss="")
         while not _done(state, course):
             epoch = len(state.losses)
-            seconds += _epoch(model, train, optimiser, course, epoch)
+            began = time.perf_counter(), time.process_time()
+            _epoch(model, train, optimiser, course, epoch)
+            seconds += time.perf_counter() - began[0]
+            cpu_seconds += time.process_time() - began[1]
             epochs += 1
             _judge(model, validation, state)
             state.model, state.optimiser = model.state_dict(), optimiser.state()
@@ -121,7 +126,9 @@ def fit(
             progress.update(task, completed=epoch + 1, rate=rate, loss=loss)
     model.load_state_dict(state.best)
     model.eval()
-    return Learned(state.losses, state.best_epoch, epochs * len(train) / seconds if epochs else 0.0)
+    rows = epochs * len(train)
+    rates = (rows / seconds, rows / cpu_seconds) if epochs else (0.0, 0.0)
+    return Learned(state.losses, state.best_epoch, *rates)
 
 
 def mean_loss(model: nn.Module, dataset: Dataset[B]) -> float:
@@ -155,9 +162,8 @@ def _done(state: Checkpoint, course: Course) -> bool:
     return epochs >= course.max_epochs or epochs - 1 - state.best_epoch >= course.patience
 
 
-def _epoch(model: nn.Module, train: Dataset[B], optimiser: Optimiser, course: Course, epoch: int) -> float:
-    """Learns from every row once; returns the seconds it took. Dropout and the like draw from (seed, epoch)."""
-    began = time.perf_counter()
+def _epoch(model: nn.Module, train: Dataset[B], optimiser: Optimiser, course: Course, epoch: int) -> None:
+    """Learns from every row once. Dropout and the like draw from (seed, epoch)."""
     model.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(course.seed * 1_000_003 + epoch)
@@ -165,7 +171,6 @@ def _epoch(model: nn.Module, train: Dataset[B], optimiser: Optimiser, course: Co
             optimiser.clear()
             torch.autograd.backward(_loss(model, train.batch(rows)))
             optimiser.step(_warmth(course, epoch + step * course.batch_rows / len(train)))
-    return time.perf_counter() - began
 
 
 def _warmth(course: Course, epochs: float) -> float:
