@@ -79,7 +79,7 @@ def test_the_engine_takes_the_model_in_force_when_it_is_opened_and_old_decisions
 
 
 def test_after_a_crash_behind_a_switch_the_states_are_those_that_would_have_been() -> None:
-    """The first engine dies without saving; what it decided by the simple model is gone over once more, then on."""
+    """One engine ends well and one dies without saving; both are followed by one with the trained model, which dies."""
     calm, crashed = MemoryStore(), MemoryStore()
     ends = []
     for store in (calm, crashed):
@@ -89,11 +89,13 @@ def test_after_a_crash_behind_a_switch_the_states_are_those_that_would_have_been
         if store is calm:
             first.close()
         ends.append(live(store, 3, 6))
+    ends.append(Engine(crashed, Settings(seed=3), clock=SimulatedClock(START_US + 6 * DAY_US)))
     for name in ("plan_day", "job_at", "slot_p", "marks", "tokens", "s_at", "s_len"):
-        np.testing.assert_array_equal(ends[0].population.table.rows[name], ends[1].population.table.rows[name])
-    assert [row.data for row in calm.decisions_between(0, 2**62)] == [
-        r.data for r in crashed.decisions_between(0, 2**62)
-    ]
+        before, *others = (end.population.table.rows[name] for end in ends)
+        for other in others:
+            np.testing.assert_array_equal(before, other)
+    decided, again = ([row.data for row in store.decisions_between(0, 2**62)] for store in (calm, crashed))
+    assert decided == again
 
 
 def test_a_model_that_reads_what_the_engine_does_not_keep_is_refused_and_the_last_one_stays() -> None:
