@@ -58,6 +58,9 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "models/tin.py": ("TIN",),
         "models/baselines/__init__.py": ("resolve",),
         "models/correlation.py": ("learned_correlation",),
+        "training/histories.py": ("Behaviours", "Samples", "gap_edges", "refuse_future"),
+        "training/vocabulary.py": ("vocabulary",),
+        "training/sequences.py": ("Sequences",),
     },
     "Deciding": {
         "decision/volume/allocate.py": (
@@ -105,6 +108,8 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "experiments/stats.py": ("Interval", "mean_difference", "ratio", "ratio_difference", "bootstrap", "fieller"),
         "experiments/dose.py": ("contributions", "curve", "slope", "regression"),
         "experiments/uplift.py": ("contributions", "fractional_rank", "qini", "gain"),
+        "experiments/response_scores.py": ("judged", "UserScores", "mean", "intervals", "differences"),
+        "experiments/mutual_information.py": ("information", "match_information", "category_information", "pearson"),
     },
     "Simulating": {"simulator/world.py": ("make",), "simulator/closed_loop.py": ("run",)},
     "Draws": {"draws.py": ("key", "uniform")},
