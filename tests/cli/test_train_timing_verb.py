@@ -13,10 +13,11 @@ from typer.testing import CliRunner, Result
 from tactful.cli.app import app
 from tactful.cli.report.timing import print_timing
 from tactful.clock import DAY_US, SimulatedClock, from_us
+from tactful.events.records import SlotPlan, decode
 from tactful.models.in_force import slot_model_in_force
 from tactful.models.slot_boosted import SlotBoosted
-from tactful.runtime.embedded import Engine
-from tactful.runtime.settings import noted
+from tactful.runtime.embedded import Engine, scorer_of, simple_scorer
+from tactful.runtime.settings import Settings, noted
 from tactful.stores.sqlite import SqliteStore
 from tactful.training.timing.keeping import report_of
 from timing_people import START_US, two_habits
@@ -88,6 +89,18 @@ def test_an_engine_opened_next_plans_mornings_on_work_days_and_evenings_on_days_
     engine.close()
     assert seen[3][6:12].sum() > 0.8
     assert seen[5][18:24].sum() > 0.8
+
+
+def test_an_engine_may_run_meanwhile_and_goes_on_with_its_own_model(habits_db: Path, tmp_path: Path) -> None:
+    db, end = Path(shutil.copy(habits_db, tmp_path / "app.db")), START_US + DAYS * DAY_US
+    running = Engine(SqliteStore(db), Settings(seed=3), clock=SimulatedClock(end))
+    assert train(db, "--model", "histogram", "--json").exit_code == 0
+    running.advance(from_us(end + DAY_US))
+    rows = list(running.store.plans_between(end - 1, end + DAY_US))
+    made = {plan.model_version for plan in map(decode, (row.data for row in rows)) if isinstance(plan, SlotPlan)}
+    assert made == {simple_scorer().version}
+    assert scorer_of(running.store).version not in made
+    running.close()
 
 
 def test_training_again_with_another_model_puts_that_one_in_force(trained: tuple[Path, dict], tmp_path: Path) -> None:

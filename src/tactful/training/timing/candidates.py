@@ -23,8 +23,8 @@ _CLICK, _ACTIVE = 0, 1  # heads of the graph
 _AT_ONCE: Final = 2048
 """User-days foretold together: their windows are 16 KB each."""
 
-Tell = Callable[[int], None]
-"""Is told how many more user-days have been foretold."""
+Tell = Callable[[int, int], None]
+"""Is told how many user-days have been foretold, and of how many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,20 +54,18 @@ def histogram(simple: Simple, judged: Sequence[LocalDay]) -> Candidate:
     return Candidate("histogram", _foretold(judged, say), lambda objective: simple.histogram)
 
 
-def boosted(active: SlotHead, click: SlotHead | None, n_days: int, judged: Sequence[LocalDay], tell: Tell) -> Candidate:
-    """Returns the boosted model of its heads."""
+def boosted(heads: Sequence[SlotHead], n_days: int, judged: Sequence[LocalDay], tell: Tell) -> Candidate:
+    """Returns the boosted model of its heads: activity, and clicks if there is a second."""
 
     def say(part: LocalDay) -> tuple[NDArray[np.float64], ...]:
-        chances = active.chances(part.window)
-        clicks = () if click is None else (click.chances(part.window),)
-        return chances / chances.sum(axis=1, keepdims=True), chances, *clicks
+        active, *click = (head.chances(part.window) for head in heads)
+        return active / active.sum(axis=1, keepdims=True), active, *click
 
-    trees = sum(len(head.forest.roots) for head in (active, click) if head is not None)
     return Candidate(
         "boosted",
         _foretold(judged, say, tell),
-        lambda objective: SlotBoosted.of(n_days, objective, active, click),
-        trees,
+        lambda objective: SlotBoosted.of(n_days, objective, *heads),
+        sum(len(head.forest.roots) for head in heads),
     )
 
 
@@ -90,15 +88,16 @@ def network(graph: bytes, clicks: bool, judged: Sequence[LocalDay], tell: Tell) 
 def _foretold(
     judged: Sequence[LocalDay],
     say: Callable[[LocalDay], tuple[NDArray[np.float64], ...]],
-    tell: Tell = lambda user_days: None,
+    tell: Tell = lambda done, user_days: None,
 ) -> Foretold:
     """Of everybody present, day by day, some at a time."""
-    parts = []
+    parts, done, total = [], 0, sum(int(day.present.sum()) for day in judged)
     for day in judged:
         people = np.flatnonzero(day.present)
         for start in range(0, len(people), _AT_ONCE):
             some = people[start : start + _AT_ONCE]
             parts.append(say(day.only(some)))
-            tell(len(some))
+            done += len(some)
+            tell(done, total)
     profile, active, *click = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Foretold(profile, active, click[0] if click else None)

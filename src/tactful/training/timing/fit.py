@@ -5,16 +5,19 @@ The smoothed histogram is what others must beat. The network is tried where torc
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from tactful import draws
 from tactful.experiments.stats import Interval
 from tactful.models.protocol import SlotModel
 from tactful.models.served_slots import Objective
+from tactful.models.slot_head import OUTCOMES
 from tactful.training.timing import candidates
 from tactful.training.timing.boosted import ROUNDS, fit_boosted
 from tactful.training.timing.candidates import Candidate
@@ -103,21 +106,24 @@ def _tried(
     """The histogram, then what was asked for."""
     yield candidates.histogram(simple, split.judged)
     held_out = draws.uniform(seed, log.key, 0, "timing held out") < _HELD_OUT
-    tell = _judging(watch, sum(int(day.present.sum()) for day in split.judged))
     if choice in ("auto", "boosted"):
-        active = fit_boosted(
-            split.learned, "active", simple.active, held_out, seed, _rounds(watch, "trees of activity")
-        )
-        click = None
-        if simple.click is not None:
-            click = fit_boosted(split.learned, "click", simple.click, held_out, seed, _rounds(watch, "trees of clicks"))
-        yield candidates.boosted(active, click, split.n_days, split.judged, tell)
+        yield _boosted(split, simple, held_out, seed, watch)
     if choice == "network" or (choice == "auto" and not list(_untried(choice, user_days))):
         from tactful.training.timing.network import fit_network
 
         watch("network", 0, 0)
-        graph = fit_network(split, simple.click is not None, held_out, seed, console)
-        yield candidates.network(graph, simple.click is not None, split.judged, tell)
+        clicks = simple.click is not None
+        graph = fit_network(split, clicks, held_out, seed, console)
+        yield candidates.network(graph, clicks, split.judged, partial(watch, "judging the network"))
+
+
+def _boosted(split: SplitDays, simple: Simple, held_out: NDArray[np.bool_], seed: int, watch: Watch) -> Candidate:
+    heads = [
+        fit_boosted(split.learned, outcome, levels, held_out, seed, _rounds(watch, f"trees ({outcome})"))
+        for outcome, levels in zip(OUTCOMES, (simple.active, simple.click), strict=True)
+        if levels is not None
+    ]
+    return candidates.boosted(heads, split.n_days, split.judged, partial(watch, "judging the trees"))
 
 
 def _untried(choice: Choice, user_days: int) -> Iterator[str]:
@@ -181,13 +187,3 @@ def _total(split: SplitDays, name: str) -> int:
 
 def _rounds(watch: Watch, stage: str) -> Callable[[int, int], None]:
     return lambda round_, rows: watch(stage, (round_ + 1) * rows, ROUNDS * rows)
-
-
-def _judging(watch: Watch, total: int) -> Callable[[int], None]:
-    done = np.zeros(1, dtype=np.int64)
-
-    def tell(user_days: int) -> None:
-        done[0] = done[0] % total + user_days
-        watch("judging", int(done[0]), total)
-
-    return tell
