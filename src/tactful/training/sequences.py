@@ -5,6 +5,7 @@ out the newest `length` of each slice, newest first. What is known when is settl
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
@@ -71,6 +72,13 @@ class Sequences:
         """How many behaviours each sample's history has after cutting: batches may be bucketed by it."""
         length: Ints = np.minimum(self.samples.end - self.samples.start, self.shape.length)
         return length
+
+    @property
+    def vocabulary(self) -> str:
+        """A fingerprint of what the ids mean: sizes, the fields of every item, and the edges of the bins of time."""
+        fingerprint = blake2b(repr((self.shape, self._given[1])).encode(), digest_size=8)
+        fingerprint.update(self._items.tobytes())
+        return fingerprint.hexdigest()
 
     def take(self, rows: Int[np.ndarray, " b"]) -> "Sequences":
         """Returns the data set of those rows, over the same behaviours."""
