@@ -10,6 +10,7 @@ from tactful.clock import DAY_US, HOUR_US, MINUTE_US, SimulatedClock, from_us, t
 from tactful.errors import NotEnoughData, UnknownTimeZone
 from tactful.events.records import KINDS, Decision, Engagement, EngagementKind, Input, User, encode
 from tactful.features.slot_past import slot_past
+from tactful.features.standing import local_counts
 from tactful.runtime.embedded import Engine
 from tactful.runtime.settings import Settings
 from tactful.stores.memory import MemoryStore
@@ -17,7 +18,7 @@ from tactful.stores.protocols import DecisionRow, LoggedInput
 from tactful.training.timing.days import FEWEST_DAYS, history, split_days
 from tactful.training.timing.log import TimingLog
 from tactful.training.timing.stored import read_log
-from timing_people import FIRST_DAY, START_US
+from timing_people import FIRST_DAY, START_US, log_of, records, two_habits
 
 ZONES = ("UTC", "America/Sao_Paulo", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Auckland", "Europe/Berlin")
 DAYS = 20
@@ -162,3 +163,17 @@ def test_of_more_people_than_are_wanted_some_are_drawn_and_the_rest_is_counted()
     assert set(log.e_user.tolist()) <= set(range(5))
     assert read_log(store, seed=7, most_users=5).key.tolist() == log.key.tolist()
     assert to_us(from_us(log.until_us)) == START_US + DAYS * DAY_US
+
+
+def test_sessions_fade_as_the_engine_lets_them() -> None:
+    visits = two_habits(10, 12)
+    engine = Engine(MemoryStore(), Settings(seed=3), clock=SimulatedClock(START_US))
+    engine.submit(*records(visits, 10))
+    midnight = START_US + 11 * DAY_US
+    engine.advance(from_us(midnight))
+    rows = engine.population.table.rows
+    kept = local_counts(rows, np.full(len(rows), midnight), engine.population.frame.zones)
+    day = split_days(log_of(visits, 10, 12)).judged[-1]
+    assert day.number == FIRST_DAY + 11
+    np.testing.assert_allclose(day.counts, kept, rtol=0.02, atol=0.002)
+    assert kept.sum() > 40
