@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import itertools
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,6 +226,38 @@ def test_which_behaviour_was_when_matters_with_temporal_information_alone(coded:
     same = torch.isclose(_scores(model, mixed), _scores(model, batch), atol=1e-7, rtol=0)
     temporal = CODES[coded][0]
     assert torch.equal(same, torch.full((B,), True) if not temporal else batch.length == 0)
+
+
+LEARNT, GUESSED = 0.4, math.log(2.0) - 1e-3
+
+
+@pytest.mark.parametrize("coded", sorted(set(CODES) - {"bst of two blocks", "sasrec of one block"}))
+def test_a_model_learns_to_tell_recent_from_old_with_temporal_information_alone(coded: str) -> None:
+    """All 4! orders of four items, each item the target once: a response where it was one of the last two."""
+    columns = 4
+    order = torch.tensor(list(itertools.permutations(range(columns)))).repeat_interleave(columns, dim=0)
+    place = torch.arange(columns).repeat(len(order) // columns)
+    rows, gap = len(order), torch.arange(1, columns + 1).expand(len(order), columns)
+    batch = SequenceBatch(
+        target=1 + order.gather(1, place[:, None]),
+        history=1 + order[:, :, None],
+        length=torch.full((rows,), columns),
+        gap=gap,
+        clock=torch.cat([torch.full((rows, 1), 20), 20 - 3 * gap], dim=1),
+        context=torch.zeros(rows, 0, dtype=torch.int64),
+        label=(place < 2).float(),
+    )
+    model = _model(MODELS[coded], Shape(items=(1 + columns,), context=(), length=columns, gaps=columns)).train()
+    assert isinstance(model, ResponseModel)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(100):
+        optimiser.zero_grad()
+        loss = model.loss(batch)
+        torch.autograd.backward(loss)
+        optimiser.step()
+    loss = model.eval().loss(batch)
+    knows = CODES[coded][0] and coded != AVERAGES_TIME
+    assert loss < LEARNT if knows else loss > GUESSED
 
 
 def test_without_attention_tin_knows_that_times_differ_but_not_which_behaviour_was_when() -> None:
