@@ -1,0 +1,61 @@
+"""Worlds after their exploration, profiles and the slot model, kept in a scratch folder: many cells begin with them."""
+
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+
+from tactful.models.slot_model import SlotNet
+from tactful.simulator.timing_only import Stage, explore
+from tactful.simulator.world import make
+from timing_simulated import learned, profiles
+from timing_simulated.posterior import of_posterior
+from timing_simulated.profiles import Profile
+
+LEARNING_SEED: Final = 100
+"""Of the world in which the slot model learns; it is not scored."""
+T = TypeVar("T")
+
+
+def explored(seed: int, users: int, days: int, scratch: Path) -> Stage:
+    """Returns a world after its exploration."""
+
+    def make_it() -> Stage:
+        stage = explore(make(seed, users), days, seed)
+        stage.world.truth()  # what everybody's reach is worth is worked out once for all copies of the world
+        return stage
+
+    return kept(scratch / f"stage-{seed}-{users}-{days}.pickle", make_it)
+
+
+def slot_model(users: int, days: int, rows: int, scratch: Path, attends: bool = True) -> SlotNet:
+    """Returns the slot model, or its ablation, fitted to the exploration of a world that is not scored."""
+
+    def make_it() -> SlotNet:
+        net, losses = learned.fit_slot_model(explored(LEARNING_SEED, users, days, scratch).log, 0, rows, attends)
+        print(f"slot model: validation losses {losses}", flush=True)
+        return net
+
+    name = "slot-model" if attends else "slot-model-without-attention"
+    return kept(scratch / f"{name}-{users}-{days}-{rows}.pickle", make_it)
+
+
+def simple_and_true(stage: Stage, file: Path) -> Mapping[str, Profile]:
+    """Returns the profiles of the simple predictors, of the truth, and of what the log gives away of it."""
+    return kept(file, lambda: {**profiles.simple(stage), **profiles.of_truth(stage), "posterior": of_posterior(stage)})
+
+
+def modelled(stage: Stage, net: SlotNet, file: Path) -> Mapping[str, Profile]:
+    """Returns the slot model's profiles, as it is served."""
+    return kept(file, lambda: profiles.of_model(learned.chances(net, stage.log)))
+
+
+def kept(file: Path, make_it: Callable[[], T]) -> T:
+    """Returns what lies in the file, made first if it is not there; a run that is killed leaves no half a file."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        part.write_bytes(pickle.dumps(make_it()))
+        part.rename(file)
+    found: T = pickle.loads(file.read_bytes())
+    return found
