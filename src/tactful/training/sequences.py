@@ -151,9 +151,15 @@ def _histories(item: NDArray[np.int32], fields: Ints, end: Ints, length: Ints, h
 
 @kernel
 def _times(at: Ints, hour: Ints, target_at: Ints, end: Ints, length: Ints, edges: Ints, gap: Ints, clock: Ints) -> None:
-    """Fills the bins of the intervals (1 + edges at or below) and the hours, both 0 in padding."""
+    """Fills the bins of the intervals (1 + edges at or below) and the hours, both 0 in padding.
+
+    Intervals grow along a history, so the bin only ever rises.
+    """
     for i in range(len(end)):
+        below = 0
         for j in range(length[i]):
             place = end[i] - 1 - j
-            gap[i, j] = 1 + np.searchsorted(edges, target_at[i] - at[place], side="right")
+            while below < len(edges) and edges[below] <= target_at[i] - at[place]:
+                below += 1
+            gap[i, j] = 1 + below
             clock[i, 1 + j] = hour[place]
