@@ -107,7 +107,7 @@ def _slot_boosted() -> SlotBoosted:
     rates, tilt = np.linspace(0.05, 0.3, K), np.linspace(0.5, 1.5, 2 * K).reshape(2, K)
     simple = SimpleChances(WorkRestRates(SlotRates(rates), tilt), np.stack([rates, rates[::-1]]))
     heads = [SlotHead(outcome, simple, _forest(SIMPLE + OF_HISTORY, seed)) for seed, outcome in enumerate(OUTCOMES)]
-    return SlotBoosted.of(7, "incremental", *heads)
+    return SlotBoosted.of(7, "incremental", heads)
 
 
 def _fitted() -> dict[str, Any]:

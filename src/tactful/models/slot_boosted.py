@@ -3,6 +3,8 @@
 Served from the trees themselves (`forest.py`); LightGBM grows them (`training/timing/boosted.py`) and is not needed.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,13 +19,13 @@ from tactful.models.slot_head import OUTCOMES, Outcome, SlotHead
 
 
 class SlotBoosted:
-    """How likely she is active in each slot of the coming day and, where messages taught it, how likely she clicks.
+    """In which slot of the coming day she comes, how likely she is active in it, and, if taught, how likely she clicks.
 
     No part of TIM: it is the strongest rival of TIM's unit on recorded behaviour (docs/explanation/timing.md).
     """
 
     def __init__(self, n_days: float, objective: Objective, **numbers: NDArray[np.float64]) -> None:
-        """Takes a saved model's numbers, those of a head named `active_...` or `click_...`; `of` takes heads.
+        """Takes a saved model's numbers, those of a head named `active_...` and so on; `of` takes heads.
 
         Raises:
             InvalidModel: for numbers that make no head, more days than the engine keeps, or an objective whose head is
@@ -35,27 +37,28 @@ class SlotBoosted:
             raise InvalidModel(
                 f"got a model of {self.n_days} days, expected 1 to {HISTORY_DAYS}: the engine keeps no more"
             )
-        if "active" not in self.heads or (objective != "active" and "click" not in self.heads):
+        needed = {"active", "hour"} if objective == "active" else set(OUTCOMES)
+        if not needed <= set(self.heads):
             raise InvalidModel(
-                f"got heads for {sorted(self.heads)} and the objective {objective!r}, expected one for activity, and "
-                "one for clicks unless the objective is 'active'"
+                f"got heads for {', '.join(self.heads)} and the objective {objective!r}, "
+                f"expected {', '.join(sorted(needed))}"
             )
         self.version = version_of("SlotBoosted", self.parameters())
 
     @classmethod
-    def of(cls, n_days: int, objective: Objective, active: SlotHead, click: SlotHead | None = None) -> "SlotBoosted":
+    def of(cls, n_days: int, objective: Objective, heads: Sequence[SlotHead]) -> "SlotBoosted":
         """Returns the model of fitted heads.
 
         Args:
             n_days: L, days of history that it reads.
             objective: what its plans are after, as of `ServedSlots`.
-            active, click: a head each.
+            heads: of activity and of the hour; for an objective with clicks also of those.
         """
-        return cls(float(n_days), objective, **_packed([head for head in (active, click) if head is not None]))
+        return cls(float(n_days), objective, **_packed(heads))
 
     def parameters(self) -> Parameters:
         """Returns the constructor's arguments that make this model again."""
-        return {"n_days": float(self.n_days), "objective": self.objective, **_packed(list(self.heads.values()))}
+        return {"n_days": float(self.n_days), "objective": self.objective, **_packed(tuple(self.heads.values()))}
 
     def foretell(self, past: SlotPast) -> SlotScores:
         """Returns where her activity falls, and each slot's worth by the objective, as `ServedSlots` does.
@@ -75,13 +78,14 @@ class SlotBoosted:
         return self.scores(window)
 
     def scores(self, window: SlotWindow) -> SlotScores:
-        """Returns profile and weights of windows of `n_days` days."""
-        active = self.heads["active"].chances(window)
-        profile = active / active.sum(axis=1, keepdims=True)
+        """Returns profile and weights of windows of `n_days` days; by activity, a slot is worth what it has of it."""
+        profile = self.heads["hour"].chances(window)
         if self.objective == "active":
-            return SlotScores(profile, active)
+            return SlotScores(profile, profile)
         click = self.heads["click"].chances(window)
-        return SlotScores(profile, click if self.objective == "click" else click * (1.0 - active))
+        if self.objective == "click":
+            return SlotScores(profile, click)
+        return SlotScores(profile, click * (1.0 - self.heads["active"].chances(window)))
 
 
 def _head(outcome: Outcome, numbers: dict[str, NDArray[np.float64]]) -> SlotHead:
@@ -93,5 +97,5 @@ def _head(outcome: Outcome, numbers: dict[str, NDArray[np.float64]]) -> SlotHead
         raise InvalidModel(f"got a {outcome} head without its {error.args[0]!r}; train it again") from None
 
 
-def _packed(heads: list[SlotHead]) -> dict[str, NDArray[np.float64]]:
+def _packed(heads: Sequence[SlotHead]) -> dict[str, NDArray[np.float64]]:
     return {f"{head.outcome}_{name}": array for head in heads for name, array in head.numbers().items()}

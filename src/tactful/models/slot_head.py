@@ -1,7 +1,8 @@
 """How likely something is in each slot of a day: simple models, and a forest that corrects them.
 
-A head is of activity (a trial is a slot of a day) or of clicks (a trial is a message received in the slot). How one is
-fitted is told in `training/timing/boosted.py`; LightGBM is needed there only.
+A head is of activity (a trial is a slot of a day), of the hour (in which slot she comes, given that she does) or of
+clicks (a trial is a message received in the slot). How one is fitted is told in `training/timing/boosted.py` and
+`choice.py`; LightGBM is needed there only.
 """
 
 from collections.abc import Mapping
@@ -18,8 +19,8 @@ from tactful.models.forest import Forest
 from tactful.models.slot_rates import SlotRates
 from tactful.models.work_rest import WorkRestRates
 
-Outcome = Literal["active", "click"]
-OUTCOMES: Final[tuple[Outcome, ...]] = ("active", "click")
+Outcome = Literal["active", "hour", "click"]
+OUTCOMES: Final[tuple[Outcome, ...]] = ("active", "hour", "click")
 SIMPLE: Final = 3
 """Simple models whose log probabilities the forest reads, and of which it corrects the first."""
 
@@ -29,8 +30,8 @@ def past(
 ) -> tuple[Float64[np.ndarray, "n K"], Float64[np.ndarray, "n K"]]:
     """Returns successes and trials by slot over the known days, or over those of the coming day's type.
 
-    Activity is tried once a day in every slot. Clicks are tried by receipts; where an app reports none of them, each
-    click stands for its own.
+    Activity, and with it the hour, is tried once a day in every slot. Clicks are tried by receipts; where an app
+    reports none of them, each click stands for its own.
     """
     if outcome == "click":
         clicks = window.summed(CLICKS, same_type)
@@ -83,7 +84,10 @@ class SimpleChances:
 
 
 class SlotHead:
-    """`p = σ(logit(p₀) + forest(x))`, p₀ her own smoothed rate and x the slot's features (`features/slot_table.py`)."""
+    """`p = σ(logit(p₀) + forest(x))`, p₀ her own smoothed rate and x the slot's features (`features/slot_table.py`).
+
+    Of the hour it is a choice: `p = softmax(log p₀ + forest(x))` over the slots of the day.
+    """
 
     def __init__(self, outcome: Outcome, simple: SimpleChances, forest: Forest) -> None:
         """Takes what was fitted.
@@ -100,10 +104,12 @@ class SlotHead:
         self.simple, self.forest = simple, forest
 
     def chances(self, window: SlotWindow) -> Float64[np.ndarray, "n K"]:
-        """Returns the probability in each slot of the coming day."""
+        """Returns the probability in each slot of the coming day; those of the hour sum to 1."""
         log_chances = self.simple.log_chances(window, self.outcome)
         table = slot_table(window, log_chances)
         margin = self.forest.scores(table.reshape(-1, table.shape[2])).reshape(table.shape[:2])
+        if self.outcome == "hour":
+            return softmax(log_chances[..., 0] + margin)
         chances: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(log_odds(log_chances[..., 0]) + margin)))
         return chances
 
@@ -127,3 +133,14 @@ def log_odds(log_p: Float64[np.ndarray, "n K"]) -> Float64[np.ndarray, "n K"]:
     """
     odds: NDArray[np.float64] = log_p - np.log1p(-np.exp(np.minimum(log_p, -1e-6)))
     return odds
+
+
+def softmax(score: Float64[np.ndarray, "n K"]) -> Float64[np.ndarray, "n K"]:
+    """Returns the chances of each row's slots, which sum to 1.
+
+    >>> softmax(np.log(np.array([[1.0, 3.0]]))).tolist()
+    [[0.25, 0.75]]
+    """
+    p: NDArray[np.float64] = np.exp(score - score.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return p

@@ -55,16 +55,15 @@ def histogram(simple: Simple, judged: Sequence[LocalDay]) -> Candidate:
 
 
 def boosted(heads: Sequence[SlotHead], n_days: int, judged: Sequence[LocalDay], tell: Tell) -> Candidate:
-    """Returns the boosted model of its heads: activity, and clicks if there is a second."""
+    """Returns the boosted model of its heads: of the hour, of activity and, if there is a third, of clicks."""
 
     def say(part: LocalDay) -> tuple[NDArray[np.float64], ...]:
-        active, *click = (head.chances(part.window) for head in heads)
-        return active / active.sum(axis=1, keepdims=True), active, *click
+        return tuple(head.chances(part.window) for head in heads)
 
     return Candidate(
         "boosted",
         _foretold(judged, say, tell),
-        lambda objective: SlotBoosted.of(n_days, objective, *heads),
+        lambda objective: SlotBoosted.of(n_days, objective, heads),
         sum(len(head.forest.roots) for head in heads),
     )
 

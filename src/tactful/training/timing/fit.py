@@ -17,15 +17,15 @@ from tactful import draws
 from tactful.experiments.stats import Interval
 from tactful.models.protocol import SlotModel
 from tactful.models.served_slots import Objective
-from tactful.models.slot_head import OUTCOMES
 from tactful.training.timing import candidates
 from tactful.training.timing.boosted import ROUNDS, fit_boosted
 from tactful.training.timing.candidates import Candidate
+from tactful.training.timing.choice import fit_hours
 from tactful.training.timing.days import JUDGED_SHARE, SplitDays, split_days
 from tactful.training.timing.judge import Judge
 from tactful.training.timing.log import TimingLog
 from tactful.training.timing.notes import notes_of
-from tactful.training.timing.report import ModelReport, Score, TimingReport
+from tactful.training.timing.report import Measure, ModelReport, Score, TimingReport
 from tactful.training.timing.simple import Simple, fit_simple
 
 Choice = Literal["auto", "histogram", "boosted", "network"]
@@ -53,11 +53,14 @@ class _Judged:
     model: SlotModel
     report: ModelReport
 
-    @property
-    def log_loss(self) -> Score:
-        """That of activity; no activity at all beats nothing."""
-        nothing = Score("log loss", Interval(0.0, 0.0, 0.0), None)
-        return next((score for score in self.report.scores if score.measure == "log loss"), nothing)
+    def score(self, measure: Measure) -> Score:
+        """How it did; level with the histogram where there was nothing to judge by."""
+        level = Interval(0.0, 0.0, 0.0)
+        return next((score for score in self.report.scores if score.measure == measure), Score(measure, level, level))
+
+    def gap(self, measure: Measure) -> Interval:
+        """The difference to the histogram; nothing for that itself."""
+        return self.score(measure).over_histogram or Interval(0.0, 0.0, 0.0)
 
 
 def fit_timing(
@@ -72,8 +75,9 @@ def fit_timing(
     """Returns the chosen slot model with its report.
 
     `auto` takes the model with the lowest judged log loss of activity, if it is below the histogram's outside the 95 %
-    interval of the difference; else the histogram. Plans go by clicks if the chosen model is shown to know in which
-    hours messages are clicked (`Judge.worth_of_hours`); else by activity.
+    interval of the difference, and if hours of sessions are foretold no worse, likewise: a plan chooses among the hours
+    of a day, and has nothing of knowing whether she comes at all. Else it takes the histogram. Plans go by clicks if
+    the chosen model is shown to know in which hours messages are clicked (`Judge.worth_of_hours`); else by activity.
 
     Args:
         choice: a model by name, or `auto`.
@@ -118,11 +122,13 @@ def _tried(
 
 
 def _boosted(split: SplitDays, simple: Simple, held_out: NDArray[np.bool_], seed: int, watch: Watch) -> Candidate:
+    days = split.learned
     heads = [
-        fit_boosted(split.learned, outcome, levels, held_out, seed, _rounds(watch, f"trees ({outcome})"))
-        for outcome, levels in zip(OUTCOMES, (simple.active, simple.click), strict=True)
-        if levels is not None
+        fit_hours(days, simple.active, held_out, seed, _rounds(watch, "trees (hour)")),
+        fit_boosted(days, "active", simple.active, held_out, seed, _rounds(watch, "trees (activity)")),
     ]
+    if simple.click is not None:
+        heads.append(fit_boosted(days, "click", simple.click, held_out, seed, _rounds(watch, "trees (clicks)")))
     return candidates.boosted(heads, split.n_days, split.judged, partial(watch, "judging the trees"))
 
 
@@ -144,9 +150,9 @@ def _judged(one: Candidate, judge: Judge, reference: bool) -> _Judged:
 
 
 def _chosen(judged: list[_Judged]) -> _Judged:
-    """The best of those that beat the histogram, else that."""
-    better = [one for one in judged if (gap := one.log_loss.over_histogram) is not None and gap.high < 0.0]
-    return min(better, key=lambda one: one.log_loss.value.value, default=judged[0])
+    """The best of those that beat the histogram and tell hours no worse, else that."""
+    better = [one for one in judged if one.gap("log loss").high < 0.0 and one.gap("bits").low <= 0.0]
+    return min(better, key=lambda one: one.score("log loss").value.value, default=judged[0])
 
 
 def _report(

@@ -23,7 +23,7 @@ ENOUGH: Final = 30_000
 WEIGHTS: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 FEWEST_CLICKS: Final = 100
 """Clicks among the days that are learned from, below which nothing is said about them."""
-_COLUMNS: Final[dict[Outcome, tuple[str, str]]] = {"active": ("active", "exists"), "click": ("clicks", "receipts")}
+_COLUMNS: Final[dict[str, tuple[str, str]]] = {"active": ("active", "exists"), "click": ("clicks", "receipts")}
 """Successes and trials of a day."""
 
 
