@@ -15,7 +15,7 @@ from tactful.errors import InvalidFeatures, InvalidModel
 from tactful.models.onnx import Graph
 from tactful.models.protocol import Parameters, version_of
 
-_BLOCK_SCORES: Final = 256
+_BLOCK_SCORES: Final = 512
 _MOST_USERS: Final = 16
 
 

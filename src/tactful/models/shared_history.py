@@ -1,14 +1,19 @@
 """Scoring many candidates of a user against her one history: what is exported, for training has a history a row."""
 
 import math
+from typing import Final
 
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, cat, nn
 
 from tactful.models.layers.history import blanked, known
-from tactful.models.layers.pooling import pooled, softmax, uniform
+from tactful.models.layers.pooling import pooled, uniform
 from tactful.models.sequence import ResponseModel
 from tactful.models.tin import TIN
+
+_LOWEST: Final = -1e30
+"""Added to the logit of padding, once a user: a mask for each candidate would cost as much as the attention."""
 
 
 def shared(model: nn.Module) -> nn.Module:
@@ -43,8 +48,9 @@ class SharedTIN(nn.Module):
             p_target, p_behaviours = tin.encoding(length, gap, clock)
             x, v = x + p_behaviours, v + p_target[:, None, :]
         if tin.attention:
-            share = softmax(v @ x.transpose(1, 2) / math.sqrt(v.shape[2]), seen[:, None, :].expand(-1, v.shape[1], -1))
-            interest = share @ x
+            unseen = torch.where(seen, 0.0, _LOWEST)[:, None, :]
+            share = (v @ x.transpose(1, 2) / math.sqrt(v.shape[2]) + unseen).softmax(dim=2)
+            interest = share @ (x * seen[:, :, None])
         else:
             interest = pooled(uniform(seen), x)[:, None, :].expand_as(v)
         parts = [interest * v, interest, v] if tin.representation else [interest, v]
