@@ -125,11 +125,11 @@ def _draw(found: Pairs, models: dict[str, nn.Module], folder: Path) -> None:
 
 
 def _two(found: Pairs) -> list[int]:
-    """The first rows with a response of whose ten behaviours eight or nine, and two, are of the target's category."""
+    """Two rows with a response: about eight of ten behaviours are of the target's category, and about two."""
     same = (found.categories == found.target[:, found.field][:, None]).sum(axis=1)
-    full = found.label & (found.categories > 0).all(axis=1) & (found.target[:, found.field] > 0)
     often = np.isin(found.target[:, found.field], frequent(found, SHOWN))
-    return [int(np.flatnonzero(full & often & np.isin(same, many))[0]) for many in ((8, 9), (2,))]
+    full = np.flatnonzero(found.label & often & (found.categories > 0).all(axis=1))
+    return [int(full[np.argmin(abs(same[full] - wanted))]) for wanted in (8, 2)]
 
 
 def _history(found: Pairs, models: dict[str, nn.Module], row: int) -> pictures.History:

@@ -78,7 +78,7 @@ def models_of(data: str) -> list[str]:
 
 def _complete(data: ResponseData, arguments: argparse.Namespace, folder: Path, scratch: Path) -> None:
     """Computes the missing cells of a data set, every model once before any again, then compares."""
-    models = [model for model in models_of(data.name) if model in arguments.models]
+    models = [model for model in arguments.models if model in models_of(data.name)]
     predictions = Predictions(scratch / "predictions")
     file = folder / f"cells-{data.name}.ndjson"
     for seed in range(1 if arguments.slice else max(SEEDS.values())):

@@ -33,14 +33,18 @@ _AT_ONCE: Final = 4096
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What is tuned: the network's learning rate, L2 of the embeddings' touched rows, and dropout."""
+    """What is tuned: learning rates of the network and of the tables, L2 of the tables' touched rows, and dropout."""
 
     learning_rate: float
+    table_rate: float
     decay: float
     dropout: float
 
 
-SETTINGS: Final = tuple(Setting(*values) for values in product((1e-3, 3e-3), (0.0, 3e-4), (0.0, 0.3)))
+SETTINGS: Final = tuple(
+    Setting(*rates, decay, dropout)
+    for rates, decay, dropout in product(((1e-3, 0.05), (3e-3, 0.1)), (3e-4, 1e-3), (0.0, 0.3))
+)
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -100,7 +104,7 @@ def course(setting: Setting, seed: int) -> Course:
         max_epochs=MAX_EPOCHS,
         patience=PATIENCE,
         seed=seed,
-        rows=Rows(decay=setting.decay),
+        rows=Rows(setting.table_rate, setting.decay),
     )
 
 

@@ -95,8 +95,9 @@ def _chosen(trials: Sequence[Trial]) -> str:
                 continue
             losses = sorted(min(trial.losses) for trial in mine)
             best = min(mine, key=lambda trial: min(trial.losses)).setting
-            values = (f"{best.learning_rate:g}", f"{best.decay:g}", f"{best.dropout:g}")
+            values = (f"{best.learning_rate:g}", f"{best.table_rate:g}", f"{best.decay:g}", f"{best.dropout:g}")
             cpu = f"{sum(trial.cpu_seconds for trial in mine):,.0f}"
             rows.append([title, NEURAL[model].title, *values, f"{losses[0]:.4f}", f"{losses[-1]:.4f}", cpu])
-    head = ("data", "model", "learning rate", "L2", "dropout", "log loss, best", "log loss, worst", "CPU s, 8 trials")
+    tuned = ("learning rate", "of tables", "L2", "dropout")
+    head = ("data", "model", *tuned, "log loss, best", "worst", "CPU s, 8 trials")
     return markdown(head, rows)

@@ -60,7 +60,7 @@ def _fitted(data: object, model: str, folder: Path) -> tuple[object, float]:
     from responses.cells import of_test
     from responses.learn import Setting, fitted, foretold
 
-    net, _ = fitted(data, model, Setting(learning_rate=1e-2, decay=0.0, dropout=0.0), 0, folder)
+    net, _ = fitted(data, model, Setting(learning_rate=1e-2, table_rate=0.05, decay=0.0, dropout=0.0), 0, folder)
     return net, of_test(data, foretold(net, data.test)).auc
 
 
@@ -111,7 +111,7 @@ def test_a_flat_curve_agrees_with_nothing_and_two_places_are_too_few() -> None:
 def test_a_fit_that_is_done_is_read_and_not_done_again(data: object, tmp_path: Path) -> None:
     from responses.learn import Setting, fitted
 
-    setting = Setting(learning_rate=1e-2, decay=0.0, dropout=0.3)
+    setting = Setting(learning_rate=1e-2, table_rate=0.05, decay=0.0, dropout=0.3)
     _, first = fitted(data, "average_product", setting, 0, tmp_path)
     _, second = fitted(data, "average_product", setting, 0, tmp_path)
     assert first.losses == second.losses
@@ -165,16 +165,18 @@ def test_recipe_runs_on_a_slice_and_a_second_run_computes_nothing(
 
 @pytest.mark.data
 def test_pictures_and_widths_are_made_on_a_slice(
-    data_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import tin_attention_size
     import tin_correlation
 
-    words = ["--slice", "600", "--data", str(data_path), "--scratch", str(tmp_path), "--cells", str(tmp_path)]
+    words = ["--slice", "150", "--data", str(data_path), "--scratch", str(tmp_path), "--cells", str(tmp_path)]
     words += ["--results", str(tmp_path / "made")]
-    tin_correlation.main([*words, "--models", "tin", "sasrec"])
-    assert "| SASRec |" in capsys.readouterr().out
+    monkeypatch.setattr(tin_correlation, "TARGETS", 20)
+    tin_correlation.main([*words, "--models", "tin", "din"])
+    assert "| DIN |" in capsys.readouterr().out
     pictures = sorted(path.stem for path in (tmp_path / "made").glob("*.png"))
     assert pictures == ["figure-1", "figure-3", "figure-6", "figure-7"]
+    monkeypatch.setattr(tin_attention_size, "SIZES", ((16, 16), (0, 16)))
     tin_attention_size.main([*words, "--seeds", "1"])
-    assert capsys.readouterr().out.count("| 64 |") == 10
+    assert "| none | 64 | 1 |" in capsys.readouterr().out
