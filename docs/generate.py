@@ -238,7 +238,7 @@ def described(node: ast.FunctionDef, owner: str = "") -> Iterator[str]:
     """Yields signature and docstring."""
     decorators = {ast.unparse(each) for each in node.decorator_list}
     if "property" in decorators and node.returns:
-        shown = f"{node.name}: {ast.unparse(node.returns)}"
+        shown = f"{node.name}: {ast.unparse(node.returns)}".replace("'", '"')
     else:
         shown = signature(node, f"{owner}.{node.name}" if "classmethod" in decorators else node.name)
     yield f"```python\n{shown}\n```\n"
