@@ -16,8 +16,8 @@ CATEGORIES = 500
 class Rows:
     """n samples whose users have `length` behaviours each: nothing of them is padding.
 
-    Items are drawn as on a shop, few often and many seldom; a label is 1 where target and newest behaviours share a
-    category more often than not, or by chance.
+    Items are drawn as in a shop, few often and many seldom; every other target is one of the newest ten behaviours over
+    again. The more of these share its category, the likelier is a label of 1.
     """
 
     items: NDArray[np.int32]
@@ -32,8 +32,10 @@ class Rows:
         items = np.column_stack([np.arange(n_items), draw.integers(1, CATEGORIES, n_items)]).astype(np.int32)
         items[0] = 0
         history, target = (_drawn(draw, n_items, shape) for shape in ((n, length), (n,)))
+        again = history[np.arange(n), -draw.integers(1, 11, n)]
+        target = np.where(draw.random(n) < 0.5, again, target)
         alike = (items[history[:, -10:], 1] == items[target, 1][:, None]).sum(axis=1)
-        chance = 1.0 / (1.0 + np.exp(0.5 - 2.0 * alike))
+        chance = 1.0 / (1.0 + np.exp(1.5 - 2.0 * alike))
         return cls(items, history, target, (draw.random(n) < chance).astype(np.float32))
 
     def sequences(self) -> Sequences:

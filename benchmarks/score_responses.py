@@ -11,7 +11,7 @@ needs. A candidate is one target of one user.
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -52,7 +52,7 @@ def requests(data: Sequences, users: int, candidates: int) -> dict[str, NDArray[
     return {name: column.numpy() for name, column in (batch | {"target": targets}).items()}
 
 
-def rates(works: dict[str, Callable[[], object]], n: int, turns: int) -> dict[str, float]:
+def rates(works: Mapping[str, Callable[[], object]], n: int, turns: int) -> dict[str, float]:
     """Returns candidates a CPU second of each work, the best of interleaved turns after one that is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(turns + 1):

@@ -15,6 +15,8 @@ from tactful.errors import InvalidModel
 
 BLOCK_ROWS: Final = 32
 """Rows of a block: a few are scored at little cost, many without much waste."""
+ANY: Final = -1
+"""The size of a dimension that the graph leaves open."""
 
 
 class Graph:
@@ -33,13 +35,16 @@ class Graph:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base but this
             raise InvalidModel(f"got {len(data)} bytes that hold no ONNX graph: {error}; export again") from error
-        self._inputs = {one.name: tuple(one.shape[1:]) for one in self._session.get_inputs()}
+        self._inputs = {
+            one.name: tuple(size if isinstance(size, int) else ANY for size in one.shape[1:])
+            for one in self._session.get_inputs()
+        }
         (output,) = self._session.get_outputs()
         self._output = output.name
 
     @property
-    def inputs(self) -> Mapping[str, tuple[int | str, ...]]:
-        """The shape of one row of each input, by name; a dimension with a name may have any size."""
+    def inputs(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of one row of each input, by name; `ANY` where a dimension may have any size."""
         return self._inputs
 
     @property
@@ -64,12 +69,14 @@ class Graph:
 
     def _block(self, columns: Mapping[str, NDArray[Any]], rows: int) -> NDArray[np.float32]:
         padded = {
-            name: np.concatenate([column, np.zeros((rows - len(column), *column.shape[1:]), column.dtype)])
+            name: column
+            if len(column) == rows
+            else np.concatenate([column, np.zeros((rows - len(column), *column.shape[1:]), column.dtype)])
             for name, column in columns.items()
         }
         (out,) = self._session.run([self._output], padded)
         return np.asarray(out, dtype=np.float32)
 
 
-def _fits(got: tuple[int, ...], expected: tuple[int | str, ...]) -> bool:
-    return len(got) == len(expected) and all(isinstance(b, str) or a == b for a, b in zip(got, expected, strict=True))
+def _fits(got: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    return len(got) == len(expected) and all(b in (a, ANY) for a, b in zip(got, expected, strict=True))

@@ -15,8 +15,8 @@ from tactful.errors import InvalidFeatures, InvalidModel
 from tactful.models.onnx import Graph
 from tactful.models.protocol import Parameters, version_of
 
-_BLOCK_SCORES: Final = 512
-_MOST_USERS: Final = 16
+_BLOCK_SCORES: Final = 1024
+_MOST_USERS: Final = 32
 
 
 class ServedResponses:
