@@ -18,14 +18,15 @@ from tactful.models.click_rate import ClickRate
 from tactful.models.forest import Forest
 from tactful.models.served_slots import ServedSlots
 from tactful.models.slot_boosted import SlotBoosted
-from tactful.models.slot_head import OUTCOMES, SIMPLE, SimpleChances, SlotHead
+from tactful.models.slot_head import SIMPLE, SlotHead
 from tactful.models.slot_histogram import GlobalSlots, SlotHistogram
 from tactful.models.slot_rates import SlotRates
+from tactful.models.slot_simple import OUTCOMES, HourChances, SimpleChances
 from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.models.volume_curve import SimpleCurve
 from tactful.models.volume_heads import PURPOSES
 from tactful.models.volume_response import VolumeResponse
-from tactful.models.work_rest import WorkRestRates
+from tactful.models.work_rest import WorkRestRates, WorkRestSlots
 
 N, C, H, K, TYPES, F, K_MAX = 193, 3, 5, 24, 4, 3, 14
 SLOTS_GRAPH = Path(__file__).parents[1] / "fixtures" / "slot_model.onnx"
@@ -105,8 +106,12 @@ def _volume_response() -> VolumeResponse:
 
 def _slot_boosted() -> SlotBoosted:
     rates, tilt = np.linspace(0.05, 0.3, K), np.linspace(0.5, 1.5, 2 * K).reshape(2, K)
-    simple = SimpleChances(WorkRestRates(SlotRates(rates), tilt), np.stack([rates, rates[::-1]]))
-    heads = [SlotHead(outcome, simple, _forest(SIMPLE + OF_HISTORY, seed)) for seed, outcome in enumerate(OUTCOMES)]
+    level = SimpleChances(WorkRestRates(SlotRates(rates), tilt), np.stack([rates, rates[::-1]]))
+    hour = HourChances(WorkRestSlots(SlotHistogram(rates), tilt), np.stack([rates, rates[::-1]]) / rates.sum())
+    heads = [
+        SlotHead(outcome, hour if outcome == "hour" else level, _forest(SIMPLE + OF_HISTORY, seed))
+        for seed, outcome in enumerate(OUTCOMES)
+    ]
     return SlotBoosted.of(7, "incremental", heads)
 
 

@@ -15,7 +15,8 @@ from tactful.features.slot_past import SlotPast
 from tactful.features.slot_table import SlotWindow
 from tactful.models.protocol import Parameters, SlotScores, version_of
 from tactful.models.served_slots import Objective
-from tactful.models.slot_head import OUTCOMES, Outcome, SlotHead
+from tactful.models.slot_head import SlotHead
+from tactful.models.slot_simple import OUTCOMES, Outcome
 
 
 class SlotBoosted:

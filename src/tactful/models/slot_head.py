@@ -6,90 +6,28 @@ clicks (a trial is a message received in the slot). How one is fitted is told in
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidModel
-from tactful.features.slot_table import ACTIVE, CLICKS, OF_HISTORY, RECEIPTS, SlotWindow, slot_table
+from tactful.features.slot_table import OF_HISTORY, SlotWindow, slot_table
 from tactful.models.forest import Forest
-from tactful.models.slot_rates import SlotRates
-from tactful.models.work_rest import WorkRestRates
+from tactful.models.slot_simple import HourChances, Outcome, SimpleChances
 
-Outcome = Literal["active", "hour", "click"]
-OUTCOMES: Final[tuple[Outcome, ...]] = ("active", "hour", "click")
 SIMPLE: Final = 3
 """Simple models whose log probabilities the forest reads, and of which it corrects the first."""
-
-
-def past(
-    window: SlotWindow, outcome: Outcome, same_type: bool = False
-) -> tuple[Float64[np.ndarray, "n K"], Float64[np.ndarray, "n K"]]:
-    """Returns successes and trials by slot over the known days, or over those of the coming day's type.
-
-    Activity, and with it the hour, is tried once a day in every slot. Clicks are tried by receipts; where an app
-    reports none of them, each click stands for its own.
-    """
-    if outcome == "click":
-        clicks = window.summed(CLICKS, same_type)
-        return clicks, np.maximum(window.summed(RECEIPTS, same_type), clicks)
-    days = window.known & (window.rest == window.today_rest[:, None]) if same_type else window.known
-    active = window.summed(ACTIVE, same_type)
-    trials: NDArray[np.float64] = days.sum(axis=1, dtype=np.float64)[:, None] + np.zeros_like(active)
-    return active, trials
-
-
-@dataclass(frozen=True, eq=False)
-class SimpleChances:
-    """Her own smoothed rates, the same for the day's type, and everyone's rates on days of that type.
-
-    `by_type` has a row for days of work and one for days of rest.
-    """
-
-    typed: WorkRestRates
-    by_type: Float64[np.ndarray, "2 K"]
-
-    def own(self, window: SlotWindow, outcome: Outcome) -> Float64[np.ndarray, "n K"]:
-        """Returns the probability by her own smoothed rates, the first of the three."""
-        return self.typed.base.active(*past(window, outcome))
-
-    def log_chances(self, window: SlotWindow, outcome: Outcome) -> Float64[np.ndarray, "n K 3"]:
-        """Returns the log probability by each of the three, in this order."""
-        own = past(window, outcome)
-        typed = self.typed.active(*own, *past(window, outcome, same_type=True), window.today_rest)
-        everyone = self.by_type[window.today_rest]
-        logs: NDArray[np.float64] = np.log(np.stack([self.typed.base.active(*own), typed, everyone], axis=2))
-        return logs
-
-    def numbers(self) -> dict[str, NDArray[np.float64]]:
-        """Returns the numbers; `of` makes the same models of them."""
-        base = self.typed.base
-        strengths = (base.user_weight, base.slot_weight, base.bandwidth_hours, self.typed.weight)
-        return {
-            "rates": base.rates,
-            "tilt": self.typed.tilt,
-            "by_type": self.by_type,
-            "strengths": np.array(strengths, dtype=np.float64),
-        }
-
-    @classmethod
-    def of(cls, numbers: Mapping[str, NDArray[np.float64]]) -> "SimpleChances":
-        """Returns the models with these numbers."""
-        user, slot, hours, weight = numbers["strengths"].tolist()
-        return cls(WorkRestRates(SlotRates(numbers["rates"], user, slot, hours), numbers["tilt"], weight),
-                   numbers["by_type"])  # fmt: skip
 
 
 class SlotHead:
     """`p = σ(logit(p₀) + forest(x))`, p₀ her own smoothed rate and x the slot's features (`features/slot_table.py`).
 
-    Of the hour it is a choice: `p = softmax(log p₀ + forest(x))` over the slots of the day.
+    Of the hour it is a choice: `p = softmax(log p₀ + forest(x))` over the slots of the day, p₀ her own smoothed hours.
     """
 
-    def __init__(self, outcome: Outcome, simple: SimpleChances, forest: Forest) -> None:
+    def __init__(self, outcome: Outcome, simple: SimpleChances | HourChances, forest: Forest) -> None:
         """Takes what was fitted.
 
         Raises:
@@ -122,7 +60,8 @@ class SlotHead:
     def of(cls, outcome: Outcome, numbers: Mapping[str, NDArray[np.float64]]) -> "SlotHead":
         """Returns the head with these numbers."""
         forest = Forest(numbers["splits"], numbers["leaves"], numbers["roots"], SIMPLE + OF_HISTORY)
-        return cls(outcome, SimpleChances.of(numbers), forest)
+        simple = HourChances.of(numbers) if outcome == "hour" else SimpleChances.of(numbers)
+        return cls(outcome, simple, forest)
 
 
 def log_odds(log_p: Float64[np.ndarray, "n K"]) -> Float64[np.ndarray, "n K"]:

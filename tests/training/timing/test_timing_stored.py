@@ -9,6 +9,7 @@ from tactful import draws
 from tactful.clock import DAY_US, HOUR_US, MINUTE_US, SimulatedClock, from_us, to_us
 from tactful.errors import NotEnoughData, UnknownTimeZone
 from tactful.events.records import KINDS, Decision, Engagement, EngagementKind, Input, User, encode
+from tactful.features.slot_marks import HISTORY_DAYS
 from tactful.features.slot_past import slot_past
 from tactful.features.standing import local_counts
 from tactful.runtime.embedded import Engine
@@ -78,10 +79,10 @@ def test_windows_of_the_split_days_are_those_features_and_what_came_after(both: 
     log, _ = both
     split = split_days(log)
     for day in (split.learned[0], split.learned[-1], split.judged[-1]):
-        np.testing.assert_array_equal(day.window.history, history(log, day.number, split.n_days))
+        np.testing.assert_array_equal(day.window.history, history(log, day.number, HISTORY_DAYS))
         after = history(log, day.number + 1, 1)
         np.testing.assert_array_equal(day.sessions, after[:, :, 0, 5])
-        np.testing.assert_array_equal(day.window.known, known(log, day.number, split.n_days))
+        np.testing.assert_array_equal(day.window.known, known(log, day.number, HISTORY_DAYS))
     numbers = [day.number for day in (*split.learned, *split.judged)]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tactful.errors import NotEnoughData
 from tactful.features.slot_table import slot_table
 from tactful.models.lightgbm_text import forest_of
-from tactful.models.slot_head import Outcome, SimpleChances, SlotHead, log_odds
+from tactful.models.slot_head import SlotHead, log_odds
+from tactful.models.slot_simple import Outcome, SimpleChances
 from tactful.training.timing.days import LocalDay
 from tactful.training.timing.simple import with_trial
 

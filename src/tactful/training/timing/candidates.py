@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tactful.features.slot_marks import HISTORY_DAYS
 from tactful.models.protocol import SlotModel
 from tactful.models.served_slots import Objective, ServedSlots
 from tactful.models.slot_boosted import SlotBoosted
@@ -54,7 +55,7 @@ def histogram(simple: Simple, judged: Sequence[LocalDay]) -> Candidate:
     return Candidate("histogram", _foretold(judged, say), lambda objective: simple.histogram)
 
 
-def boosted(heads: Sequence[SlotHead], n_days: int, judged: Sequence[LocalDay], tell: Tell) -> Candidate:
+def boosted(heads: Sequence[SlotHead], judged: Sequence[LocalDay], tell: Tell) -> Candidate:
     """Returns the boosted model of its heads: of the hour, of activity and, if there is a third, of clicks."""
 
     def say(part: LocalDay) -> tuple[NDArray[np.float64], ...]:
@@ -63,19 +64,19 @@ def boosted(heads: Sequence[SlotHead], n_days: int, judged: Sequence[LocalDay], 
     return Candidate(
         "boosted",
         _foretold(judged, say, tell),
-        lambda objective: SlotBoosted.of(n_days, objective, heads),
+        lambda objective: SlotBoosted.of(HISTORY_DAYS, objective, heads),
         sum(len(head.forest.roots) for head in heads),
     )
 
 
-def network(graph: bytes, clicks: bool, judged: Sequence[LocalDay], tell: Tell) -> Candidate:
+def network(graph: bytes, seen_days: int, clicks: bool, judged: Sequence[LocalDay], tell: Tell) -> Candidate:
     """Returns the network of its exported graph; its click head counts only if clicks taught it."""
     served = ServedSlots(graph, "active")
 
     def say(part: LocalDay) -> tuple[NDArray[np.float64], ...]:
-        window = part.window
-        unknown = np.full(len(part.present), -1)
-        chances = served.chances(window.history, window.known, window.rest, window.today_rest, unknown)
+        window, unknown = part.window, np.full(len(part.present), -1)
+        history, known, rest = window.history[:, :, :seen_days], window.known[:, :seen_days], window.rest[:, :seen_days]
+        chances = served.chances(history, known, rest, window.today_rest, unknown)
         heads = chances.astype(np.float64)
         active = heads[..., _ACTIVE]
         told = (heads[..., _CLICK],) if clicks else ()

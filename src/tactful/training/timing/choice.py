@@ -15,9 +15,11 @@ from tactful.errors import NotEnoughData
 from tactful.features.slot_table import slot_table
 from tactful.features.slots import SLOTS_PER_DAY
 from tactful.models.lightgbm_text import forest_of
-from tactful.models.slot_head import SimpleChances, SlotHead, softmax
+from tactful.models.slot_head import SlotHead, softmax
+from tactful.models.slot_simple import HourChances
 from tactful.training.timing.boosted import PATIENCE, ROUNDS, SETTINGS, Tell
 from tactful.training.timing.days import LocalDay
+from tactful.training.timing.simple import came_of
 
 USER_DAYS: Final = 9_000
 """With a session, drawn to learn from; times 24 slots."""
@@ -27,23 +29,23 @@ Floats = NDArray[np.float64]
 
 def fit_hours(
     days: Sequence[LocalDay],
-    simple: SimpleChances,
+    simple: HourChances,
     held_out: Bool[np.ndarray, " n"],
     seed: int = 0,
     tell: Tell = lambda round_, rows: None,
 ) -> SlotHead:
-    """Returns the head of the hour, on top of her own smoothed rates of activity.
+    """Returns the head of the hour, on top of her own smoothed hours.
 
-    It learns from the slots in which sessions began; in a log without sessions, from those in which she was active.
+    It learns from the slots in which she came (`simple.came_of`).
 
     Args:
         days, held_out, seed: as of `boosted.fit_boosted`.
-        simple: of activity.
+        simple: fitted to the same days.
 
     Raises:
         NotEnoughData: nobody to learn from, or nobody held out, came.
     """
-    came = "sessions" if any(day.sessions.any() for day in days) else "active"
+    came = came_of(days)
     people = [np.flatnonzero(day.present & getattr(day, came).any(axis=1)) for day in days]
     share, rng = min(1.0, USER_DAYS / max(sum(map(len, people)), 1)), np.random.default_rng(seed)
     drawn = [np.sort(rng.permutation(some)[: round(share * len(some))]) for some in people]
@@ -68,11 +70,11 @@ def fit_hours(
     return SlotHead("hour", simple, forest_of(booster.model_to_string(num_iteration=max(booster.best_iteration, 1))))
 
 
-def _dataset(days: Sequence[LocalDay], came: str, simple: SimpleChances) -> lgb.Dataset:
+def _dataset(days: Sequence[LocalDay], came: str, simple: HourChances) -> lgb.Dataset:
     """The slots of each user-day below each other; the label is how often she came in it."""
     tables, starts = [], []
     for day in days:
-        log_chances = simple.log_chances(day.window, "hour")
+        log_chances = simple.log_chances(day.window)
         tables.append(slot_table(day.window, log_chances))
         starts.append(log_chances[..., 0])
     x, label = np.concatenate(tables), np.concatenate([getattr(day, came) for day in days])

@@ -77,21 +77,20 @@ class LocalDay:
 
 @dataclass(frozen=True, eq=False)
 class SplitDays:
-    """Days to learn from, and later days to be judged on; `n_days` is L, how far back their windows reach.
+    """Days to learn from, and later days to be judged on; their windows have `HISTORY_DAYS`.
 
-    `log_days` counts the whole days of the log.
+    `seen_days` is how many days the last one that is learned from has behind it, at most those of a window; `log_days`
+    counts the whole days of the log.
     """
 
     learned: tuple[LocalDay, ...]
     judged: tuple[LocalDay, ...]
-    n_days: int
+    seen_days: int
     log_days: int
 
 
 def split_days(log: TimingLog, half_life_days: float = 28.0, country: str = "") -> SplitDays:
     """Returns the days of a log that have a past, at most 28 to learn from and 7 to be judged on.
-
-    Windows reach as far back as the last day that is learned from can see, 28 days at most.
 
     Args:
         half_life_days: of `timing`, after which a session counts half for the histogram.
@@ -111,9 +110,9 @@ def split_days(log: TimingLog, half_life_days: float = 28.0, country: str = "") 
     n_judged = min(_JUDGED, max(2, round(JUDGED_SHARE * usable)))
     n_learned = min(_LEARNED, usable - n_judged)
     numbers = range(end - n_judged - n_learned, end)
-    n_days = min(HISTORY_DAYS, numbers[n_learned - 1] - first)
-    made = _days(log, numbers, n_days, first, half_life_days, country)
-    return SplitDays(made[:n_learned], made[n_learned:], n_days, end - first)
+    made = _days(log, numbers, first, half_life_days, country)
+    seen_days = min(HISTORY_DAYS, numbers[n_learned - 1] - first)
+    return SplitDays(made[:n_learned], made[n_learned:], seen_days, end - first)
 
 
 def history(log: TimingLog, end: int, n_days: int) -> Float32[np.ndarray, "n K L d"]:
@@ -131,10 +130,8 @@ def _whole_days(log: TimingLog) -> tuple[int, int]:
     return int(begun.min()), int(over.min())
 
 
-def _days(
-    log: TimingLog, numbers: range, n_days: int, first: int, half_life_days: float, country: str
-) -> tuple[LocalDay, ...]:
-    n, end = len(log), numbers.stop
+def _days(log: TimingLog, numbers: range, first: int, half_life_days: float, country: str) -> tuple[LocalDay, ...]:
+    n, end, n_days = len(log), numbers.stop, HISTORY_DAYS
     x = history(log, end, len(numbers) + n_days)
     counts = _fading(log, first, numbers, half_life_days)
     past = np.arange(numbers.start - n_days, end)

@@ -118,18 +118,18 @@ def _tried(
         watch("network", 0, 0)
         clicks = simple.click is not None
         graph = fit_network(split, clicks, held_out, seed, console)
-        yield candidates.network(graph, clicks, split.judged, partial(watch, "judging the network"))
+        yield candidates.network(graph, split.seen_days, clicks, split.judged, partial(watch, "judging the network"))
 
 
 def _boosted(split: SplitDays, simple: Simple, held_out: NDArray[np.bool_], seed: int, watch: Watch) -> Candidate:
     days = split.learned
     heads = [
-        fit_hours(days, simple.active, held_out, seed, _rounds(watch, "trees (hour)")),
+        fit_hours(days, simple.hour, held_out, seed, _rounds(watch, "trees (hour)")),
         fit_boosted(days, "active", simple.active, held_out, seed, _rounds(watch, "trees (activity)")),
     ]
     if simple.click is not None:
         heads.append(fit_boosted(days, "click", simple.click, held_out, seed, _rounds(watch, "trees (clicks)")))
-    return candidates.boosted(heads, split.n_days, split.judged, partial(watch, "judging the trees"))
+    return candidates.boosted(heads, split.judged, partial(watch, "judging the trees"))
 
 
 def _untried(choice: Choice, user_days: int) -> Iterator[str]:
@@ -171,7 +171,7 @@ def _report(
         judged_days=tuple(day.number for day in split.judged),
         judged_rest_days=sum(day.rest for day in split.judged),
         judged_share=JUDGED_SHARE,
-        history_days=split.n_days,
+        history_days=split.seen_days,
         user_days=sum(int(day.present.sum()) for day in learned),
         judged_user_days=sum(int(day.present.sum()) for day in split.judged),
         sessions=_total(split, "sessions"),

@@ -32,7 +32,7 @@ def fit_network(
     seed: int = 0,
     console: Console | None = None,
 ) -> bytes:
-    """Returns the fitted network as an ONNX graph, for `ServedSlots`.
+    """Returns the fitted network as an ONNX graph, for `ServedSlots`; it reads as many days as it has seen.
 
     Args:
         split: days to learn from; the judged ones are not looked at.
@@ -42,7 +42,7 @@ def fit_network(
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    past = [_past_and_day(day) for day in split.learned]
+    past = [_past_and_day(day, split.seen_days) for day in split.learned]
     day, user = _pairs(split.learned, seed)
     teach, stop = (UserDays(past, day[rows], user[rows]) for rows in (~held_out[user], held_out[user]))
     n_slots, n_days, n_features = past[0].history.shape[1:]
@@ -61,12 +61,12 @@ def _pairs(days: Sequence[LocalDay], seed: int) -> tuple[NDArray[np.int64], NDAr
     return day[chosen], user[chosen]
 
 
-def _past_and_day(day: LocalDay) -> PastAndDay:
+def _past_and_day(day: LocalDay, seen_days: int) -> PastAndDay:
     """Weights of messages are those of `days.py`, so the slot probability need not be told again."""
     return PastAndDay(
-        history=day.window.history,
-        known=day.window.known,
-        rest=np.asarray(day.window.rest[0]),
+        history=day.window.history[:, :, :seen_days],
+        known=day.window.known[:, :seen_days],
+        rest=np.asarray(day.window.rest[0, :seen_days]),
         today_rest=day.rest,
         segment=np.full(len(day.present), -1),
         active=day.active,

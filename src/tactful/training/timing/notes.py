@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from tactful.features.slot_marks import HISTORY_DAYS
 from tactful.training.timing.days import SplitDays
 from tactful.training.timing.log import TimingLog
 from tactful.training.timing.simple import FEWEST_CLICKS
@@ -21,8 +22,8 @@ def notes_of(log: TimingLog, split: SplitDays, messages: int, clicks: int, sessi
     """
     if split.log_days < _PLENTY:
         yield (
-            f"only {split.log_days} whole days of log: windows reach back {split.n_days} days of 28, and "
-            f"{len(split.learned)} days were learned from; train again with {_PLENTY} or more"
+            f"only {split.log_days} whole days of log: {len(split.learned)} were learned from, with {split.seen_days} "
+            f"days of {HISTORY_DAYS} behind the last of them; train again with {_PLENTY} or more"
         )
     rests = sum(day.rest for day in split.learned)
     if rests < _FEW_RESTS:

@@ -57,7 +57,7 @@ class TimingReport(msgspec.Struct, frozen=True):
         judged_days: the last days, in days since 1970-01-01, which nothing was fitted to.
         judged_rest_days: how many of these were days of rest.
         judged_share: of the days with a past.
-        history_days: L, how far back the learned models read.
+        history_days: how many days the last one that was learned from has behind it, 28 at most.
         user_days, judged_user_days: of people who had a day on record by then.
         sessions, active_slots, messages, clicks: on the days that were learned from.
         models: that were fitted; the histogram comes first.

@@ -12,10 +12,11 @@ from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
 from tactful.features.day_types import REST, WORK
-from tactful.models.slot_head import Outcome, SimpleChances, past
+from tactful.features.slot_table import SESSIONS
 from tactful.models.slot_histogram import GlobalSlots, SlotHistogram
 from tactful.models.slot_rates import GRID, SlotRates, shares
-from tactful.models.work_rest import WorkRestRates, tilts
+from tactful.models.slot_simple import HourChances, Outcome, SimpleChances, past
+from tactful.models.work_rest import WorkRestRates, WorkRestSlots, tilts
 from tactful.training.timing.days import LocalDay, stacked
 
 ENOUGH: Final = 30_000
@@ -32,6 +33,7 @@ class Simple:
     """What needs no trees and no network; `click` is None without enough clicks to learn from."""
 
     histogram: SlotHistogram
+    hour: HourChances
     active: SimpleChances
     click: SimpleChances | None
 
@@ -51,6 +53,7 @@ def fit_simple(days: Sequence[LocalDay]) -> Simple:
     clicks = sum(float(day.clicks[day.present].sum()) for day in days)
     return Simple(
         fit_histogram(days),
+        fit_hour_chances(days),
         fit_chances(days, "active"),
         fit_chances(days, "click") if clicks >= FEWEST_CLICKS else None,
     )
@@ -58,15 +61,46 @@ def fit_simple(days: Sequence[LocalDay]) -> Simple:
 
 def fit_histogram(days: Sequence[LocalDay]) -> SlotHistogram:
     """Returns the smoothed histogram; without a session, the one that needs no training."""
-    counts, sessions = stacked(days, "counts"), stacked(days, "sessions")
+    return _histogram(stacked(days, "counts"), stacked(days, "sessions"))
+
+
+def came_of(days: Sequence[LocalDay]) -> str:
+    """Returns the column that says in which slots people came: where sessions began; without any, of activity."""
+    return "sessions" if any(day.sessions.any() for day in days) else "active"
+
+
+def fit_hour_chances(days: Sequence[LocalDay]) -> HourChances:
+    """Returns everyone's hours, her own, and those by type of day, of when people came."""
+    came = stacked(days, came_of(days))
+    windows = [day.window for day in days]
+    counts, same = (
+        np.concatenate([w.summed(SESSIONS, same_type)[day.present] for w, day in zip(windows, days, strict=True)])
+        for same_type in (False, True)
+    )
+    sizes = [int(day.present.sum()) for day in days]
+    rest, number = (np.repeat([getattr(day, name) for day in days], sizes) for name in ("rest", "number"))
+    few = np.flatnonzero(came.any(axis=1))
+    few = few[:: max(1, len(few) // ENOUGH)]
+    base = _histogram(counts, came)
+    typed = WorkRestSlots(base, np.ones((2, came.shape[1])))
+    if len(few):
+        typed = WorkRestSlots.fit(base, counts[few], same[few], rest[few], came[few], number[few])
+    by_type = [_profile(came[rest == kind] if (rest == kind).any() else came) for kind in (WORK, REST)]
+    return HourChances(typed, np.stack(by_type))
+
+
+def _histogram(counts: NDArray[np.float64], sessions: NDArray[np.float64]) -> SlotHistogram:
     some = sessions.any(axis=1)
     if not some.any():
         return SlotHistogram()
     few = np.flatnonzero(some)[:: max(1, int(some.sum()) // ENOUGH)]
     strengths = SlotHistogram.fit(counts[few], sessions[few], weights=WEIGHTS).parameters()
-    profile = np.asarray(GlobalSlots.fit(sessions).parameters()["prior_profile"])
     weight, hours = (float(strengths[name]) for name in ("prior_weight", "bandwidth_hours"))
-    return SlotHistogram(profile, weight, hours)
+    return SlotHistogram(_profile(sessions), weight, hours)
+
+
+def _profile(sessions: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(GlobalSlots.fit(sessions).parameters()["prior_profile"], dtype=np.float64)
 
 
 def fit_chances(days: Sequence[LocalDay], outcome: Outcome) -> SimpleChances:
