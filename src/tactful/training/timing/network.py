@@ -3,6 +3,7 @@
 It learns from the same days as the boosted model, clicks first with activity beside them, and stops by the same people.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -50,6 +51,7 @@ def fit_network(
     net = seeded(lambda: SlotNet(n_slots, n_days, n_features, active_share=share), seed)
     fit(net, teach, stop, Course(**COURSE, seed=seed), console=console)
     batch = stop.batch(np.arange(min(len(stop), 64)))
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # which libraries of images are not there is no news
     graph = export(net, {name: getattr(batch, name) for name in ("history", "known", "rest", "today_rest", "segment")})
     torch.set_num_threads(threads)
     return graph
