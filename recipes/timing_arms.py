@@ -42,7 +42,7 @@ ABLATION: Final = "without_attention"
 """The slot model that takes the mean of the days."""
 OTHERS: Final = (
     "everyone", "visits", "answers", "posterior", "true_active", "true_new", "model_active", "model_new",
-    "model_smooth", ABLATION,
+    "model_smooth", ABLATION, "boosted", "boosted_active",
 )  # fmt: skip
 """What only the best slots are read from."""
 
@@ -99,12 +99,15 @@ def live_through(seed: int, sizes: Sizes, results: Path, scratch: Path, sources:
 
 
 def _said(world: Stage, seed: int, sizes: Sizes, scratch: Path, sources: set[str]) -> Mapping[str, Profile]:
-    """The profiles that are needed; the model is fitted first if it is one of them."""
+    """The profiles that are needed; models are fitted first if theirs are among them."""
     name = f"{seed}-{sizes.users}-{sizes.warm_up}.pickle"
     said = stage.simple_and_true(world, scratch / f"profiles-{name}")
     if any(source.startswith("model") for source in sources):
         net = stage.slot_model(sizes.users, sizes.warm_up, sizes.rows, scratch)
         said = {**said, **stage.modelled(world, net, scratch / f"modelled-{name}")}
+    if any(source.startswith("boosted") for source in sources):
+        trees = stage.boosted_model(sizes.users, sizes.warm_up, scratch)
+        said = {**said, **stage.boosted_profiles(world, trees, scratch / f"boosted-{name}")}
     if ABLATION in sources:
         net = stage.slot_model(sizes.users, sizes.warm_up, sizes.rows, scratch, attends=False)
         said = {**said, ABLATION: stage.modelled(world, net, scratch / f"ablated-{name}")["model"]}
@@ -142,7 +145,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Lives through the missing cells and shows all."""
     arguments = _arguments(words)
     jaxtyping.config.update("jaxtyping_disable", True)  # shape checks are for tests, and cost thrice the run
-    sizes = Sizes(150, 6, 3, 200, 20, quotas=(2,)) if arguments.slice else Sizes()
+    sizes = Sizes(80, 5, 2, 100, 20, quotas=(2,)) if arguments.slice else Sizes()
     folder = arguments.results / "slice" if arguments.slice else arguments.results
     for seed in () if arguments.no_run else arguments.seeds:
         live_through(seed, sizes, folder, arguments.scratch, arguments.sources)
@@ -167,7 +170,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sources", nargs="+", choices=every, default=every, help="only arms that read these, or none")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where cells are kept")
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "tactful-timing-arms")
-    parser.add_argument("--slice", action="store_true", help="150 people, three days, two sends a day")
+    parser.add_argument("--slice", action="store_true", help="80 people, two days, two sends a day")
     parser.add_argument("--bound", action="store_true", help="compute the ceilings of the seeds, too")
     parser.add_argument("--pictures", action="store_true", help="draw the pictures, too")
     parser.add_argument("--no-run", action="store_true", help="compute nothing, show the cells on file")

@@ -32,18 +32,22 @@ SOURCE_NAMES: Final[Mapping[str, str]] = {
     "model_new": "slot model: click × (1 − active)",
     "model_smooth": "slot model: click, smoothed by an hour",
     "without_attention": "slot model without target attention: click",
+    "boosted": "boosted trees",
+    "boosted_active": "boosted trees: active",
     "posterior": "what the log gives away",
     "true": "true slots",
     "true_active": "true slots: active",
     "true_new": "true slots: click × (1 − active)",
 }
-MAIN: Final = ("", "everyone", "histogram", "model", "posterior", "true")
+MAIN: Final = ("", "everyone", "histogram", "boosted", "model", "posterior", "true")
 READINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "true": ("true", "true_active", "true_new"),
     "model": ("model", "model_smooth", "without_attention", "model_active", "model_new"),
+    "boosted": ("boosted", "boosted_active"),
     "histogram": ("histogram", "answers", "visits"),
 }
 """By source, what it may be read as; the first is what it is planned by elsewhere."""
+RIVALS: Final = ("histogram", "boosted", "boosted_active")
 PLANNED: Final = ("histogram", "model", "true")
 BEGIN: Final = "<!-- tables of recipes/timing_arms.py -->"
 END: Final = "<!-- end of tables -->"
@@ -107,7 +111,7 @@ def tables(cells: Sequence[Cell], ceilings: Sequence[Ceiling]) -> list[str]:
     told = [f"**{q} a day**\n\n{arms(found, q, ceilings)}" for q in quotas if ("tim", "histogram", q) in found]
     return [
         *told,
-        f"**The slot model less the smoothed histogram, rule by rule**\n\n{network(found, quotas)}",
+        f"**The slot model less its rivals, rule by rule**\n\n{network(found, quotas)}",
         f"**What joint planning adds: best spaced slots less the best hour repeated**\n\n{joint(found, quotas)}",
         f"**Objectives, best spaced slots of each**\n\n{objectives(found, quotas)}",
         f"**Planned single sends by local hour, %**\n\n{hours(found)}",
@@ -154,14 +158,15 @@ def _arm(found: Found, key: Key, q: int) -> list[str]:
 
 
 def network(found: Found, quotas: Sequence[int]) -> str:
-    """Returns what the slot model has over the smoothed histogram under the same rule, by quota."""
-    pairs = [((rule, "model", q), (rule, "histogram", q)) for q in quotas for rule in RULE_NAMES]
+    """Returns what the slot model has over its rivals under the same rule, by quota."""
     rows = [
-        [str(key[2]), RULE_NAMES[key[0]], *_differences(found, key, base)]
-        for key, base in pairs
-        if key in found and base in found
+        [str(q), RULE_NAMES[rule], SOURCE_NAMES[rival], *_differences(found, (rule, "model", q), (rule, rival, q))]
+        for rival in RIVALS
+        for q in quotas
+        for rule in RULE_NAMES
+        if (rule, "model", q) in found and (rule, rival, q) in found
     ]
-    return markdown(["sends a day", "rule", *_DIFFERENCES], rows)
+    return markdown(["sends a day", "rule", "rival", *_DIFFERENCES], rows)
 
 
 def joint(found: Found, quotas: Sequence[int]) -> str:
@@ -205,7 +210,7 @@ def _reading(found: Found, name: str, source: str, q: int) -> list[str]:
     key, base, even = ("best", source, q), ("best", name, q), ("even", "", q)
     return [
         str(q),
-        SOURCE_NAMES[source] + (": click" if source in ("true", "model") else ""),
+        SOURCE_NAMES[source] + (": click" if source in ("true", "model", "boosted") else ""),
         shown(found.percent(key, even, lambda c: c.clicks), 1, sign="+"),
         shown(found.less(key, even, _active), 2, sign="+"),
         "" if key == base else shown(found.percent(key, base, lambda c: c.clicks), 1, sign="+"),

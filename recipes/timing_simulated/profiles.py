@@ -5,7 +5,7 @@ is said once, at the end of the exploration, and holds for the whole run.
 """
 
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +49,15 @@ def simple(stage: Stage) -> Mapping[str, Profile]:
     return {name: np.broadcast_to(p, (KINDS, *p.shape)) for name, p in found.items()}
 
 
-def of_model(chances: NDArray[np.float32]) -> Mapping[str, Profile]:
-    """Returns the readings of the slot model's heads, `learned.chances` [2, n, K, 2]; of clicks a smoothed one as well."""
+def of_model(chances: NDArray[Any], name: str = "model") -> Mapping[str, Profile]:
+    """Returns the readings of a model's two heads, [2, n, K, 2] for days of work and of rest; clicks smoothed as well.
+
+    Args:
+        name: of the source; its readings are named after it.
+    """
     heads = chances.astype(np.float64)[_REST]
     near = circular_kernel(SLOTS, _SMOOTHING_HOURS)[(np.arange(SLOTS)[:, None] - np.arange(SLOTS)) % SLOTS]
-    return {**_readings("model", heads[..., CLICK], heads[..., ACTIVE]), "model_smooth": heads[..., CLICK] @ near}
+    return {**_readings(name, heads[..., CLICK], heads[..., ACTIVE]), f"{name}_smooth": heads[..., CLICK] @ near}
 
 
 def of_truth(stage: Stage) -> Mapping[str, Profile]:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
+from tactful.models.slot_boosted import SlotBoosted
 from tactful.models.slot_model import SlotNet
 from tactful.simulator.timing_only import Stage, explore
 from tactful.simulator.world import make
-from timing_simulated import learned, profiles
+from timing_simulated import boosted, learned, profiles
 from timing_simulated.posterior import of_posterior
 from timing_simulated.profiles import Profile
 
@@ -40,6 +41,12 @@ def slot_model(users: int, days: int, rows: int, scratch: Path, attends: bool = 
     return kept(scratch / f"{name}-{users}-{days}-{rows}.pickle", make_it)
 
 
+def boosted_model(users: int, days: int, scratch: Path) -> SlotBoosted:
+    """Returns the boosted model, trained on the same log as the slot model."""
+    file = scratch / f"slot-boosted-{users}-{days}.pickle"
+    return kept(file, lambda: boosted.fit_boosted(explored(LEARNING_SEED, users, days, scratch).log, 0))
+
+
 def simple_and_true(stage: Stage, file: Path) -> Mapping[str, Profile]:
     """Returns the profiles of the simple predictors, of the truth, and of what the log gives away of it."""
     return kept(file, lambda: {**profiles.simple(stage), **profiles.of_truth(stage), "posterior": of_posterior(stage)})
@@ -48,6 +55,11 @@ def simple_and_true(stage: Stage, file: Path) -> Mapping[str, Profile]:
 def modelled(stage: Stage, net: SlotNet, file: Path) -> Mapping[str, Profile]:
     """Returns the slot model's profiles, as it is served."""
     return kept(file, lambda: profiles.of_model(learned.chances(net, stage.log)))
+
+
+def boosted_profiles(stage: Stage, model: SlotBoosted, file: Path) -> Mapping[str, Profile]:
+    """Returns the boosted model's profiles."""
+    return kept(file, lambda: profiles.of_model(boosted.chances(model, stage.log), "boosted"))
 
 
 def kept(file: Path, make_it: Callable[[], T]) -> T:
