@@ -95,7 +95,7 @@ def _head(outcome: Outcome, numbers: dict[str, NDArray[np.float64]]) -> SlotHead
     try:
         return SlotHead.of(outcome, own)
     except KeyError as error:
-        raise InvalidModel(f"got a {outcome} head without its {error.args[0]!r}; train it again") from None
+        raise InvalidModel(f"got a head ({outcome}) without its {error.args[0]!r}; train it again") from None
 
 
 def _packed(heads: Sequence[SlotHead]) -> dict[str, NDArray[np.float64]]:
