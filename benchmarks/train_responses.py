@@ -104,6 +104,12 @@ def _summary(turns: list[dict[str, float]]) -> dict[str, float]:
     return figures | {"peak_mb": max(turn["peak_mb"] for turn in turns)}
 
 
+def _shown(figure: float) -> str:
+    if np.isnan(figure):
+        return ""
+    return f"{figure:,.0f}" if figure > 100 else f"{figure:,.1f}"
+
+
 def main() -> None:
     """Prints the figures."""
     parser = argparse.ArgumentParser(description="Speed of training response models.")
@@ -128,7 +134,7 @@ def main() -> None:
     for name, of in figures.items():
         rate, ready = of["rows_per_cpu_s"], of.get("rows_per_ready_cpu_s", float("nan"))
         shown = (rate, of["best_rows_per_cpu_s"], rate / base, ready, of.get("rows_per_clock_s", float("nan")))
-        table.add_row(name, *(f"{x:,.0f}" if x > 100 else f"{x:,.1f}" for x in shown), f"{of['peak_mb']:,.0f}")
+        table.add_row(name, *(_shown(x) for x in shown), f"{of['peak_mb']:,.0f}")
     Console().print(table)
 
 
