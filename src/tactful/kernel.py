@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 import numba
 
 F = TypeVar("F", bound=Callable[..., object])
+_LOOSE = {"reassoc", "contract", "nsz"}  # NaN and infinity keep their meaning
 
 
 def kernel(function: F) -> F:
@@ -28,12 +29,16 @@ def parallel_kernel(function: F) -> F:
 
 
 def summing_kernel(function: F) -> F:
-    """Compiles a `parallel_kernel` whose sums of floats may be taken in another order, so that they are vectorised.
+    """Compiles a loop whose sums of floats may be taken in another order, so that they are vectorised.
 
-    A machine gives the same bits run after run, on any number of threads; another kind of processor may not.
+    A machine gives the same bits run after run; another kind of processor may not.
     """
-    loose = {"reassoc", "contract", "nsz"}
-    return cast(F, numba.njit(cache=True, nogil=True, parallel=True, fastmath=loose)(inspect.unwrap(function)))
+    return cast(F, numba.njit(cache=True, nogil=True, fastmath=_LOOSE)(inspect.unwrap(function)))
+
+
+def parallel_summing_kernel(function: F) -> F:
+    """Compiles a `summing_kernel` whose `numba.prange` runs over all cores; each row must write its own cells only."""
+    return cast(F, numba.njit(cache=True, nogil=True, parallel=True, fastmath=_LOOSE)(inspect.unwrap(function)))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from tactful.errors import UnreadableInput
-from tactful.kernel import summing_kernel
+from tactful.kernel import parallel_summing_kernel
 from tactful.models.layers.table import Table
 
 _TINY = 1e-10
@@ -80,7 +80,7 @@ class RowAdagrad:
             squares[:] = saved.numpy()
 
 
-@summing_kernel
+@parallel_summing_kernel
 def _move(
     weight: NDArray[np.float32],
     squares: NDArray[np.float32],

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, Int64
 from numpy.typing import NDArray
 
-from tactful.kernel import kernel, summing_kernel
+from tactful.kernel import kernel, parallel_summing_kernel
 
 N = TypeVar("N", bound=np.generic)
 _COLUMNS: Final = 32
@@ -53,16 +53,18 @@ class RowGradients:
         ids: Int64[np.ndarray, "b L"],
         length: Int64[np.ndarray, " b"],
         share: Float32[np.ndarray, "b L"],
-        pooled: Float32[np.ndarray, "b d"],
+        pooled: Float32[np.ndarray, "b D"],
         logit: Float32[np.ndarray, "b L"],
-        query: Float32[np.ndarray, "b d"],
+        query: Float32[np.ndarray, "b D"],
+        first: int,
     ) -> None:
         """Adds `share_ij · pooled_i + logit_ij · query_i` to the row of each of the first `length` ids of a sample.
 
-        It is what an attention gives back to the rows that it read, without an array of b · L · d numbers.
+        It is what an attention gives back to the rows that it read, without an array of b · L · d numbers. Of `pooled`
+        and `query`, the d columns from `first` on are those of this table.
         """
         places = self._places(ids, length)
-        _add_pooled(self._sum, places, length, share, pooled, logit, query)
+        _add_pooled(self._sum, places, length, share, pooled, logit, query, first)
 
     def clear(self) -> None:
         """Forgets all sums, at the cost of the touched rows."""
@@ -114,7 +116,7 @@ def _find(
     return count
 
 
-@summing_kernel
+@parallel_summing_kernel
 def _add(total: NDArray[np.float32], places: NDArray[np.int32], gradients: NDArray[np.float32]) -> None:
     width = total.shape[1]
     for block in numba.prange((width + _COLUMNS - 1) // _COLUMNS):
@@ -125,7 +127,7 @@ def _add(total: NDArray[np.float32], places: NDArray[np.int32], gradients: NDArr
                 to[c] += gradient[c]
 
 
-@summing_kernel
+@parallel_summing_kernel
 def _add_pooled(
     total: NDArray[np.float32],
     places: NDArray[np.int32],
@@ -134,13 +136,14 @@ def _add_pooled(
     pooled: NDArray[np.float32],
     logit: NDArray[np.float32],
     query: NDArray[np.float32],
+    first: int,
 ) -> None:
     width = total.shape[1]
     for block in numba.prange((width + _COLUMNS - 1) // _COLUMNS):
         start, stop = block * _COLUMNS, min((block + 1) * _COLUMNS, width)
         for i in range(len(length)):
-            first, second = pooled[i, start:stop], query[i, start:stop]
+            given, asked = pooled[i, first + start : first + stop], query[i, first + start : first + stop]
             for j in range(length[i]):
                 to, a, z = total[places[i, j], start:stop], share[i, j], logit[i, j]
                 for c in range(stop - start):
-                    to[c] += a * first[c] + z * second[c]
+                    to[c] += a * given[c] + z * asked[c]

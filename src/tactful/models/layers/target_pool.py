@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from tactful.errors import InvalidFeatures
-from tactful.kernel import summing_kernel
+from tactful.kernel import parallel_summing_kernel, summing_kernel
 from tactful.models.layers.fields import FieldEmbedding
 from tactful.models.layers.history import blanked, known
 from tactful.models.layers.pooling import attention, pooled, uniform
@@ -102,8 +102,8 @@ class _Attend(Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.ids, ctx.length, ctx.sums = history.numpy(), length.numpy(), sums
         ctx.weights = tuple(weight.detach().numpy() for weight in weights)
-        found, share = torch.empty_like(query), torch.zeros_like(bias)
-        asked = (query.detach().numpy(), bias.detach().contiguous().numpy())
+        found, share = torch.zeros(query.shape), torch.zeros(bias.shape)
+        asked = (query.detach().contiguous().numpy(), bias.detach().contiguous().numpy())
         unknown = _pool(ctx.weights, ctx.ids, ctx.length, *asked, share.numpy(), found.numpy())
         if unknown.any():
             row = int(unknown.argmax())
@@ -118,19 +118,63 @@ class _Attend(Function):
     def backward(ctx: Any, found: Tensor, share: Tensor) -> tuple[Tensor | None, ...]:
         query, weight = (saved.detach().numpy() for saved in ctx.saved_tensors)
         pooled_gradient, share_gradient = found.contiguous().numpy(), share.contiguous().numpy()
-        logit, asked = np.zeros_like(weight), np.empty_like(query)
-        _unpool(ctx.weights, ctx.ids, ctx.length, weight, pooled_gradient, share_gradient, logit, asked)
-        scaled = logit * np.float32(1.0 / math.sqrt(query.shape[1]))
-        for field, gradients in enumerate(ctx.sums):
-            of = slice(field * gradients.width, (field + 1) * gradients.width)
-            gradients.add_pooled(ctx.ids[:, :, field], ctx.length, weight, pooled_gradient[:, of], scaled, query[:, of])
-        return torch.from_numpy(asked), torch.from_numpy(logit), *([None] * (3 + len(ctx.weights)))
+        scaled, asked = np.zeros_like(weight), np.zeros_like(query)
+        _unpool(ctx.weights, ctx.ids, ctx.length, weight, pooled_gradient, share_gradient, scaled, asked)
+        first = 0
+        for field, sums in enumerate(ctx.sums):
+            ids = ctx.ids[:, :, field]
+            sums.add_pooled(ids, ctx.length, weight, pooled_gradient, scaled, query, first)
+            first += sums.width
+        logit = torch.from_numpy(scaled) * math.sqrt(query.shape[1])
+        return torch.from_numpy(asked), logit, *([None] * (3 + len(ctx.weights)))
 
 
 _attend = cast(Callable[..., tuple[Tensor, Tensor]], _Attend.apply)
 
 
 @summing_kernel
+def _products_of(
+    rows: NDArray[np.float32], ids: NDArray[np.int64], n: int, vector: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Adds `⟨rows[ids_j], vector⟩` to the first n of `out`, four at a time: each then waits less for the others."""
+    for quarter in range(n // 4):
+        j = 4 * quarter
+        a, b, c, d = rows[ids[j]], rows[ids[j + 1]], rows[ids[j + 2]], rows[ids[j + 3]]
+        of_a = of_b = of_c = of_d = np.float32(0.0)
+        for k in range(len(vector)):
+            of_a += a[k] * vector[k]
+            of_b += b[k] * vector[k]
+            of_c += c[k] * vector[k]
+            of_d += d[k] * vector[k]
+        out[j] += of_a
+        out[j + 1] += of_b
+        out[j + 2] += of_c
+        out[j + 3] += of_d
+    for j in range(4 * (n // 4), n):
+        a, of_a = rows[ids[j]], np.float32(0.0)
+        for k in range(len(vector)):
+            of_a += a[k] * vector[k]
+        out[j] += of_a
+
+
+@summing_kernel
+def _sum_of(
+    rows: NDArray[np.float32], ids: NDArray[np.int64], n: int, weight: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Adds `Σ_j weight_j rows[ids_j]` over the first n to `out`."""
+    for quarter in range(n // 4):
+        j = 4 * quarter
+        a, b, c, d = rows[ids[j]], rows[ids[j + 1]], rows[ids[j + 2]], rows[ids[j + 3]]
+        of_a, of_b, of_c, of_d = weight[j], weight[j + 1], weight[j + 2], weight[j + 3]
+        for k in range(len(out)):
+            out[k] += of_a * a[k] + of_b * b[k] + of_c * c[k] + of_d * d[k]
+    for j in range(4 * (n // 4), n):
+        a, of_a = rows[ids[j]], weight[j]
+        for k in range(len(out)):
+            out[k] += of_a * a[k]
+
+
+@parallel_summing_kernel
 def _pool(
     weights: tuple[NDArray[np.float32], ...],
     ids: NDArray[np.int64],
@@ -140,39 +184,34 @@ def _pool(
     share: NDArray[np.float32],
     found: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
-    """Fills `share` and `found`, row by row; returns which samples have an id out of range."""
+    """Fills `share` and `found`, zeros before, row by row; returns which samples have an id out of range."""
     n_fields, width = len(weights), weights[0].shape[1]
     scale = np.float32(1.0 / math.sqrt(n_fields * width))
     unknown = np.zeros(len(ids), dtype=np.bool_)
     for i in numba.prange(len(ids)):
-        found[i] = 0.0
+        n, alpha = length[i], share[i]
         for f in range(n_fields):
-            for j in range(length[i]):
+            for j in range(n):
                 unknown[i] |= not 0 <= ids[i, j, f] < len(weights[f])
         if unknown[i]:
             continue
+        for f in range(n_fields):
+            _products_of(weights[f], ids[i, :, f], n, query[i, f * width : (f + 1) * width], alpha)
         highest, total = np.float32(-np.inf), np.float32(0.0)
-        for j in range(length[i]):
-            product = np.float32(0.0)
-            for f in range(n_fields):
-                row, asked = weights[f][ids[i, j, f]], query[i, f * width : (f + 1) * width]
-                for c in range(width):
-                    product += row[c] * asked[c]
-            share[i, j] = product * scale + bias[i, j]
-            highest = max(highest, share[i, j])
-        for j in range(length[i]):
-            share[i, j] = math.exp(share[i, j] - highest)
-            total += share[i, j]
-        for j in range(length[i]):
-            share[i, j] /= total
-            for f in range(n_fields):
-                row, to, part = weights[f][ids[i, j, f]], found[i, f * width : (f + 1) * width], share[i, j]
-                for c in range(width):
-                    to[c] += part * row[c]
+        for j in range(n):
+            alpha[j] = alpha[j] * scale + bias[i, j]
+            highest = max(highest, alpha[j])
+        for j in range(n):
+            alpha[j] = math.exp(alpha[j] - highest)
+            total += alpha[j]
+        for j in range(n):
+            alpha[j] /= total
+        for f in range(n_fields):
+            _sum_of(weights[f], ids[i, :, f], n, alpha, found[i, f * width : (f + 1) * width])
     return unknown
 
 
-@summing_kernel
+@parallel_summing_kernel
 def _unpool(
     weights: tuple[NDArray[np.float32], ...],
     ids: NDArray[np.int64],
@@ -180,28 +219,20 @@ def _unpool(
     share: NDArray[np.float32],
     pooled_gradient: NDArray[np.float32],
     share_gradient: NDArray[np.float32],
-    logit: NDArray[np.float32],
+    scaled: NDArray[np.float32],
     asked: NDArray[np.float32],
 ) -> None:
-    """Fills the gradients of the logits and of the query."""
+    """Fills the gradients of the logits before they are scaled, and of the query; both are zeros before."""
     n_fields, width = len(weights), weights[0].shape[1]
     scale = np.float32(1.0 / math.sqrt(n_fields * width))
     for i in numba.prange(len(ids)):
-        asked[i] = 0.0
-        mean = np.float32(0.0)
-        for j in range(length[i]):
-            product = share_gradient[i, j]
-            for f in range(n_fields):
-                row, gradient = weights[f][ids[i, j, f]], pooled_gradient[i, f * width : (f + 1) * width]
-                part = np.float32(0.0)
-                for c in range(width):
-                    part += row[c] * gradient[c]
-                product += part
-            logit[i, j] = product
-            mean += share[i, j] * product
-        for j in range(length[i]):
-            logit[i, j] = share[i, j] * (logit[i, j] - mean)
-            for f in range(n_fields):
-                row, to, part = weights[f][ids[i, j, f]], asked[i, f * width : (f + 1) * width], logit[i, j] * scale
-                for c in range(width):
-                    to[c] += part * row[c]
+        n, zeta, mean = length[i], scaled[i], np.float32(0.0)
+        for f in range(n_fields):
+            _products_of(weights[f], ids[i, :, f], n, pooled_gradient[i, f * width : (f + 1) * width], zeta)
+        for j in range(n):
+            zeta[j] += share_gradient[i, j]
+            mean += share[i, j] * zeta[j]
+        for j in range(n):
+            zeta[j] = scale * share[i, j] * (zeta[j] - mean)
+        for f in range(n_fields):
+            _sum_of(weights[f], ids[i, :, f], n, zeta, asked[i, f * width : (f + 1) * width])
