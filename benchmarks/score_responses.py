@@ -93,7 +93,7 @@ def measured(n: int, epochs: int, scores: int, turns: int) -> dict[str, float]:
     batch = test.batch(np.arange(len(test)))
     asked["target"] = batch.target.numpy()[:, None, :]
     for name, one in (("float32", served), ("int8", served_small)):
-        chances = one.chances(**asked)[:, 0]
+        chances = one.response(**asked)[:, 0]
         figures[f"AUC, {name}"] = auc(chances, batch.label.numpy() > 0)
     return figures
 

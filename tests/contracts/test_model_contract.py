@@ -16,6 +16,7 @@ from tactful.features.slot_table import OF_HISTORY, SlotWindow
 from tactful.models import MODELS, served
 from tactful.models.click_rate import ClickRate
 from tactful.models.forest import Forest
+from tactful.models.served_responses import ServedResponses
 from tactful.models.served_slots import ServedSlots
 from tactful.models.slot_boosted import SlotBoosted
 from tactful.models.slot_head import SIMPLE, SlotHead
@@ -29,8 +30,8 @@ from tactful.models.volume_response import VolumeResponse
 from tactful.models.work_rest import WorkRestRates, WorkRestSlots
 
 N, C, H, K, TYPES, F, K_MAX = 193, 3, 5, 24, 4, 3, 14
-SLOTS_GRAPH = Path(__file__).parents[1] / "fixtures" / "slot_model.onnx"
-TRAINED_IN_TORCH = {"slot_model"}
+GRAPHS = Path(__file__).parents[1] / "fixtures"
+TRAINED_IN_TORCH = {"slot_model", "tin", "shared_history"}
 """Modules that serve nobody: their suites stand in `tests/models/`, what they export is in this one."""
 
 
@@ -58,6 +59,12 @@ def _history(n: int, empty: bool, seed: int = 3) -> dict[str, Any]:
         "known": np.zeros((n, 7), dtype=bool) if empty else rng.random((n, 7)) < 0.8,
         "rest": rng.integers(0, 2, (n, 7)),
         "today_rest": rng.integers(0, 2, n),
+        "target": rng.integers(0, 5, (n, C, 2)),
+        "behaviours": rng.integers(0, 5, (n, 6, 2)),
+        "length": some * rng.integers(0, 7, n),
+        "gap": rng.integers(1, 4, (n, 6)),
+        "clock": rng.integers(0, 168, (n, 7)),
+        "context": rng.integers(0, 4, (n, 1)),
     }
 
 
@@ -73,6 +80,10 @@ ASK: dict[str, tuple[Callable[[Any, dict[str, Any]], np.ndarray], tuple[int, ...
     "chances": (
         lambda m, x: m.chances(x["history"], x["known"], x["rest"], x["today_rest"], x["segment"]),
         (K, 2),
+    ),
+    "response": (
+        lambda m, x: m.response(x["target"], x["behaviours"], x["length"], x["gap"], x["clock"], x["context"]),
+        (C,),
     ),
     "scores": (lambda m, x: np.stack([vars(m.scores(_window(x)))[k] for k in ("profile", "weight")], axis=2), (K, 2)),
     "curves": (lambda m, x: m.curves(x["features"], x["reach"], x["activity"], K_MAX).T, (K_MAX + 1,)),
@@ -128,12 +139,13 @@ def _fitted() -> dict[str, Any]:
         "simple_curve": SimpleCurve(gamma=0.8, after_leaving_share=0.5),
         "volume_response": _volume_response(),
         "slot_boosted": _slot_boosted(),
-        "slot_model": ServedSlots(SLOTS_GRAPH.read_bytes()),
+        "response_model": ServedResponses((GRAPHS / "response_model.onnx").read_bytes(), "contract"),
+        "slot_model": ServedSlots((GRAPHS / "slot_model.onnx").read_bytes()),
     }
 
 
 FITTED = _fitted()
-NEEDS_DATA = {"volume_response", "slot_boosted", "slot_model"}
+NEEDS_DATA = {"volume_response", "slot_boosted", "slot_model", "response_model"}
 WITH_PRIOR = [name for name in MODELS if name not in NEEDS_DATA]
 INSTANCES = [pytest.param(served.resolve(name)(), id=f"{name}-prior") for name in WITH_PRIOR] + [
     pytest.param(model, id=f"{name}-fitted") for name, model in FITTED.items()

@@ -56,7 +56,7 @@ def test_candidates_of_a_shared_history_score_as_rows_of_their_own(encoding: str
     served = ServedResponses(graph, "v1")
     for users, candidates in ((U, C), (40, 1), (2, 300)):
         inputs = _inputs(SHAPE, users, candidates)
-        np.testing.assert_allclose(served.chances(**inputs), _eager(model, inputs), atol=1e-5)
+        np.testing.assert_allclose(served.response(**inputs), _eager(model, inputs), atol=1e-5)
 
 
 def test_a_rival_without_times_or_context_is_served_too() -> None:
@@ -64,7 +64,7 @@ def test_a_rival_without_times_or_context_is_served_too() -> None:
     served = ServedResponses(export_responses(model, UNTIMED, "v1"), "v1")
     inputs = _inputs(UNTIMED)
     few = {name: inputs[name] for name in ("target", "history", "length")}
-    np.testing.assert_allclose(served.chances(**few), _eager(model, inputs), atol=1e-5)
+    np.testing.assert_allclose(served.response(**few), _eager(model, inputs), atol=1e-5)
 
 
 def test_unknown_ids_count_as_not_known_and_long_histories_are_cut_to_the_newest() -> None:
@@ -72,20 +72,20 @@ def test_unknown_ids_count_as_not_known_and_long_histories_are_cut_to_the_newest
     zeros, odd = ({k: v.copy() for k, v in inputs.items()} for _ in range(2))
     zeros["target"][0, 0], odd["target"][0, 0] = 0, [10**9, -1]
     zeros["history"][1, 2], odd["history"][1, 2] = 0, 10**9
-    assert np.array_equal(served.chances(**zeros), served.chances(**odd))
+    assert np.array_equal(served.response(**zeros), served.chances(**odd))
     longer = inputs | {k: np.concatenate([inputs[k], inputs[k][:, -L:]], axis=1) for k in ("history", "gap", "clock")}
     longer["length"] = np.where(inputs["length"] == L, 2 * L, inputs["length"])
-    assert np.array_equal(served.chances(**longer), served.chances(**inputs))
+    assert np.array_equal(served.response(**longer), served.chances(**inputs))
     shorter = inputs | {k: inputs[k][:, :4] for k in ("history", "gap")} | {"clock": inputs["clock"][:, :5]}
     shorter["length"] = np.minimum(inputs["length"], 4)
     whole = inputs | {"length": shorter["length"]}
-    assert np.array_equal(served.chances(**shorter), served.chances(**whole))
+    assert np.array_equal(served.response(**shorter), served.chances(**whole))
 
 
 def test_a_user_has_the_same_bits_alone_and_among_many() -> None:
     served, inputs = ServedResponses(_made("position")[1], "v1"), _inputs(SHAPE, 40)
-    alone = served.chances(**{k: v[7:8] for k, v in inputs.items()})
-    assert np.array_equal(alone, served.chances(**inputs)[7:8])
+    alone = served.response(**{k: v[7:8] for k, v in inputs.items()})
+    assert np.array_equal(alone, served.response(**inputs)[7:8])
 
 
 def test_a_model_of_another_vocabulary_is_refused() -> None:
@@ -99,13 +99,13 @@ def test_a_model_of_another_vocabulary_is_refused() -> None:
 def test_other_fields_or_missing_times_are_refused() -> None:
     served, inputs = ServedResponses(_made("both")[1], "v1"), _inputs(SHAPE)
     with pytest.raises(InvalidFeatures, match="fields"):
-        served.chances(**inputs | {"context": None})
+        served.response(**inputs | {"context": None})
     with pytest.raises(InvalidFeatures, match="with times"):
-        served.chances(**inputs | {"gap": None})
+        served.response(**inputs | {"gap": None})
 
 
 def test_eight_bits_score_nearly_the_same() -> None:
     model, graph = _made("position")
     inputs = _inputs(SHAPE)
-    small = ServedResponses(quantised(graph), "v1").chances(**inputs)
+    small = ServedResponses(quantised(graph), "v1").response(**inputs)
     assert np.abs(small - _eager(model, inputs)).max() < 0.02

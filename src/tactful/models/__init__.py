@@ -8,6 +8,7 @@ MODELS: dict[str, str] = {
     "slot_histogram": "tactful.models.slot_histogram:SlotHistogram",
     "slot_boosted": "tactful.models.slot_boosted:SlotBoosted",
     "slot_model": "tactful.models.served_slots:ServedSlots",
+    "response_model": "tactful.models.served_responses:ServedResponses",
     "click_rate": "tactful.models.click_rate:ClickRate",
     "unsubscribe_rate": "tactful.models.unsubscribe_rate:UnsubscribeRate",
     "simple_curve": "tactful.models.volume_curve:SimpleCurve",

@@ -51,7 +51,7 @@ class ServedResponses:
         """Returns the constructor's arguments that make this model again."""
         return {"graph": self._data, "vocabulary": self._vocabulary}
 
-    def chances(
+    def response(
         self,
         target: Int[np.ndarray, "u C F"],
         history: Int[np.ndarray, "u L F"],
