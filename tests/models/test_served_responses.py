@@ -72,14 +72,14 @@ def test_unknown_ids_count_as_not_known_and_long_histories_are_cut_to_the_newest
     zeros, odd = ({k: v.copy() for k, v in inputs.items()} for _ in range(2))
     zeros["target"][0, 0], odd["target"][0, 0] = 0, [10**9, -1]
     zeros["history"][1, 2], odd["history"][1, 2] = 0, 10**9
-    assert np.array_equal(served.response(**zeros), served.chances(**odd))
+    assert np.array_equal(served.response(**zeros), served.response(**odd))
     longer = inputs | {k: np.concatenate([inputs[k], inputs[k][:, -L:]], axis=1) for k in ("history", "gap", "clock")}
     longer["length"] = np.where(inputs["length"] == L, 2 * L, inputs["length"])
-    assert np.array_equal(served.response(**longer), served.chances(**inputs))
+    assert np.array_equal(served.response(**longer), served.response(**inputs))
     shorter = inputs | {k: inputs[k][:, :4] for k in ("history", "gap")} | {"clock": inputs["clock"][:, :5]}
     shorter["length"] = np.minimum(inputs["length"], 4)
     whole = inputs | {"length": shorter["length"]}
-    assert np.array_equal(served.response(**shorter), served.chances(**whole))
+    assert np.array_equal(served.response(**shorter), served.response(**whole))
 
 
 def test_a_user_has_the_same_bits_alone_and_among_many() -> None:
