@@ -4,7 +4,7 @@ Command: `python benchmarks/score_responses.py`. Data: `response_rows.py`, 50 be
 item and category of 64 numbers each and a perceptron of 80-40, trained on 65,536 rows, so that its scores and the cost
 of eight bits mean something (AUC on 8,192 other rows of the same seed, by which the best epoch was chosen). All on one
 thread, as CPU time of the process: the works take turns, the least of the turns counts. *torch* is the trained model, a
-history a row; *torch, shared* has one history a user, as the graph has. *served* is `ServedResponses.chances`, with the
+history a row; *torch, shared* has one history a user, as the graph has. *served* is `ServedResponses.response`, with the
 checks, cuts and padding that serving needs. A candidate is one target of one user.
 """
 
@@ -84,8 +84,8 @@ def measured(n: int, epochs: int, scores: int, turns: int) -> dict[str, float]:
             by_row = rates({"torch": partial(model, **rows)}, few * candidates, turns)
             works = {
                 "torch, shared": partial(by_user, **tensors),
-                "served, float32": partial(served.chances, **asked),
-                "served, int8": partial(served_small.chances, **asked),
+                "served, float32": partial(served.response, **asked),
+                "served, int8": partial(served_small.response, **asked),
             }
             of = by_row | rates(works, asked["target"].shape[0] * candidates, turns)
         figures |= {f"{name}, C = {candidates}": rate for name, rate in of.items()}
