@@ -30,7 +30,7 @@ from responses.models import NEURAL
 from responses.part import first_users
 from volume_real.cells import append, markdown
 
-MODELS: Final = ("tin", "tin_without_tte", "tin_without_ta", "tin_without_tr", "din", "sasrec", "bst")
+MODELS: Final = ("tin", "tin_without_tte", "tin_without_ta", "tin_without_tr", "position_bias", "din", "sasrec", "bst")
 FIELD: Final = "cat_leaf"
 TARGETS: Final = 200
 SHOWN: Final = 5
@@ -113,10 +113,10 @@ def _draw(found: Pairs, models: dict[str, nn.Module], folder: Path) -> None:
     for name, model in models.items():
         values = learned(model, found, target, categories)
         panels[f"{NEURAL[name].title} ({agreement(true[0], values[0]):.2f})"] = values
-    titles = list(panels)
-    n_tin = sum(name.startswith("tin") for name in models)
-    pictures.heat("figure-1", {t: panels[t] for t in (titles[0], *titles[1 + n_tin :])}, categories, folder)
-    pictures.heat("figure-3", {t: panels[t] for t in titles[: 1 + n_tin]}, categories, folder)
+    of_tin = [title for title in panels if title.startswith("TIN")]
+    rivals = [title for title in panels if title not in of_tin]  # the truth stands first among them
+    pictures.heat("figure-1", {title: panels[title] for title in rivals}, categories, folder)
+    pictures.heat("figure-3", {title: panels[title] for title in ("truth", *of_tin)}, categories, folder)
     by_target = {
         NEURAL[n].title: [_along(found, m, int(t)) for t in frequent(found, TARGETS)] for n, m in models.items()
     }
@@ -138,7 +138,7 @@ def _history(found: Pairs, models: dict[str, nn.Module], row: int) -> pictures.H
     place = np.arange(len(categories))
     true = truth(found, target, categories)[place, place]
     one = np.full(len(place), row)
-    values = {NEURAL[name].title: of_pairs(model, found, one, place) for name, model in models.items()}
+    values = {NEURAL[name].title: of_pairs(model, found, one, place, place) for name, model in models.items()}
     return pictures.History(target, categories, {"truth": true, **values})
 
 

@@ -1,4 +1,4 @@
-"""TIN against all others on the same resamples of users, on all test rows and by length of history."""
+"""TIN, and ours, against all others on the same resamples of users, and TIN's encodings by length of history."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -13,17 +13,20 @@ from responses.data import ResponseData
 from tactful.experiments.response_scores import UserScores, differences, mean
 from tactful.experiments.stats import Interval
 
-OURS: Final = "tin"
+COMPARED: Final = ("tin", "position_bias")
+"""Models whose difference to every other is measured."""
+RELATIVE: Final = "tin"
 ORDER: Final = "tin_order"
 LENGTHS: Final = (1, 5, 10, 15, 20, 51)
 """Ranges of the length of history, as in the paper's Table 3; ours end at 50."""
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """TIN less a rival in each measure, with 95 % intervals over users; both are means over the seeds named."""
+    """A model less a rival in each measure, with 95 % intervals over users; both are means over the seeds named."""
 
     data: str
     checksum: str
+    model: str
     rival: str
     seeds: tuple[int, ...]
     rival_seeds: tuple[int, ...]
@@ -44,25 +47,20 @@ class ByLength(msgspec.Struct, frozen=True):
 
 
 def compared(data: ResponseData, predictions: Predictions, rivals: Sequence[str]) -> Iterator[Difference]:
-    """Yields TIN against every rival whose predictions are kept."""
-    ours = dict(predictions.kept(data, OURS))
-    for rival in rivals:
-        theirs = dict(predictions.kept(data, rival))
-        if ours and theirs and rival != OURS:
-            gains = differences(_mean(data, ours), _mean(data, theirs), np.random.default_rng(0), DRAWS)
-            yield Difference(
-                data.name,
-                data.checksum,
-                rival,
-                tuple(ours),
-                tuple(theirs),
-                {name: rounded(interval) for name, interval in gains.items()},
-            )
+    """Yields the compared models against every rival whose predictions are kept."""
+    for model in COMPARED:
+        mine = dict(predictions.kept(data, model))
+        for rival in rivals:
+            theirs = dict(predictions.kept(data, rival))
+            if mine and theirs and rival != model:
+                gains = differences(_mean(data, mine), _mean(data, theirs), np.random.default_rng(0), DRAWS)
+                values = {name: rounded(interval) for name, interval in gains.items()}
+                yield Difference(data.name, data.checksum, model, rival, tuple(mine), tuple(theirs), values)
 
 
 def by_length(data: ResponseData, predictions: Predictions) -> Iterator[ByLength]:
     """Yields both encodings in every range of lengths that has a user to judge by."""
-    relative, order = dict(predictions.kept(data, OURS)), dict(predictions.kept(data, ORDER))
+    relative, order = dict(predictions.kept(data, RELATIVE)), dict(predictions.kept(data, ORDER))
     if not relative or not order:
         return
     samples = data.test.samples

@@ -1,7 +1,7 @@
 """What a behaviour of some category at some position says about the target: in the data, and in a fitted model.
 
 Both are taken over the same rows. Truth: mutual information between "a behaviour of this category stands there" and the
-label, for targets of one category. Learned: the mean of `learned_correlation` over the behaviours that stand there.
+label, for targets of one category. Learned: the mean of `learned_correlation` of behaviours put there.
 """
 
 from typing import Final, NamedTuple
@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from responses.position_bias import PositionBias
 from tactful.experiments.mutual_information import category_information, pearson
 from tactful.models.correlation import learned_correlation
 from tactful.training.dataset import in_order
@@ -20,6 +21,8 @@ POSITIONS: Final = 10
 """As many as in the paper's figures; of older behaviours little is known of most users."""
 FEWEST: Final = 30
 """Behaviours of the target's category at a position: with fewer there is no truth to correlate with."""
+MOST: Final = 2000
+"""Behaviours of a category that a model is asked about."""
 _AT_ONCE: Final = 4096
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -74,29 +77,43 @@ def truth(found: Pairs, target: int, categories: Ints) -> Floats:
 
 
 def learned(model: nn.Module, found: Pairs, target: int, categories: Ints) -> Floats:
-    """Returns the mean learned correlation of behaviours of each category at each position; NaN where there is none."""
+    """Returns the mean learned correlation of behaviours of each category, put at each position [C, POSITIONS].
+
+    The same behaviours (MOST at most, wherever they stand) are put at every position. What stands near is also more
+    like the target, so that otherwise a model without positions would seem to know them. NaN without any.
+    """
     rows = found.of_target(target)
-    row, column = np.nonzero(np.isin(rows.categories, categories))
-    value = of_pairs(model, rows, row, column)
-    place = {int(category): i for i, category in enumerate(categories)}
-    which = np.array([place[int(c)] for c in rows.categories[row, column]], dtype=np.int64) * POSITIONS + column
-    size = len(categories) * POSITIONS
-    count = np.bincount(which, minlength=size)
-    total = np.bincount(which, value, minlength=size)
-    means: Floats = np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
-    return means.reshape(len(categories), POSITIONS)
+    means = np.full((len(categories), POSITIONS), np.nan)
+    for i, category in enumerate(categories):
+        row, column = np.nonzero(rows.categories == category)
+        chosen = np.arange(0, len(row), max(1, len(row) // MOST))
+        for k in range(POSITIONS if len(row) else 0):
+            at = np.full(len(chosen), k)
+            means[i, k] = of_pairs(model, rows, row[chosen], column[chosen], at).mean()
+    return means
 
 
-def of_pairs(model: nn.Module, rows: Pairs, row: Ints, column: Ints) -> Floats:
-    """Returns the learned correlation of single behaviours with their targets."""
+def of_pairs(model: nn.Module, rows: Pairs, row: Ints, column: Ints, place: Ints) -> Floats:
+    """Returns the learned correlation of behaviours with their targets, each put at a place (0 is the newest)."""
     model.eval()
     value = np.empty(len(row))
     with torch.no_grad():
         for chosen in in_order(len(row), _AT_ONCE):
-            r, c = row[chosen], column[chosen]
-            given = (rows.history[r, c], rows.target[r], c + 1, rows.length[r])
-            value[chosen] = learned_correlation(model, *(torch.from_numpy(array) for array in given)).double().numpy()
+            r, at = row[chosen], place[chosen]
+            length = np.maximum(rows.length[r], POSITIONS)  # chronological order is told from the end of the history
+            given = (rows.history[r, column[chosen]], rows.target[r], at + 1, length)
+            value[chosen] = _learned(model, *(torch.from_numpy(array) for array in given)).double().numpy()
     return value
+
+
+def _learned(model: nn.Module, behaviour: Tensor, target: Tensor, position: Tensor, length: Tensor) -> Tensor:
+    """As `learned_correlation`, of our own model, too."""
+    if isinstance(model, PositionBias):
+        e, v = model.items(behaviour), model.items(target)
+        z = (e * v).sum(dim=1) / model.items.width**0.5 + model.bias[position - 1]
+        found: Tensor = z.exp() * (e * v).norm(dim=1)
+        return found
+    return learned_correlation(model, behaviour, target, position, length)
 
 
 def agreement(true: Floats, found: Floats) -> float:

@@ -6,12 +6,15 @@ from typing import Any, Final
 
 from torch import nn
 
+from responses.position_bias import PositionBias
 from tactful.models.baselines import resolve
 from tactful.models.sequence import Shape
 
 WIDTH: Final = 64
 """Numbers of an item's embedding, shared out among its fields: 16 each where there are four."""
 HIDDEN: Final = (80, 40)
+HERE: Final[Mapping[str, Any]] = {"position_bias": PositionBias}
+"""Models of the recipes alone."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Neural:
     Attributes:
         title: as the table shows it.
         code: whether it has temporal information, target-aware attention, target-aware representation.
-        name: in `RESPONSE_MODELS`.
+        name: in `RESPONSE_MODELS`, or in `HERE`.
         options: which of its parts are left out or otherwise.
         timed: whether it needs the time of every behaviour.
     """
@@ -35,7 +38,8 @@ class Neural:
     def make(self, shape: Shape, dropout: float) -> nn.Module:
         """Returns the model with random weights."""
         dim = WIDTH // len(shape.items)
-        model: nn.Module = resolve(self.name)(shape, dim, HIDDEN, dropout=dropout, **self.options)
+        cls = HERE[self.name] if self.name in HERE else resolve(self.name)
+        model: nn.Module = cls(shape, dim, HIDDEN, dropout=dropout, **self.options)
         return model
 
 
@@ -54,6 +58,7 @@ NEURAL: Final[Mapping[str, Neural]] = {
     "tin_without_tte": Neural("TIN w/o TTE", "✗✓✓", "tin", {"temporal": False}),
     "tin_without_ta": Neural("TIN w/o TA", "✓✗✓", "tin", {"attention": False}),
     "tin_without_tr": Neural("TIN w/o TR", "✓✓✗", "tin", {"representation": False}),
+    "position_bias": Neural("TIN, a number a position (ours)", "✓✓✓", "position_bias"),
     "tin_order": Neural("TIN by chronological order", "✓✓✓", "tin", {"encoding": "order"}),
     "tin_interval": Neural("TIN by TTE-T", "✓✓✓", "tin", {"encoding": "interval"}, timed=True),
     "tin_both": Neural("TIN by TTE-P and TTE-T", "✓✓✓", "tin", {"encoding": "both"}, timed=True),

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from responses.cells import Cell, seeds_of
-from responses.compare import OURS, ByLength, Difference
+from responses.compare import COMPARED, ByLength, Difference
 from responses.learn import SETTINGS, Trial
 from responses.models import NEURAL
 from tactful.experiments.response_scores import MEASURES
@@ -22,8 +22,20 @@ TITLES: Final[Mapping[str, str]] = {
     "amazon": "Amazon, the paper's",
     "alibaba": "Alibaba, the paper's",
 }
-ENCODINGS: Final = ("tin", "tin_interval", "tin_both", "tin_order", "tin_timestamp", "tin_without_tte", "sim")
-TABLE_1: Final = tuple(name for name in NEURAL if name not in ENCODINGS or name in ("tin", "tin_without_tte"))
+HEADS: Final = dict(zip(COMPARED, ("TIN", "ours"), strict=True))
+LESS: Final = tuple((model, measure) for model in COMPARED for measure in ("AUC", "GAUC"))
+"""Differences that a table shows; those of the log loss are in the files."""
+ENCODINGS: Final = (
+    "tin",
+    "position_bias",
+    "tin_interval",
+    "tin_both",
+    "tin_order",
+    "tin_timestamp",
+    "tin_without_tte",
+    "sim",
+)
+TABLE_1: Final = tuple(name for name in NEURAL if name not in ENCODINGS or name in (*COMPARED, "tin_without_tte"))
 
 
 def tables(
@@ -40,7 +52,7 @@ def tables(
     found += [f"**{TITLES[data]}, by length of history**\n\n{_lengths(data, lengths)}" for data in measured]
     for data, title in TITLES.items():
         here = [cell for cell in cells if cell.data == data and cell.model in ENCODINGS]
-        if {cell.model for cell in here} - {OURS, "tin_without_tte"}:
+        if {cell.model for cell in here} - {*COMPARED, "tin_without_tte"}:
             found.append(f"**{title}, encodings**\n\n{_scores(here, differences, ENCODINGS)}")
     return [*found, f"**Chosen on validation**\n\n{_chosen(trials)}"] if trials else found
 
@@ -59,13 +71,20 @@ def _scores(cells: Sequence[Cell], differences: Sequence[Difference], models: Se
         if not mine:
             continue
         values = [_spread([cell.scores[measure].value for cell in mine]) for measure in MEASURES]
-        gains = next((d.gains for d in differences if (d.data, d.rival) == (data, model)), None)
-        less = [shown(gains[measure], 4, sign="+") if gains else "" for measure in MEASURES]
+        gains = {d.model: d.gains for d in differences if (d.data, d.rival) == (data, model)}
+        apart = [shown(gains[m][measure], 4, sign="+") if m in gains else "" for m, measure in LESS]
         cpu = f"{np.mean([cell.fit_cpu_seconds for cell in mine]):,.0f}"
         neural = NEURAL.get(model)
         name, code = (neural.title, neural.code) if neural else (model.replace("_", " "), "")
-        rows.append([name, code, str(len(mine)), *values, *less, cpu])
-    head = ("model", "code", "seeds", *MEASURES, *(f"TIN less it, {measure}" for measure in MEASURES), "CPU s a fit")
+        rows.append([name, code, str(len(mine)), *values, *apart, cpu])
+    head = (
+        "model",
+        "code",
+        "seeds",
+        *MEASURES,
+        *(f"{HEADS[m]} less it, {measure}" for m, measure in LESS),
+        "CPU s a fit",
+    )
     return markdown(head, rows)
 
 
