@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from responses.position_bias import PositionBias
+from responses.time_bias import TimeBias
 from tactful.experiments.mutual_information import category_information, pearson
 from tactful.models.correlation import learned_correlation
 from tactful.training.dataset import in_order
@@ -108,7 +108,7 @@ def of_pairs(model: nn.Module, rows: Pairs, row: Ints, column: Ints, place: Ints
 
 def _learned(model: nn.Module, behaviour: Tensor, target: Tensor, position: Tensor, length: Tensor) -> Tensor:
     """As `learned_correlation`, of our own model, too."""
-    if isinstance(model, PositionBias):
+    if isinstance(model, TimeBias):
         e, v = model.items(behaviour), model.items(target)
         z = (e * v).sum(dim=1) / model.items.width**0.5 + model.bias[position - 1]
         found: Tensor = z.exp() * (e * v).norm(dim=1)

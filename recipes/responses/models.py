@@ -6,14 +6,14 @@ from typing import Any, Final
 
 from torch import nn
 
-from responses.position_bias import PositionBias
+from responses.time_bias import TimeBias
 from tactful.models.baselines import resolve
 from tactful.models.sequence import Shape
 
 WIDTH: Final = 64
 """Numbers of an item's embedding, shared out among its fields: 16 each where there are four."""
 HIDDEN: Final = (80, 40)
-HERE: Final[Mapping[str, Any]] = {"position_bias": PositionBias}
+HERE: Final[Mapping[str, Any]] = {"time_bias": TimeBias}
 """Models of the recipes alone."""
 
 
@@ -58,7 +58,8 @@ NEURAL: Final[Mapping[str, Neural]] = {
     "tin_without_tte": Neural("TIN w/o TTE", "✗✓✓", "tin", {"temporal": False}),
     "tin_without_ta": Neural("TIN w/o TA", "✓✗✓", "tin", {"attention": False}),
     "tin_without_tr": Neural("TIN w/o TR", "✓✓✗", "tin", {"representation": False}),
-    "position_bias": Neural("TIN, a number a position (ours)", "✓✓✓", "position_bias"),
+    "position_bias": Neural("TIN, a number a position (ours)", "✓✓✓", "time_bias"),
+    "interval_bias": Neural("TIN, a number a bin of time (ours)", "✓✓✓", "time_bias", {"by": "interval"}, timed=True),
     "tin_order": Neural("TIN by chronological order", "✓✓✓", "tin", {"encoding": "order"}),
     "tin_interval": Neural("TIN by TTE-T", "✓✓✓", "tin", {"encoding": "interval"}, timed=True),
     "tin_both": Neural("TIN by TTE-P and TTE-T", "✓✓✓", "tin", {"encoding": "both"}, timed=True),

@@ -27,12 +27,13 @@ LESS: Final = tuple((model, measure) for model in COMPARED for measure in ("AUC"
 """Differences that a table shows; those of the log loss are in the files."""
 ENCODINGS: Final = (
     "tin",
-    "position_bias",
     "tin_interval",
     "tin_both",
     "tin_order",
     "tin_timestamp",
     "tin_without_tte",
+    "position_bias",
+    "interval_bias",
     "sim",
 )
 TABLE_1: Final = tuple(name for name in NEURAL if name not in ENCODINGS or name in (*COMPARED, "tin_without_tte"))

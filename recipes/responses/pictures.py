@@ -89,13 +89,13 @@ def intervals(rows: Sequences, folder: Path) -> None:
     step = np.linspace(-2.5, np.log10(ago.max()), 60)
     count, edges = np.histogram(np.log10(np.maximum(ago, 10.0**-2.5)), step)
     bars = [
-        {"from": float(10 ** edges[i]), "to": float(10 ** edges[i + 1]), "share": float(n / count.sum())}
+        {"from": float(10 ** edges[i]), "to": float(10 ** edges[i + 1]), "share": float(n / count.sum()), "none": 0.0}
         for i, n in enumerate(count)
     ]
     scale = alt.Scale(type="log")
     chart = (
         alt.Chart(alt.InlineData(values=bars))
-        .mark_bar()
+        .mark_rect()
         .encode(
             x=alt.X("from:Q", title="hours before the target", scale=scale),
             x2="to:Q",
