@@ -4,8 +4,8 @@ Command: `python benchmarks/score_responses.py`. Data: `response_rows.py`, 50 be
 item and category of 64 numbers each and a perceptron of 80-40, trained on 65,536 rows, so that its scores and the cost
 of eight bits mean something (AUC on 8,192 other rows of the same seed, by which the best epoch was chosen). All on one
 thread, as CPU time of the process: the works take turns, the least of the turns counts. *torch* is the trained model, a
-history a row; *torch, shared* has one history a user, as the graph has. *served* is `ServedResponses.response`, with the
-checks, cuts and padding that serving needs. A candidate is one target of one user.
+history a row; *torch, shared* has one history a user, as the graph has. *served* is `ServedResponses.response`, with
+the checks, cuts and padding that serving needs. A candidate is one target of one user.
 """
 
 import argparse
