@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from responses.cells import DRAWS, Predictions, of_test, rounded
+from responses.cells import DRAWS, Floats, Predictions, of_test, rounded
 from responses.data import ResponseData
 from tactful.experiments.response_scores import UserScores, differences, mean
 from tactful.experiments.stats import Interval
@@ -22,7 +22,11 @@ LENGTHS: Final = (1, 5, 10, 15, 20, 51)
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A model less a rival in each measure, with 95 % intervals over users; both are means over the seeds named."""
+    """A model less a rival in each measure, with 95 % intervals over users; both are means over the seeds named.
+
+    Intervals over users say nothing of the luck of the seeds: `won` tells with how many of the `paired` seeds, which
+    both were fitted with, the model has the higher AUC.
+    """
 
     data: str
     checksum: str
@@ -30,6 +34,8 @@ class Difference(msgspec.Struct, frozen=True):
     rival: str
     seeds: tuple[int, ...]
     rival_seeds: tuple[int, ...]
+    won: int
+    paired: int
     gains: dict[str, Interval]
 
 
@@ -53,9 +59,7 @@ def compared(data: ResponseData, predictions: Predictions, rivals: Sequence[str]
         for rival in rivals:
             theirs = dict(predictions.kept(data, rival))
             if mine and theirs and rival != model:
-                gains = differences(_mean(data, mine), _mean(data, theirs), np.random.default_rng(0), DRAWS)
-                values = {name: rounded(interval) for name, interval in gains.items()}
-                yield Difference(data.name, data.checksum, model, rival, tuple(mine), tuple(theirs), values)
+                yield _difference(data, (model, mine), (rival, theirs))
 
 
 def by_length(data: ResponseData, predictions: Predictions) -> Iterator[ByLength]:
@@ -76,7 +80,25 @@ def by_length(data: ResponseData, predictions: Predictions) -> Iterator[ByLength
         yield ByLength(data.name, data.checksum, first, stop - 1, users, relative_is, order_is, rounded(gain))
 
 
-def _mean(
-    data: ResponseData, by_seed: dict[int, NDArray[np.float64]], rows: NDArray[np.int64] | None = None
-) -> UserScores:
+def _difference(
+    data: ResponseData, mine: tuple[str, dict[int, Floats]], theirs: tuple[str, dict[int, Floats]]
+) -> Difference:
+    """From names and predictions by seed."""
+    (model, p), (rival, q) = mine, theirs
+    gains = differences(_mean(data, p), _mean(data, q), np.random.default_rng(0), DRAWS)
+    both = sorted(p.keys() & q.keys())
+    return Difference(
+        data=data.name,
+        checksum=data.checksum,
+        model=model,
+        rival=rival,
+        seeds=tuple(p),
+        rival_seeds=tuple(q),
+        won=sum(of_test(data, p[seed]).auc > of_test(data, q[seed]).auc for seed in both),
+        paired=len(both),
+        gains={name: rounded(interval) for name, interval in gains.items()},
+    )
+
+
+def _mean(data: ResponseData, by_seed: dict[int, Floats], rows: NDArray[np.int64] | None = None) -> UserScores:
     return mean([of_test(data, p, rows) for p in by_seed.values()])

@@ -72,8 +72,8 @@ def _scores(cells: Sequence[Cell], differences: Sequence[Difference], models: Se
         if not mine:
             continue
         values = [_spread([cell.scores[measure].value for cell in mine]) for measure in MEASURES]
-        gains = {d.model: d.gains for d in differences if (d.data, d.rival) == (data, model)}
-        apart = [shown(gains[m][measure], 4, sign="+") if m in gains else "" for m, measure in LESS]
+        found = {d.model: d for d in differences if (d.data, d.rival) == (data, model)}
+        apart = [_apart(found[m], measure) if m in found else "" for m, measure in LESS]
         cpu = f"{np.mean([cell.fit_cpu_seconds for cell in mine]):,.0f}"
         neural = NEURAL.get(model)
         name, code = (neural.title, neural.code) if neural else (model.replace("_", " "), "")
@@ -87,6 +87,13 @@ def _scores(cells: Sequence[Cell], differences: Sequence[Difference], models: Se
         "CPU s a fit",
     )
     return markdown(head, rows)
+
+
+def _apart(difference: Difference, measure: str) -> str:
+    """The difference; that of the AUC with the seeds that agree with being above 0."""
+    interval = shown(difference.gains[measure], 4, sign="+")
+    several = measure == "AUC" and difference.paired > 1
+    return f"{interval} {difference.won}/{difference.paired}" if several else interval
 
 
 def _spread(values: Sequence[float]) -> str:
