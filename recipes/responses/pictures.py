@@ -66,7 +66,7 @@ def histories(rows: Sequence[History], folder: Path) -> None:
         data = [
             {"source": source, "behaviour": names[i], "value": float(value)}
             for source, values in row.values.items()
-            for i, value in enumerate(np.nan_to_num(values) / max(float(np.nanmax(values)), 1e-12))
+            for i, value in enumerate(np.nan_to_num(_scaled(values)))
         ]
         charts.append(
             _cells(data, names, list(row.values), "behaviour", "source").properties(
@@ -114,15 +114,20 @@ _SHADES: Final = ["#c0392b", "#c98a1b", "#1f5a7a"]
 
 
 def _heat(title: str, values: Floats, names: list[str]) -> alt.Chart:
-    scaled = values / max(float(np.nanmax(values)), 1e-12)
     data = [
         {"category": names[i], "position": str(j + 1), "value": float(value)}
-        for i, line in enumerate(scaled)
+        for i, line in enumerate(_scaled(values))
         for j, value in enumerate(line)
         if np.isfinite(value)
     ]
     positions = [str(j + 1) for j in range(values.shape[1])]
     return _cells(data, positions, names, "position", "category").properties(width=190, height=110, title=title)
+
+
+def _scaled(values: Floats) -> Floats:
+    """The values by their largest; NaN stays NaN."""
+    scaled: Floats = values / np.max(values[np.isfinite(values)], initial=1e-12)
+    return scaled
 
 
 def _cells(data: list[dict[str, Any]], across: list[str], down: list[str], x: str, y: str) -> alt.Chart:

@@ -169,12 +169,14 @@ def test_pictures_and_widths_are_made_on_a_slice(
 ) -> None:
     import tin_attention_size
     import tin_correlation
+    from responses import correlation
 
-    words = ["--slice", "150", "--data", str(data_path), "--scratch", str(tmp_path), "--cells", str(tmp_path)]
+    words = ["--slice", "80", "--data", str(data_path), "--scratch", str(tmp_path), "--cells", str(tmp_path)]
     words += ["--results", str(tmp_path / "made")]
-    monkeypatch.setattr(tin_correlation, "TARGETS", 20)
-    tin_correlation.main([*words, "--models", "tin", "din"])
-    assert "| DIN |" in capsys.readouterr().out
+    monkeypatch.setattr(tin_correlation, "TARGETS", 5)
+    monkeypatch.setattr(correlation, "FEWEST", 1)
+    tin_correlation.main([*words, "--models", "tin", "position_bias"])
+    assert "(ours) |" in capsys.readouterr().out
     pictures = sorted(path.stem for path in (tmp_path / "made").glob("*.png"))
     assert pictures == ["figure-1", "figure-3", "figure-6", "figure-7"]
     monkeypatch.setattr(tin_attention_size, "SIZES", ((16, 16), (0, 16)))
