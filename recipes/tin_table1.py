@@ -1,14 +1,14 @@
-"""TIN, its ablations, its encodings and ten rivals on real behaviour sequences: Tables 1, 3 and 4 of its paper.
+"""TIN, its ablations, its encodings and its rivals on real behaviour sequences: Tables 1, 3 and 4 of its paper.
 
 Command: `python recipes/tin_table1.py`; cells on file under `results/tin_table1` are not computed again. It prints the
 tables of `docs/explanation/behaviour-sequences.md`, and writes them into it with `--page`. `--data-sets`, `--models`
 and `--seeds` make a part of the cells; `--slice 300` runs on 300 users with one seed and small models, and keeps its
 cells apart; `--no-fit` shows what is on file. Whoever has the paper's data runs `--data-sets amazon alibaba`.
 Data: `amazon_s3rec` (Toys and Games), `kuairand_pure`, `globo_clicks`; protocols in `responses/`.
-Seeds: 0-4 for TIN, its ablations and DIN, 0-1 for the others. Hardware: two x86-64 cores, one thread a process.
+Seeds: 0-4 for TIN, its ablations, ours and DIN, 0-1 for the others. Hardware: two x86-64 cores, one thread a process.
 Source: Zhou et al., "Temporal Interest Network for User Response Prediction", WWW 2024, Tables 1, 3, 4. Its order of
-models is to reappear where time tells something (Toys) and need not where it does not (KuaiRand).
-Expected: the tables of the page.
+models was to reappear where time tells something (Toys) and need not where it does not (KuaiRand); it did not.
+Expected: the tables of the page. Besides the paper's models there is ours, time as one number a position.
 
 Checkpoints and predictions rest in the scratch folder: without it differences between models cannot be made anew, and
 those on file stay.
