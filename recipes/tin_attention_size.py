@@ -23,10 +23,11 @@ from responses import page
 from responses.cells import DRAWS, of_test, read, rounded
 from responses.data import ResponseData, load
 from responses.learn import Setting, course, foretold, tuned
+from responses.models import HIDDEN
 from responses.part import first_users
-from responses.separate_spaces import SeparateSpaces
 from tactful.experiments.response_scores import intervals
 from tactful.experiments.stats import Interval
+from tactful.models.baselines.split_din import SplitDIN
 from tactful.training.fit import fit, seeded
 from volume_real.cells import append, markdown, shown
 
@@ -86,7 +87,7 @@ def _missing(data: ResponseData, setting: Setting, done: Sequence[SizeCell], see
 
 
 def _cell(data: ResponseData, setting: Setting, sizes: tuple[int, int], seed: int) -> SizeCell:
-    model = seeded(lambda: SeparateSpaces(data.shape, *sizes, setting.dropout), seed)
+    model = seeded(lambda: SplitDIN(data.shape, sizes[1], HIDDEN, setting.dropout, sizes[0]), seed)
     fit(model, data.train, data.validation, course(setting, seed))
     found = intervals(of_test(data, foretold(model, data.test)), np.random.default_rng(0), DRAWS)
     print(f"attention {sizes[0]}, representation {sizes[1]}, seed {seed}: GAUC {found['GAUC'].value:.4f}", flush=True)
