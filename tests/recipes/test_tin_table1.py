@@ -131,19 +131,6 @@ def test_every_setting_is_tried_once_and_the_best_on_validation_is_taken(data: o
     assert len(read(file, Trial)) == len(SETTINGS) == 8
 
 
-def test_attention_without_an_embedding_of_its_own_counts_behaviours_alike(data: object) -> None:
-    import torch
-
-    from responses.separate_spaces import SeparateSpaces
-    from tactful.training.fit import seeded
-
-    rows = data.test.batch(np.arange(5))
-    turned = {**rows.inputs(), "history": rows.history.flip(1)}
-    alike, attending = (seeded(lambda dim=dim: SeparateSpaces(data.shape, dim, 4), 0).eval() for dim in (0, 4))
-    assert torch.allclose(alike(**rows.inputs()), alike(**turned))
-    assert attending(**rows.inputs()).shape == (5,)
-
-
 @pytest.mark.data
 def test_recipe_runs_on_a_slice_and_a_second_run_computes_nothing(
     recipe: ModuleType, data_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
