@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt
 
+from tactful.features.ranking import RankInputs
+
 
 @dataclass(frozen=True)
 class Person:
@@ -97,10 +99,11 @@ class Pool:
 
 @dataclass(frozen=True)
 class Request:
-    """One rank job for each of n users."""
+    """One rank job for each of n users; `inputs` is what a ranker reads of the same."""
 
     person: Person
     pool: Pool
+    inputs: RankInputs
 
     @property
     def n(self) -> int:

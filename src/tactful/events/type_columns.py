@@ -6,13 +6,28 @@ from datetime import timedelta
 import numpy as np
 from jaxtyping import Bool, Float32, Int8, Int64, UInt8
 
+from tactful import draws
 from tactful.events.event_type import EventType
 from tactful.events.records import CHANNELS
 
 NOT_ALLOWED = 127
 """The preference rank of a channel that a type may not use: behind every other."""
 
+TYPES = 64
+"""Numbers that models know event types by; 0 is none."""
+
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def type_number(name: str) -> int:
+    """Returns the number that models know an event type by, 1..63: a hash, so that a new type needs no vocabulary.
+
+    Two types may share one; models then tell them apart by other features only.
+
+    >>> type_number("digest") == type_number("digest"), 1 <= type_number("digest") < TYPES
+    (True, True)
+    """
+    return 1 + draws.key("type:" + name) % (TYPES - 1)
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,7 @@ class TypeColumns:
         aggregate_min: candidates needed within the window; 1 without aggregation.
         daily_cap: messages of the type a user and day; 0: no cap.
         weekly_cap: messages of the type a user and week; 0: no cap.
+        number: `type_number` of its name.
     """
 
     ranked: Bool[np.ndarray, " types"]
@@ -46,6 +62,7 @@ class TypeColumns:
     aggregate_min: Int64[np.ndarray, " types"]
     daily_cap: Int64[np.ndarray, " types"]
     weekly_cap: Int64[np.ndarray, " types"]
+    number: Int64[np.ndarray, " types"]
 
 
 def type_columns(types: tuple[EventType, ...]) -> TypeColumns:
@@ -70,6 +87,7 @@ def type_columns(types: tuple[EventType, ...]) -> TypeColumns:
         ),
         daily_cap=np.array([each.caps.daily for each in types], dtype=np.int64),
         weekly_cap=np.array([each.caps.weekly for each in types], dtype=np.int64),
+        number=np.array([type_number(each.name) for each in types], dtype=np.int64),
     )
     for field in fields(columns):
         getattr(columns, field.name).setflags(write=False)

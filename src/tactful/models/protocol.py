@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Integer
 from numpy.typing import NDArray
 
+from tactful.features.ranking import RankInputs
 from tactful.features.slot_past import SlotPast
 
 Parameters: TypeAlias = Mapping[str, float | NDArray[np.float64] | bytes | str]
@@ -108,6 +109,23 @@ class VolumeModel(Model, Protocol):
             p_click: chance that a message is clicked.
             p_unsubscribe: chance that a message makes the person leave.
             k_max: largest weekly budget.
+        """
+        ...
+
+
+RANK_HEADS: tuple[str, ...] = ("open", "click", "unsubscribe", "session_1h", "session_1d", "session_3d")
+"""What a ranker foretells of a message on a channel: opened, clicked (within the type's window), answered by leaving
+the channel (unsubscribe, disable, uninstall, complaint), and a session within an hour, a day, three days."""
+
+
+@runtime_checkable
+class RankModel(Model, Protocol):
+    """Says what would follow if a candidate were sent now, on each channel."""
+
+    def rank(self, inputs: RankInputs) -> Float[np.ndarray, "n c h heads"]:
+        """Returns the probability of every head of `RANK_HEADS` for every candidate and channel.
+
+        Finite and in 0..1 everywhere, also where no candidate is.
         """
         ...
 

@@ -39,6 +39,7 @@ from tactful.features.history import (
     observe,
 )
 from tactful.features.pool import admit, cancel, close
+from tactful.features.ranking import PersonFacts, PoolFacts, RankInputs, rank_inputs
 from tactful.features.slot_past import SlotPast, slot_past
 from tactful.models.protocol import SlotScores
 from tactful.runtime import budgets
@@ -240,7 +241,8 @@ def _job_us(
 
 def rank_request(state: State, now_us: Int[np.ndarray, " n"], arm: Int[np.ndarray, " n"], frame: Frame) -> Request:
     """Returns what the decision of each rank job reads; half one of `conclude`."""
-    return Request(person=_person(state, now_us, arm, frame), pool=_pool(state, now_us, frame))
+    person, pool = _person(state, now_us, arm, frame), _pool(state, now_us, frame)
+    return Request(person, pool, _inputs(state, person, pool, frame))
 
 
 def conclude(
@@ -421,6 +423,34 @@ def _pool(state: State, now: NDArray[np.int64], frame: Frame) -> Pool:
         sent_day=standing.sent_of_type(state, kind, day_from),
         sent_week=standing.sent_of_type(state, kind, week_from),
     )
+
+
+def _inputs(state: State, person: Person, pool: Pool, frame: Frame) -> RankInputs:
+    local_day = frame.zones.local_day(state["zone"].astype(np.int64), person.now_us)
+    facts = PersonFacts(
+        segment=person.segment,
+        hour=person.minute // 60,
+        weekday=(local_day + 3) % 7,
+        reach=person.reachable & ~person.blocked,
+        p_organic=person.p_organic,
+        active_today=person.active_today,
+        k=person.k,
+        sent_7d_channel=person.sent_7d_channel,
+    )
+    candidates = PoolFacts(
+        present=pool.present,
+        type=pool.type,
+        category=pool.category,
+        quality=pool.quality,
+        match=pool.match,
+        recency=pool.recency,
+        age_us=pool.age_us,
+        left_us=pool.expires_us - person.now_us[:, None],
+        count=pool.count,
+        sent_day=pool.sent_day,
+        sent_week=pool.sent_week,
+    )
+    return rank_inputs(state, person.now_us, facts, candidates, frame.types.number)
 
 
 def _quiet_window(state: State, frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
