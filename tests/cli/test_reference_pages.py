@@ -151,6 +151,8 @@ def holds(kind: Any) -> str:
     if origin is tuple:
         return f"a list of {holds(inner[0])}s".replace("a list of a ", "a list of ")
     if origin is dict:
+        if get_origin(inner[1]) is dict:
+            return f"a table of {holds(inner[1])[2:].replace('table', 'tables', 1)}"
         return f"a table of {holds(inner[1])}s".replace("a table of a ", "a table of ")
     assert not isinstance(kind, UnionType), kind
     return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[kind]
@@ -176,7 +178,7 @@ def toml(value: Any) -> str:
         case tuple() | list():
             return "[" + ", ".join(map(toml, value)) + "]"
         case dict():
-            return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
+            return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value.items())} }}" if value else "{}"
         case _:
             return str(value)
 

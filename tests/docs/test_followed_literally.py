@@ -19,13 +19,15 @@ from typing import NamedTuple
 
 import pytest
 
+import objectives_store
 import timing_store
 import volume_store
 
 ROOT = Path(__file__).parents[2]
 ALLOCATE = ROOT / "docs" / "how-to" / "allocate-volume.md"
 TIMING = ROOT / "docs" / "how-to" / "train-timing.md"
-PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md", ALLOCATE, TIMING]
+OBJECTIVES = ROOT / "docs" / "how-to" / "different-objectives.md"
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md", ALLOCATE, TIMING, OBJECTIVES]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 120
 
@@ -87,6 +89,8 @@ def prepare(page: Path, folder: Path) -> None:
         volume_store.fill_store(folder / "app.db")
     if page == TIMING:
         timing_store.fill_store(folder / "app.db")
+    if page == OBJECTIVES:
+        objectives_store.fill_store(folder / "app.db")
 
 
 def save(language: str, block: str, folder: Path) -> None:

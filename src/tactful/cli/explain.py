@@ -54,6 +54,8 @@ def print_explanation(found: "Explanation", out: "Console") -> None:
         )
         if budget.source:
             out.print(f"The budget is {budget.source}.", markup=False)
+    if found.objective is not None:
+        out.print(found.objective.sentence, markup=False)
     _print_plan(found, out)
     if found.decision is not None:
         out.print(_origin(found.decision), style="dim", markup=False)

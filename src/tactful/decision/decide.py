@@ -188,7 +188,7 @@ def _feasible(
 
 def _utilities(request: Request, scores: Scores, rules: Rules) -> NDArray[np.float64]:
     person = request.person
-    weights = utility.weight_table(scores.heads, rules.weights)
+    weights = utility.weight_table(scores.heads, rules.weights, rules.weights_by_segment)
     if rules.utility == "nep":
         return utility.nep(scores.values, weights, person.segment)
     return utility.incremental(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from tactful.decision.policy.utility import DEFAULT_WEIGHTS, FURTHER_VISIT
+from tactful.decision.policy.utility import DEFAULT_WEIGHTS, FURTHER_VISIT, refuse_unknown
 from tactful.decision.timing.send_windows import open_minutes
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -39,10 +39,12 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             `none` lets out whatever budgets and caps allow, the best first: for policies to compare with.
         utility: `incremental` counts only what a message adds; `nep` is the published weighted sum.
         weights: utility of each head, in clicks; see `policy/utility.py` for where the defaults come from.
+        weights_by_segment: what differs from `weights` in some segments, a table for each: an activity (`new`) or a
+            segment (`"new/both"`), whose own word counts. None is set: everybody has the same objective.
         further_visit: worth of a click on a day that is active already, in clicks (`discount`).
 
     Raises:
-        InvalidSettings: for a window that nobody can read.
+        InvalidSettings: for a window that nobody can read; for a weight of an unknown segment or head.
     """
 
     daily_cap: Annotated[int, msgspec.Meta(ge=0, le=32)] = 3
@@ -64,7 +66,9 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     price: Literal["threshold", "none"] = "threshold"
     utility: Literal["incremental", "nep"] = "incremental"
     weights: dict[str, float] = msgspec.field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    weights_by_segment: dict[str, dict[str, float]] = {}
     further_visit: Share = FURTHER_VISIT
 
     def __post_init__(self) -> None:
         open_minutes(self.send_windows)
+        refuse_unknown(self.weights, self.weights_by_segment)

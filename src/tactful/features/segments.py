@@ -14,6 +14,16 @@ REACHES = ("email_only", "push_only", "both")
 SEGMENTS: tuple[str, ...] = tuple(f"{activity}/{reach}" for activity in ACTIVITIES for reach in REACHES)
 """All 18 segments; the index of one is activity * 3 + reach."""
 
+
+def segments_named(name: str) -> tuple[int, ...]:
+    """Returns the indices that a name stands for: one segment, or an activity over all reaches; none if unknown.
+
+    >>> segments_named("new/both"), segments_named("core"), segments_named("asleep")
+    ((14,), (0, 1, 2), ())
+    """
+    return tuple(i for i, segment in enumerate(SEGMENTS) if name in (segment, segment.partition("/")[0]))
+
+
 CORE_DAYS, CASUAL_DAYS = 8, 4
 """Active days of the last 28 from which a person counts as core (about two a week), as casual (about one)."""
 NEW_DAYS = 28

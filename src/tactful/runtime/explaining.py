@@ -15,6 +15,7 @@ from tactful.runtime.budget_origin import BudgetOrigin
 from tactful.runtime.budget_origin import told as origin_told
 from tactful.runtime.evidence import Evidence
 from tactful.runtime.explaining_hours import Hours, hours_of
+from tactful.runtime.explaining_objective import Objective, objective, weights
 from tactful.runtime.reasons import WORDS, said, shown
 
 Outcome = Literal["passed", "narrowed", "blocked"]
@@ -54,7 +55,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of a user at an instant; `decision` is None where nothing was decided.
 
     `changes` says for each reason, in the order of the trace, the least that would have changed the outcome;
-    `also` what became of other candidates at the same instant.
+    `also` what became of other candidates at the same instant. `objective` tells the weights behind its
+    utility, where segments have different ones.
     """
 
     user_id: str
@@ -66,6 +68,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[str, ...]
     also: tuple[str, ...]
     budget: Budget | None
+    objective: Objective | None
     plan: SlotPlan | None
     hours: Hours | None
     next_opportunity: str
@@ -90,6 +93,7 @@ def explain(evidence: Evidence) -> Explanation:
         changes=changes,
         also=tuple(_told(drop, evidence) for drop in evidence.drops),
         budget=_budget(decision, evidence),
+        objective=objective(decision, evidence.settings.rules) if decision else None,
         plan=evidence.plan,
         hours=hours_of(evidence),
         next_opportunity=_next(evidence),
@@ -133,7 +137,7 @@ def click_needed(decision: Decision, evidence: Evidence) -> float | None:
     rules = evidence.settings.rules
     if decision.utility is None or decision.threshold is None or "click" not in decision.heads:
         return None
-    slope = rules.weights.get("click", 0.0)
+    slope = weights(decision, rules)["click"]
     if rules.utility == "incremental":
         slope *= 1.0 - decision.features.get("p_organic", 0.0)
         if decision.features.get("active_today") and rules.already_active_today == "discount":

@@ -1,9 +1,12 @@
 """Utilities by hand: what each term does."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tactful.decision.policy.utility import FURTHER_VISIT, HEADS, AlreadyActive, incremental, nep, weight_table
+from tactful.decision.rules import Rules
 from tactful.errors import InvalidScores, InvalidSettings
 from tactful.features.segments import SEGMENTS
 
@@ -71,3 +74,31 @@ def test_a_ranker_without_the_unsubscribe_head_is_refused() -> None:
     zero = np.zeros(1)
     with pytest.raises(InvalidScores, match="unsubscribe"):
         incremental(np.zeros((1, 1, 1, 1)), ("click",), np.ones((18, 1)), np.array([0]), zero, zero, np.array([False]))
+
+
+def test_a_segment_or_a_whole_activity_has_weights_of_its_own_and_the_segment_goes_first() -> None:
+    for names in (("new", "new/both"), ("new/both", "new")):
+        told = {"new": {"unsubscribe": -10.0}, "new/both": {"unsubscribe": -20.0}}
+        table = weight_table(HEADS, by_segment={name: told[name] for name in names})
+        weight = {segment: table[i, 1] for i, segment in enumerate(SEGMENTS)}
+        assert (weight["new/both"], weight["new/email_only"], weight["core/both"]) == (-20.0, -10.0, -5.0)
+
+
+def test_weights_of_a_segment_for_a_head_that_is_not_predicted_wait_for_it() -> None:
+    weights = {"click": 1.0, "unsubscribe": -5.0, "session": 0.5}
+    assert (weight_table(HEADS, weights, {"new": {"session": 2.0}}) == weight_table(HEADS)).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"weights_by_segment": {"asleep": {"click": 1.0}}}, "core, casual, marginal, dormant, new, resurrected"),
+        ({"weights_by_segment": {"new/fax": {"click": 1.0}}}, "email_only, push_only, both"),
+        ({"weights_by_segment": {"new": {"clik": 1.0}}}, "clik"),
+        ({"weights_by_segment": {"new": {"click": float("nan")}}}, "finite"),
+        ({"weights": {"click": float("inf"), "unsubscribe": -5.0}}, "finite"),
+    ],
+)
+def test_settings_with_weights_that_mean_nothing_are_refused(changes: dict[str, Any], word: str) -> None:
+    with pytest.raises(InvalidSettings, match=word):
+        Rules(**changes)

@@ -6,6 +6,7 @@ of a send, which is the threshold and is charged once (`threshold.py`, `channel.
 """
 
 from collections.abc import Mapping
+from math import isfinite
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from tactful.errors import InvalidScores, InvalidSettings
-from tactful.features.segments import SEGMENTS
+from tactful.features.segments import ACTIVITIES, REACHES, SEGMENTS, segments_named
 
 HEADS: tuple[str, ...] = ("click", "unsubscribe")
 """The heads of today's predictors, in the order of the scores' last axis."""
@@ -42,29 +43,51 @@ def weight_table(
 
     Args:
         heads: names of the scores' columns.
-        weights: weight by head, for all segments.
-        by_segment: what differs in a segment (a name of `SEGMENTS`).
+        weights: weight by head, for all segments; heads that the scores lack are left out.
+        by_segment: what differs in a segment (a name of `SEGMENTS`), or in all segments of an activity; of two that
+            name the same head the segment's own counts.
 
     Raises:
-        InvalidSettings: a head without weight, or an unknown segment or head.
+        InvalidSettings: a head without weight, an unknown segment or head, or a weight that is not finite.
 
-    >>> table = weight_table(HEADS, by_segment={"new/both": {"unsubscribe": -10.0}})
-    >>> table[SEGMENTS.index("new/both")].tolist(), table[0].tolist()
-    ([1.0, -10.0], [1.0, -5.0])
+    >>> table = weight_table(HEADS, by_segment={"new": {"unsubscribe": -10.0}, "new/both": {"unsubscribe": -20.0}})
+    >>> [table[SEGMENTS.index(name)].tolist() for name in ("new/both", "new/push_only", "core/both")]
+    [[1.0, -20.0], [1.0, -10.0], [1.0, -5.0]]
     """
     missing = [head for head in heads if head not in weights]
     if missing:
         raise InvalidSettings(f"got no weight for the heads {missing}, expected one for each of {list(heads)}")
+    refuse_unknown(weights, by_segment)
     table = np.tile(np.array([weights[head] for head in heads], dtype=np.float64), (len(SEGMENTS), 1))
-    for segment, changes in by_segment.items():
-        for head, weight in changes.items():
-            if segment not in SEGMENTS or head not in heads:
-                raise InvalidSettings(
-                    f"got a weight for head {head!r} in segment {segment!r}, expected one of {list(heads)} "
-                    f"in one of {list(SEGMENTS)}"
-                )
-            table[SEGMENTS.index(segment), heads.index(head)] = weight
+    for name in sorted(by_segment, key=lambda name: name in SEGMENTS):
+        for head, weight in by_segment[name].items():
+            if head in heads:
+                table[list(segments_named(name)), heads.index(head)] = weight
     return table
+
+
+def refuse_unknown(weights: Mapping[str, float], by_segment: Mapping[str, Mapping[str, float]]) -> None:
+    """Passes if weights are finite and by known names: segments or activities, and heads that have a weight for all.
+
+    Raises:
+        InvalidSettings: they are not.
+    """
+    for name, changes in (("all", weights), *by_segment.items()):
+        if name != "all" and not segments_named(name):
+            raise InvalidSettings(
+                f"got weights for segment {name!r}, expected one of {', '.join(ACTIVITIES)}, alone or with a reach "
+                f'({", ".join(REACHES)}), such as "new/both"'
+            )
+        for head, weight in changes.items():
+            if head not in weights:
+                raise InvalidSettings(
+                    f"got a weight for head {head!r} in segment {name!r}, expected one of {', '.join(weights)}; "
+                    "give it a weight for all segments first (`rules.weights`)"
+                )
+            if not isfinite(weight):
+                raise InvalidSettings(
+                    f"got the weight {weight} for head {head!r} in segment {name!r}, expected a finite number of clicks"
+                )
 
 
 def nep(
