@@ -31,7 +31,7 @@ from tactful.simulator.columns import joined
 from tactful.simulator.exploration_log import ExplorationLog
 from tactful.simulator.protocol import TICK_US, EngagementColumns, SendColumns, World
 from tactful.simulator.result import Diary, Result
-from tactful.simulator.tally import OnPlan, SendFeatures, Tally
+from tactful.simulator.tally import OnPlan, OnRank, SendFeatures, Tally
 
 WARM_UP_DAYS = 28
 USERS_PER_THREAD = 20_000
@@ -170,11 +170,11 @@ class Loop:
         self.at_us, self.tick = end, self.tick + 1
         return sends, features, seen
 
-    def tally(self, days: int, on_plan: OnPlan | None = None) -> Tally:
+    def tally(self, days: int, on_plan: OnPlan | None = None, on_rank: OnRank | None = None) -> Tally:
         """Returns what listens to the population for `days` from now on."""
         names = self.world.types
         world_type = [names.index(name) if name in names else -1 for name in self.registry.names]
-        return Tally(self.at_us, days, np.array(world_type), on_plan)
+        return Tally(self.at_us, days, np.array(world_type), on_plan, on_rank)
 
     def _tell(self, records: Sequence[UserInput]) -> None:
         """Offers records about users, as accepted now."""

@@ -66,7 +66,7 @@ def send_rows(log: ExplorationLog, registry: Registry) -> SendRows:
     order = np.lexsort((log.sends.decision, log.sends.at_us, log.sends.user))
     sends, features = pick(log.sends, order), pick(log.features, order)
     kind = log.type_of[sends.type]
-    window = np.array([_window_us(each.engagement) for each in registry.types], dtype=np.int64)[kind]
+    window = np.array([window_us(each.engagement) for each in registry.types], dtype=np.int64)[kind]
     sent = join.Sends(
         user=sends.user,
         at_us=sends.at_us,
@@ -132,7 +132,8 @@ def local_hour(
     return found
 
 
-def _window_us(rule: EngagementRule) -> int:
+def window_us(rule: EngagementRule) -> int:
+    """Returns how long an engagement counts for a message of the type, microseconds."""
     return int(rule.within.total_seconds() * _MICROSECONDS)
 
 

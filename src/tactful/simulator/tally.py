@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, HOUR_US
-from tactful.decision.decide import REASON_CODE, REASONS
+from tactful.decision.decide import REASON_CODE, REASONS, Verdict
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.features.pool import CandidateRows
 from tactful.models.protocol import SlotScores
@@ -33,21 +33,29 @@ NO_FEATURES = SendFeatures(*(np.zeros(0, dtype=np.int64),) * 3)
 
 OnPlan: TypeAlias = Callable[[NDArray[np.int64], PlanRequest], None]
 """Is told whose day was planned, and on which request."""
+OnRank: TypeAlias = Callable[[NDArray[np.int64], Request, Verdict], None]
+"""Is told who had a rank job, what was read, and what was decided."""
 
 
 class Tally:
     """Fits `runtime.population.Listener`, over whole UTC days from `start_us` on."""
 
     def __init__(
-        self, start_us: int, days: int, world_type: Int64[np.ndarray, " types"], on_plan: OnPlan | None = None
+        self,
+        start_us: int,
+        days: int,
+        world_type: Int64[np.ndarray, " types"],
+        on_plan: OnPlan | None = None,
+        on_rank: OnRank | None = None,
     ) -> None:
         """Starts at nothing.
 
         Args:
             world_type: the world's index of each of the registry's types, -1 for those that it does not have.
             on_plan: is told of every plan as well.
+            on_rank: is told of every rank job as well.
         """
-        self._on_plan = on_plan
+        self._on_plan, self._on_rank = on_plan, on_rank
         self._first_day, self._days, self._world_type = start_us // DAY_US, days, world_type
         self._sends: list[SendColumns] = []
         self._features: list[SendFeatures] = []
@@ -95,6 +103,8 @@ class Tally:
     ) -> None:
         """Keeps the sends, and counts holds and drops by reason."""
         verdict, person, pool = outcome.verdict, request.person, request.pool
+        if self._on_rank is not None:
+            self._on_rank(rows, request, verdict)
         held = verdict.reason_code[~verdict.sends]
         last = np.take_along_axis(held, np.maximum((held > 0).sum(axis=1) - 1, 0)[:, None], axis=1)[:, 0]
         self._holds += np.bincount(last, minlength=len(REASONS))

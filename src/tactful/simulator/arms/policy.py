@@ -17,6 +17,10 @@ NO_EXPLORATION = Exploration(
     random_send=0.0, greedy_send=0.0, greedy_no_send=0.0, jitter=0.0, slot_epsilon=0.0, volume_share=0.0
 )
 """For arms that would not randomise anything."""
+DEFAULT_EXPLORATION = Exploration()
+TENFOLD_EXPLORATION = Exploration(random_send=0.05, greedy_send=0.025, greedy_no_send=0.025)
+"""User-days of random sends, greedy sends and silence ten times as often as by default: a few weeks of some thousand
+people then hold enough to learn from and to calibrate on. Jitter, slots and volume as by default."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Int64
 
+from tactful.decision.policy.explore import Exploration
 from tactful.decision.volume.allocate import allocate
 from tactful.events.registry import Registry
 from tactful.features import standing
@@ -15,7 +16,7 @@ from tactful.models.volume_response import VolumeResponse
 from tactful.runtime.embedded import simple_scorer
 from tactful.runtime.settings import Settings, Volume
 from tactful.simulator.arms.fitted import fitted_scorer
-from tactful.simulator.arms.policy import Moment, Policy
+from tactful.simulator.arms.policy import DEFAULT_EXPLORATION, Moment, Policy
 from tactful.simulator.arms.responses import responses
 from tactful.simulator.exploration_log import ExplorationLog
 
@@ -25,7 +26,7 @@ K_MAX = 7
 
 @dataclass(frozen=True)
 class Tactful:
-    """The default settings, exploration included.
+    """The default settings, exploration included unless it is given.
 
     With response models of a randomised slice budgets are allocated anew every seven days on what is then known of
     everyone; without, once, on the simple curve and the exploration log.
@@ -34,6 +35,7 @@ class Tactful:
     per_user_per_week: float = 2.51
     name: str = "tactful"
     model: VolumeResponse | None = None
+    exploration: Exploration = DEFAULT_EXPLORATION
 
     def at_volume(self, per_user_per_week: float) -> "Tactful":
         """Returns the arm at another volume."""
@@ -41,7 +43,9 @@ class Tactful:
 
     def prepare(self, log: ExplorationLog | None, seed: int) -> Policy:
         """Returns the policy: predictors and budgets from the log, or stated priors and the same for everyone."""
-        settings = Settings(seed=seed, volume=Volume(per_user_per_week=self.per_user_per_week))
+        settings = Settings(
+            seed=seed, volume=Volume(per_user_per_week=self.per_user_per_week), exploration=self.exploration
+        )
         if log is None:
             return Policy(settings, simple_scorer())
         registry = Registry.shipped()
