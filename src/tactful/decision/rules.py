@@ -38,7 +38,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         price: `threshold` sends only what is worth more than the price that holds the volume on target (default);
             `none` lets out whatever budgets and caps allow, the best first: for policies to compare with.
         utility: `incremental` counts only what a message adds; `nep` is the published weighted sum.
-        weights: utility of each head, in clicks; see `policy/utility.py` for where the defaults come from.
+        weights: utility of each head, in clicks; one that is not named has its default. See `policy/utility.py` for
+            where the defaults come from.
         weights_by_segment: what differs from `weights` in some segments, a table for each: an activity (`new`) or a
             segment (`"new/both"`), whose own word counts. None is set: everybody has the same objective.
         further_visit: worth of a click on a day that is active already, in clicks (`discount`).

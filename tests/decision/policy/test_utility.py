@@ -9,6 +9,7 @@ from tactful.decision.policy.utility import FURTHER_VISIT, HEADS, AlreadyActive,
 from tactful.decision.rules import Rules
 from tactful.errors import InvalidScores, InvalidSettings
 from tactful.features.segments import SEGMENTS
+from tactful.models.protocol import RANK_HEADS
 
 CLICK, UNSUBSCRIBE = 0.10, 0.004
 
@@ -55,8 +56,8 @@ def test_a_further_visit_is_discounted_only_on_an_active_day_and_only_if_asked()
 
 
 def test_further_heads_enter_by_their_plain_weight() -> None:
-    heads = ("session", "click", "unsubscribe")
-    weights = weight_table(heads, {"session": 0.5, "click": 1.0, "unsubscribe": -5.0})
+    heads = ("session_1d", "click", "unsubscribe")
+    weights = weight_table(heads, {"session_1d": 0.5, "click": 1.0, "unsubscribe": -5.0})
     scores = np.array([[[[0.2, 0.1, 0.0]]]])
     zero = np.zeros(1)
     utility = incremental(scores, heads, weights, np.array([3]), zero, np.array([1.0]), np.array([False]))
@@ -84,9 +85,16 @@ def test_a_segment_or_a_whole_activity_has_weights_of_its_own_and_the_segment_go
         assert (weight["new/both"], weight["new/email_only"], weight["core/both"]) == (-20.0, -10.0, -5.0)
 
 
+def test_heads_without_a_weight_in_the_settings_have_their_default() -> None:
+    table = weight_table(RANK_HEADS, {"click": 2.0})
+    assert table[0].tolist() == [0.0, 2.0, -5.0, 0.0, 0.0, 0.0]
+    with pytest.raises(InvalidSettings, match="clik"):
+        weight_table(HEADS, {"clik": 2.0})
+
+
 def test_weights_of_a_segment_for_a_head_that_is_not_predicted_wait_for_it() -> None:
-    weights = {"click": 1.0, "unsubscribe": -5.0, "session": 0.5}
-    assert (weight_table(HEADS, weights, {"new": {"session": 2.0}}) == weight_table(HEADS)).all()
+    weights = {"click": 1.0, "unsubscribe": -5.0, "session_1d": 0.5}
+    assert (weight_table(HEADS, weights, {"new": {"session_1d": 2.0}}) == weight_table(HEADS)).all()
 
 
 @pytest.mark.parametrize(

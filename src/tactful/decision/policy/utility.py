@@ -17,7 +17,7 @@ from tactful.errors import InvalidScores, InvalidSettings
 from tactful.features.segments import ACTIVITIES, REACHES, SEGMENTS, segments_named
 
 HEADS: tuple[str, ...] = ("click", "unsubscribe")
-"""The heads of today's predictors, in the order of the scores' last axis."""
+"""The heads of the simple predictors, in the order of the scores' last axis."""
 
 AlreadyActive: TypeAlias = Literal["hold", "discount", "ignore"]
 
@@ -27,7 +27,18 @@ CLICK_WEIGHT = 1.0
 UNSUBSCRIBE_COST = 5.0
 """Clicks lost with a subscriber told 5 times a week who clicks 1 in 20, at 0.95 a week: 5·0.05/(1 − 0.95)."""
 
-DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType({"click": CLICK_WEIGHT, "unsubscribe": -UNSUBSCRIBE_COST})
+DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {
+        "open": 0.0,
+        "click": CLICK_WEIGHT,
+        "unsubscribe": -UNSUBSCRIBE_COST,
+        "session_1h": 0.0,
+        "session_1d": 0.0,
+        "session_3d": 0.0,
+    }
+)
+"""Sessions weigh nothing by default: the chance of one is largest for those who come anyway, and a ranker foretells it
+whole, not what the message adds. An open is on the way to a click."""
 
 FURTHER_VISIT = 0.25
 """Worth of one more visit on a day that is already active: the goal is active days, and it adds none; a
@@ -43,7 +54,8 @@ def weight_table(
 
     Args:
         heads: names of the scores' columns.
-        weights: weight by head, for all segments; heads that the scores lack are left out.
+        weights: weight by head, for all segments; heads that the scores lack are left out, and one that it does not
+            name has its default: a model with more heads than its predecessor needs no other settings.
         by_segment: what differs in a segment (a name of `SEGMENTS`), or in all segments of an activity; of two that
             name the same head the segment's own counts.
 
@@ -54,11 +66,12 @@ def weight_table(
     >>> [table[SEGMENTS.index(name)].tolist() for name in ("new/both", "new/push_only", "core/both")]
     [[1.0, -20.0], [1.0, -10.0], [1.0, -5.0]]
     """
-    missing = [head for head in heads if head not in weights]
-    if missing:
-        raise InvalidSettings(f"got no weight for the heads {missing}, expected one for each of {list(heads)}")
     refuse_unknown(weights, by_segment)
-    table = np.tile(np.array([weights[head] for head in heads], dtype=np.float64), (len(SEGMENTS), 1))
+    of_all = {**DEFAULT_WEIGHTS, **weights}
+    missing = [head for head in heads if head not in of_all]
+    if missing:
+        raise InvalidSettings(f"got scores of the heads {missing}, expected heads of {', '.join(of_all)}")
+    table = np.tile(np.array([of_all[head] for head in heads], dtype=np.float64), (len(SEGMENTS), 1))
     for name in sorted(by_segment, key=lambda name: name in SEGMENTS):
         for head, weight in by_segment[name].items():
             if head in heads:
@@ -67,7 +80,7 @@ def weight_table(
 
 
 def refuse_unknown(weights: Mapping[str, float], by_segment: Mapping[str, Mapping[str, float]]) -> None:
-    """Passes if weights are finite and by known names: segments or activities, and heads that have a weight for all.
+    """Passes if weights are finite and by known names: segments or activities, and heads that have a default weight.
 
     Raises:
         InvalidSettings: they are not.
@@ -79,10 +92,9 @@ def refuse_unknown(weights: Mapping[str, float], by_segment: Mapping[str, Mappin
                 f'({", ".join(REACHES)}), such as "new/both"'
             )
         for head, weight in changes.items():
-            if head not in weights:
+            if head not in DEFAULT_WEIGHTS:
                 raise InvalidSettings(
-                    f"got a weight for head {head!r} in segment {name!r}, expected one of {', '.join(weights)}; "
-                    "give it a weight for all segments first (`rules.weights`)"
+                    f"got a weight for head {head!r} ({name}), expected one of {', '.join(DEFAULT_WEIGHTS)}"
                 )
             if not isfinite(weight):
                 raise InvalidSettings(
