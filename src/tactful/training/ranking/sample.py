@@ -45,7 +45,7 @@ def sampled(
 ) -> tuple[RankRows, Float64[np.ndarray, " heads"]]:
     """Returns at most about `most` of the rows, and the rates at which negatives were kept.
 
-    Where all fit in, nothing is left out. Else each head keeps about `negatives` to a positive, and if that is still too
+    Where all fit in, nothing is left out. Else each head keeps about `negatives` to a positive; if that is still too
     much, rows are drawn, positives and negatives alike.
     """
     rate = np.ones(len(RANK_HEADS))
