@@ -1,0 +1,103 @@
+"""Grows the forests of the boosted ranker, one for each head: LightGBM on the row of numbers of each message.
+
+Settings were written down before any result. Rounds stop where later days stop gaining.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import lightgbm as lgb
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from tactful.errors import NotEnoughData
+from tactful.features.rank_table import rank_table
+from tactful.models.forest import Forest
+from tactful.models.lightgbm_text import forest_of
+from tactful.models.protocol import RANK_HEADS
+from tactful.models.rank_boosted import RankBoosted
+from tactful.training.ranking.calibrate import calibrated
+from tactful.training.ranking.rows import RankRows
+
+SETTINGS: Final[Mapping[str, Any]] = {
+    "objective": "binary",
+    "metric": "binary_logloss",
+    "num_leaves": 15,
+    "learning_rate": 0.08,
+    "min_data_in_leaf": 50,
+    "lambda_l2": 5.0,
+    "feature_fraction": 0.5,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbose": -1,
+}
+ROUNDS: Final = 150
+PATIENCE: Final = 15
+
+Tell = Callable[[str, int, int], None]
+"""Is told the head, the round, from 0, and how many rows each round learns from."""
+
+
+def fit_boosted(
+    learn: RankRows,
+    rate: Float64[np.ndarray, " heads"],
+    tune: RankRows,
+    seed: int = 0,
+    tell: Tell = lambda head, round_, rows: None,
+) -> RankBoosted:
+    """Returns the boosted ranker, calibrated.
+
+    Args:
+        learn: rows to learn from, of which negatives may have been left out.
+        rate: shares of the negatives that are there, by head.
+        tune: whole rows of later days: they say when to stop, and what to lean by.
+        seed: draws columns.
+
+    Raises:
+        NotEnoughData: without a row to learn from or to stop by.
+    """
+    if not (len(learn) and len(tune)):
+        raise NotEnoughData(f"got {len(learn)} rows to learn from and {len(tune)} to stop by, expected some of each")
+    x, x_tune = table_of(learn), table_of(tune)
+    forests = {}
+    for place, head in enumerate(RANK_HEADS):
+
+        def told(now: Any, head: str = head) -> None:
+            tell(head, now.iteration, len(learn))
+
+        forests[head] = _forest(x, learn, x_tune, tune, place, float(rate[place]), seed, told)
+    channels = sorted(set(learn.channel.tolist()))
+    raw = np.stack([forests[head].scores(x_tune) for head in RANK_HEADS], axis=1)
+    return RankBoosted.of(forests, channels, calibrated(tune, raw, rate))
+
+
+def table_of(rows: RankRows) -> Float32[np.ndarray, "n F"]:
+    """Returns the numbers of every row's message on the channel on which it was sent."""
+    n = len(rows)
+    return rank_table(rows.inputs, np.arange(n), np.zeros(n, dtype=np.int64), rows.channel)
+
+
+def _forest(
+    x: Float32[np.ndarray, "n F"], learn: RankRows, x_tune: Float32[np.ndarray, "t F"], tune: RankRows, head: int,
+    rate: float, seed: int, told: Callable[[Any], None],
+) -> Forest:  # fmt: skip
+    """Trees of one head, on the share of positives; none but that where there are too few of a kind to tell apart.
+
+    Later rows hold all negatives: there the margin is moved by the rate, as it will be when served.
+    """
+    known, shown = learn.known[:, head], tune.known[:, head]
+    label, late = learn.label[known, head], tune.label[shown, head]
+    base = np.log((label.sum() + 0.5) / (len(label) - label.sum() + 0.5))
+    if min(label.sum(), len(label) - label.sum(), late.sum()) < 1:
+        return Forest(np.zeros((0, 4)), np.array([base]), np.array([-1.0]), x.shape[1])
+    teach = lgb.Dataset(x[known], label.astype(np.float64), init_score=np.full(len(label), base))
+    start = np.full(len(late), base + np.log(rate))
+    stop = lgb.Dataset(x_tune[shown], late.astype(np.float64), init_score=start, reference=teach)
+    booster = lgb.train(
+        {**SETTINGS, "seed": seed}, teach, ROUNDS, [stop],
+        callbacks=[lgb.early_stopping(PATIENCE, verbose=False), told],
+    )  # fmt: skip
+    grown = forest_of(booster.model_to_string(num_iteration=max(booster.best_iteration, 1)))
+    leaves = np.append(grown.leaves, base)
+    return Forest(grown.splits, leaves, np.append(grown.roots, -float(len(leaves))), grown.n_features)
