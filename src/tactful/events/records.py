@@ -258,6 +258,9 @@ class Decision(_Stored, frozen=True, kw_only=True, tag="decision"):
     `action_probability` is the chance of this action given the exploration bucket; `bucket_probability` that of
     the bucket. `feasible` are the options that rights, caps, gaps and quiet hours left, with their scores.
     `turn` counts the decisions of one user at one instant, from 0; drops carry the turn of their job.
+    `snapshot` is what a ranker read of the job (`features.ranking_snapshot`) if it was logged in full, and
+    `snapshot_place` the place of `candidate_id` in it, -1 for none. `log_probability` is the chance of being logged in
+    full, given what was decided: 1 in exploration buckets, 0 for drops.
     """
 
     decision_id: str
@@ -286,6 +289,9 @@ class Decision(_Stored, frozen=True, kw_only=True, tag="decision"):
     model_version: str = ""
     policy_version: str = ""
     control_version: int = 0
+    snapshot: bytes = b""
+    snapshot_place: int = -1
+    log_probability: float = 0.0
 
 
 class SlotPlan(_Stored, frozen=True, kw_only=True, tag="slot_plan"):

@@ -85,7 +85,7 @@ def opened(blobs: Sequence[bytes]) -> RankInputs:
     lengths = {"person": np.ones(len(blobs), dtype=np.int64)}
     person = _read(data, start, lengths["person"], 1, _PERSON)[:, 0]
     of_another = person["schema"] != _SCHEMA
-    _refuse(of_another, person["schema"], "as its schema", f"{_SCHEMA}: read it with the version that wrote it")
+    _refuse(of_another, person["schema"], "as its schema", f"{_SCHEMA}: take the version that wrote it")
     lengths |= {name: person[name].astype(np.int64) for name in (*_SEQUENCES, "pool")}
     whole = sum(lengths[name] * dtype.itemsize for name, dtype in _PARTS.items())
     _refuse(size != whole, size, "bytes", "as many as its parts have: it was cut short or altered")
@@ -105,6 +105,11 @@ def opened(blobs: Sequence[bytes]) -> RankInputs:
         candidate_ids=_numbers(pool, ranking.CANDIDATE_IDS),
         present=pool["present"].copy(),
     )
+
+
+def schema_of(blob: bytes) -> str:
+    """Returns the schema that a snapshot names, written as `ranking.SCHEMA` is."""
+    return f"{int.from_bytes(blob[:8], 'little'):016x}"
 
 
 def _pool(inputs: RankInputs, rows: NDArray[np.int64]) -> Entries:

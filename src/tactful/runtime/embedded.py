@@ -240,7 +240,7 @@ class Engine:
         self, rows: NDArray[np.int64], request: Request, scores: Scores, outcome: Outcome, controls: Thresholds
     ) -> None:
         """Files decisions, and remembers the sends for the outbox."""
-        made = logbook.decisions(rows, request, scores, outcome, controls, self._names())
+        made = logbook.decisions(rows, request, scores, outcome, controls, self._names(), self.settings)
         self._made.extend(made)
         verdict = outcome.verdict
         state = self.population.table.rows

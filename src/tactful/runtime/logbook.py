@@ -31,6 +31,8 @@ from tactful.features.segments import SEGMENTS
 from tactful.features.volume import SCHEMA, volume_features
 from tactful.models.protocol import SlotScores
 from tactful.runtime.control import Epoch
+from tactful.runtime.freezing import frozen
+from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
 from tactful.stores.protocols import ControlRow
 
@@ -85,6 +87,7 @@ def decisions(
     outcome: Outcome,
     controls: Thresholds,
     names: Names,
+    settings: Settings,
 ) -> list[Logged]:
     """Returns one decision per rank job, and one drop for each candidate that was closed without being told."""
     verdict, person, pool = outcome.verdict, request.person, request.pool
@@ -103,6 +106,7 @@ def decisions(
     slot, slot_p, left = outcome.slot.tolist(), outcome.slot_probability.tolist(), outcome.budget_left.tolist()
     features = _features(request, scores, verdict)
     reasons = _reasons(verdict)
+    full = frozen(request, verdict, settings)
     ids, row = names.candidates, rows.tolist()
     chosen = candidate.tolist()
     made = []
@@ -136,6 +140,9 @@ def decisions(
             model_version=names.model_version,
             policy_version=names.policy_version,
             control_version=controls.version,
+            snapshot=full.snapshot[i],
+            snapshot_place=full.place[i],
+            log_probability=full.probability[i],
         )
         made.append(Logged(keys[i], user[i], at_us[i], record))
     made.extend(_drops(rows, request, verdict, controls, names))

@@ -16,6 +16,8 @@ import msgspec
 from tactful.clock import from_us, to_us
 from tactful.errors import ReplayMismatch
 from tactful.events.records import Channel, Decision, SlotPlan, decode, encode
+from tactful.features.ranking import SCHEMA
+from tactful.features.ranking_snapshot import schema_of
 from tactful.runtime.embedded import Engine, scorer_of
 from tactful.runtime.intake import logged_line
 from tactful.runtime.scoring import LoggedScorer, Scorer
@@ -237,17 +239,27 @@ def _same(ours: Made | None, theirs: bytes | None) -> bool:
     """Equal in every field but the models' name: scores on record may be of several, in force one after the other.
 
     Else what is on record is read and written anew: bytes of an earlier version lack the fields that are new since.
+    It froze nothing, or by another schema: then what is frozen now is not compared.
     """
     if ours is not None and encode(ours) == theirs:
         return True
     recorded = _made(theirs)
     if ours is None or recorded is None:
         return False
-    return encode(_of_model(ours, recorded.model_version)) == encode(recorded)
+    return encode(_as_of(ours, recorded)) == encode(recorded)
 
 
-def _of_model(made: Made, version: str) -> Made:
-    return msgspec.structs.replace(made, model_version=version)
+def _as_of(ours: Made, recorded: Made) -> Made:
+    """Ours under the recorded model's name; without what the recorded version could not freeze."""
+    ours = msgspec.structs.replace(ours, model_version=recorded.model_version)
+    if not (isinstance(ours, Decision) and isinstance(recorded, Decision)):
+        return ours
+    if recorded.log_probability == 0.0:
+        frozen = {name: getattr(recorded, name) for name in ("snapshot", "snapshot_place", "log_probability")}
+        return msgspec.structs.replace(ours, **frozen)
+    if recorded.snapshot and schema_of(recorded.snapshot) != SCHEMA:
+        return msgspec.structs.replace(ours, snapshot=recorded.snapshot)
+    return ours
 
 
 def _difference(ours: Made | None, theirs: bytes | None) -> Difference:

@@ -169,6 +169,8 @@ def test_an_impossible_path_is_refused() -> None:
         ({"jitter": float("nan")}, "jitter"),
         ({"jitter": 0.5}, "jitter"),
         ({"random_send": 0.6, "greedy_send": 0.4}, "production"),
+        ({"logged_sends": 1.1}, "logged_sends"),
+        ({"full_history": -0.01}, "full_history"),
         ({"volume_period_weeks": 0}, "volume_period_weeks"),
         ({"volume_choices": ()}, "volume_choices"),
         ({"volume_choices": (1, 1)}, "volume_choices"),

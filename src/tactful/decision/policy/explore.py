@@ -36,6 +36,9 @@ class Exploration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         volume_period_weeks: for how many weeks one such draw holds; eight, because the effect of volume on leaving
             shows slowly.
         volume_choices: the weekly budgets that are drawn from, with equal chance.
+        logged_sends: share of the production's sends that are logged with all that a ranker read of them; a tenth, as
+            NEP does: what was explored is always logged so.
+        full_history: share of the users of whom every decision is logged so, holds too, with the whole pool.
 
     Raises:
         InvalidSettings: a share outside 0..1, buckets that leave no production, or bad budgets.
@@ -49,6 +52,8 @@ class Exploration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     volume_share: float = 0.02
     volume_period_weeks: int = 8
     volume_choices: tuple[int, ...] = (0, 1, 2, 3, 5, 7, 10)
+    logged_sends: float = 0.1
+    full_history: float = 0.01
 
     def __post_init__(self) -> None:
         for name in (
@@ -58,6 +63,8 @@ class Exploration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "jitter",
             "slot_epsilon",
             "volume_share",
+            "logged_sends",
+            "full_history",
         ):
             value = getattr(self, name)
             if not 0 <= value <= 1:
