@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 
 import tactful.models
+from rank_rows import rank_rows
 from tactful.errors import InvalidModel
+from tactful.features.rank_table import COLUMNS
+from tactful.features.ranking import RankInputs
 from tactful.features.slot_table import OF_HISTORY, SlotWindow
 from tactful.models import MODELS, served
 from tactful.models.click_rate import ClickRate
 from tactful.models.forest import Forest
+from tactful.models.protocol import RANK_HEADS
+from tactful.models.rank_boosted import RankBoosted
+from tactful.models.rank_calibration import RankCalibration
 from tactful.models.served_responses import ServedResponses
 from tactful.models.served_slots import ServedSlots
 from tactful.models.slot_boosted import SlotBoosted
@@ -31,7 +37,7 @@ from tactful.models.work_rest import WorkRestRates, WorkRestSlots
 
 N, C, H, K, TYPES, F, K_MAX = 193, 3, 5, 24, 4, 3, 14
 GRAPHS = Path(__file__).parents[1] / "fixtures"
-TRAINED_IN_TORCH = {"slot_model", "tin", "shared_history"}
+TRAINED_IN_TORCH = {"slot_model", "tin", "time_bias", "shared_history", "ranker"}
 """Modules that serve nobody: their suites stand in `tests/models/`, what they export is in this one."""
 
 
@@ -65,6 +71,7 @@ def _history(n: int, empty: bool, seed: int = 3) -> dict[str, Any]:
         "gap": rng.integers(1, 4, (n, 6)),
         "clock": rng.integers(0, 168, (n, 7)),
         "context": rng.integers(0, 4, (n, 1)),
+        **{f"rank_{name}": column for name, column in vars(rank_rows(n, C, seed, empty)).items()},
     }
 
 
@@ -86,12 +93,24 @@ ASK: dict[str, tuple[Callable[[Any, dict[str, Any]], np.ndarray], tuple[int, ...
         (C,),
     ),
     "scores": (lambda m, x: np.stack([vars(m.scores(_window(x)))[k] for k in ("profile", "weight")], axis=2), (K, 2)),
+    "rank": (lambda m, x: m.rank(_rank_inputs(x)), (C, H, len(RANK_HEADS))),
     "curves": (lambda m, x: m.curves(x["features"], x["reach"], x["activity"], K_MAX).T, (K_MAX + 1,)),
 }
 
 
 def _window(x: dict[str, Any]) -> SlotWindow:
     return SlotWindow(*(x[name] for name in ("history", "known", "rest", "today_rest", "today_rest")))
+
+
+def _rank_inputs(x: dict[str, Any]) -> RankInputs:
+    return RankInputs(**{name.removeprefix("rank_"): x[name] for name in x if name.startswith("rank_")})
+
+
+def _rank_boosted() -> RankBoosted:
+    forests = {head: _forest(len(COLUMNS), seed) for seed, head in enumerate(RANK_HEADS)}
+    shape = (H, len(RANK_HEADS))
+    lean = RankCalibration(np.full(shape[1], 0.5), np.linspace(0.8, 1.2, 30).reshape(shape), np.full(shape, -1.0))
+    return RankBoosted.of(forests, (0, 1, 3), lean)
 
 
 def _forest(n_features: int, seed: int) -> Forest:
@@ -139,13 +158,14 @@ def _fitted() -> dict[str, Any]:
         "simple_curve": SimpleCurve(gamma=0.8, after_leaving_share=0.5),
         "volume_response": _volume_response(),
         "slot_boosted": _slot_boosted(),
+        "rank_boosted": _rank_boosted(),
         "response_model": ServedResponses((GRAPHS / "response_model.onnx").read_bytes(), "contract"),
         "slot_model": ServedSlots((GRAPHS / "slot_model.onnx").read_bytes()),
     }
 
 
 FITTED = _fitted()
-NEEDS_DATA = {"volume_response", "slot_boosted", "slot_model", "response_model"}
+NEEDS_DATA = {"volume_response", "slot_boosted", "rank_boosted", "slot_model", "response_model"}
 WITH_PRIOR = [name for name in MODELS if name not in NEEDS_DATA]
 INSTANCES = [pytest.param(served.resolve(name)(), id=f"{name}-prior") for name in WITH_PRIOR] + [
     pytest.param(model, id=f"{name}-fitted") for name, model in FITTED.items()

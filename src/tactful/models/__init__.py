@@ -9,6 +9,7 @@ MODELS: dict[str, str] = {
     "slot_boosted": "tactful.models.slot_boosted:SlotBoosted",
     "slot_model": "tactful.models.served_slots:ServedSlots",
     "response_model": "tactful.models.served_responses:ServedResponses",
+    "rank_boosted": "tactful.models.rank_boosted:RankBoosted",
     "click_rate": "tactful.models.click_rate:ClickRate",
     "unsubscribe_rate": "tactful.models.unsubscribe_rate:UnsubscribeRate",
     "simple_curve": "tactful.models.volume_curve:SimpleCurve",

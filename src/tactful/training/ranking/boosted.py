@@ -45,6 +45,7 @@ def fit_boosted(
     tune: RankRows,
     seed: int = 0,
     tell: Tell = lambda head, round_, rows: None,
+    rounds: int = ROUNDS,
 ) -> RankBoosted:
     """Returns the boosted ranker, calibrated.
 
@@ -53,6 +54,7 @@ def fit_boosted(
         rate: shares of the negatives that are there, by head.
         tune: whole rows of later days: they say when to stop, and what to lean by.
         seed: draws columns.
+        rounds: trees a head, at most.
 
     Raises:
         NotEnoughData: without a row to learn from or to stop by.
@@ -66,7 +68,7 @@ def fit_boosted(
         def told(now: Any, head: str = head) -> None:
             tell(head, now.iteration, len(learn))
 
-        forests[head] = _forest(x, learn, x_tune, tune, place, float(rate[place]), seed, told)
+        forests[head] = _forest(x, learn, x_tune, tune, place, float(rate[place]), seed, told, rounds)
     channels = sorted(set(learn.channel.tolist()))
     raw = np.stack([forests[head].scores(x_tune) for head in RANK_HEADS], axis=1)
     return RankBoosted.of(forests, channels, calibrated(tune, raw, rate))
@@ -80,7 +82,7 @@ def table_of(rows: RankRows) -> Float32[np.ndarray, "n F"]:
 
 def _forest(
     x: Float32[np.ndarray, "n F"], learn: RankRows, x_tune: Float32[np.ndarray, "t F"], tune: RankRows, head: int,
-    rate: float, seed: int, told: Callable[[Any], None],
+    rate: float, seed: int, told: Callable[[Any], None], rounds: int,
 ) -> Forest:  # fmt: skip
     """Trees of one head, on the share of positives; none but that where there are too few of a kind to tell apart.
 
@@ -95,7 +97,7 @@ def _forest(
     start = np.full(len(late), base + np.log(rate))
     stop = lgb.Dataset(x_tune[shown], late.astype(np.float64), init_score=start, reference=teach)
     booster = lgb.train(
-        {**SETTINGS, "seed": seed}, teach, ROUNDS, [stop],
+        {**SETTINGS, "seed": seed}, teach, rounds, [stop],
         callbacks=[lgb.early_stopping(PATIENCE, verbose=False), told],
     )  # fmt: skip
     grown = forest_of(booster.model_to_string(num_iteration=max(booster.best_iteration, 1)))

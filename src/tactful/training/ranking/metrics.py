@@ -92,7 +92,7 @@ class Judge:
         value = self._loss(mine.sum(axis=0)) - self._loss(theirs.sum(axis=0))
         return _interval(float(value), self._loss(totals[:, :k]) - self._loss(totals[:, k:]))
 
-    def _sums(self, p: NDArray[np.floating]) -> Float64[np.ndarray, "people 2heads"]:
+    def _sums(self, p: NDArray[np.floating]) -> Float64[np.ndarray, "people k"]:
         """What each person adds to every head's nats and weights."""
         said = np.clip(np.where(self.rows.label, p, 1.0 - p), 1e-15, None)
         columns = np.column_stack([-self._weight * np.log(said), self._weight])
