@@ -1,9 +1,12 @@
 """The variants that contradict our assumptions do what they say."""
 
+import numpy as np
 import pytest
 
+from tactful.clock import DAY_US, HOUR_US
 from tactful.simulator.calibration import Run, run_habit, views_lost
-from tactful.simulator.constants import MOVES_VISITS, PAYS_LATER, Constants
+from tactful.simulator.constants import MOVES_VISITS, NEWCOMERS, PAYS_LATER, Constants
+from tactful.simulator.protocol import SendColumns
 from tactful.simulator.world import make
 
 SILENCE = 1e-9
@@ -30,3 +33,19 @@ def test_where_volume_pays_later_silence_costs_visits_now_and_is_worth_more_afte
     silent, loud = silent_and_loud(PAYS_LATER)
     assert silent.active_days.sum() < loud.active_days.sum()
     assert silent.worth.sum() > 1.05 * loud.worth.sum()
+
+
+def test_a_newcomer_is_unknown_before_she_signs_up_and_leaves_more_easily() -> None:
+    usual, world = make(3, 2_000), make(3, 2_000, NEWCOMERS)
+    signup, start = world.users().signup_us, world.start_us
+    new = signup >= start
+    assert 0.2 < new.mean() < 0.3
+    assert (signup[new] < start + 28 * DAY_US).all()
+    np.testing.assert_array_equal(signup[~new], usual.users().signup_us[~new])
+    ratio = world.truth().people.sensitivity / usual.truth().people.sensitivity
+    np.testing.assert_allclose(ratio, np.where(new, 4.0, 1.0), rtol=1e-6)
+    early = world.candidates(start, start + DAY_US)
+    assert (early.created_us >= signup[early.user]).all()
+    came = world.respond(SendColumns.none(), start, start + HOUR_US)
+    assert len(came.user)
+    assert (came.at_us >= signup[came.user]).all()

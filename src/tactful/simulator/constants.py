@@ -95,6 +95,10 @@ class Constants(NamedTuple):
     """Burnout that one message adds; it lowers log visits by as much and fades over months."""
     burnout_days: float = 90.0
     """Mean life of burnout, days."""
+    newcomers: float = 0.0
+    """Share of the people who sign up only in the world's first four weeks."""
+    newcomer_leaves: float = 4.0
+    """How many times as easily a message makes them leave: who has just come owes the app nothing."""
 
 
 class TypeConstants(NamedTuple):
@@ -153,14 +157,17 @@ MOVES_VISITS = Constants(moved_share=1.0, leaving_loss=0.0, fatigue_tires=0.0)
 PAYS_LATER = Constants(burnout_per_send=0.004)
 """A variant that contradicts us: less volume costs activity now and gains it back after months."""
 
-_FIXED = ("moved_share", "burnout_per_send", "burnout_days")
+NEWCOMERS = Constants(newcomers=0.25)
+"""A variant in which a quarter of the people are new, and messages drive those away sooner."""
+
+_FIXED = ("moved_share", "burnout_per_send", "burnout_days", "newcomers", "newcomer_leaves")
 _SPREAD = 0.2
 
 
 def draw_constants(seed: int) -> Constants:
     """Returns one draw from the prior over worlds: every constant times exp(0.2 z), z standard normal.
 
-    The three switches of the variants stay off. A drawn world keeps the signs of the default one but not its
+    The switches of the variants stay off. A drawn world keeps the signs of the default one but not its
     calibration: a policy must not rely on the published rates holding to the digit.
 
     >>> draw_constants(1) == draw_constants(1), draw_constants(1) == draw_constants(2)

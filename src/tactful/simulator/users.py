@@ -3,10 +3,10 @@
 What changes hour by hour is `State` in `activity.py`; what people answer is `answers.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int8, Int64, UInt64
+from jaxtyping import Bool, Float32, Float64, Int8, Int64, UInt64
 
 from tactful import draws
 from tactful.clock import DAY_US
@@ -26,6 +26,7 @@ ZONES = (
 _ZONE_SHARE = (0.15, 0.25, 0.15, 0.12, 0.15, 0.10, 0.08)
 _REACH_SHARE = {1: 0.35, 2: 0.25, 3: 0.40}
 """Email only, push only, both (bits of `UserColumns.reach`)."""
+SIGN_UP_DAYS = 28
 _QUIET_STARTS = (21 * 60, 22 * 60, 23 * 60)
 _QUIET_ENDS = (6 * 60, 7 * 60, 8 * 60)
 
@@ -60,12 +61,16 @@ def make_people(seed: int, n_users: int, start_us: int, constants: Constants) ->
     attention = constants.attention * cares * np.exp(noise)
     knows = -constants.affinity_middle - constants.affinity_slope * log_visits
     affinity = constants.affinity_top / (1.0 + np.exp(knows))
+    columns = _columns(rng, n_users, start_us)
+    new = uniforms(seed, columns.user_key, 0, "newcomer") < constants.newcomers
     return People(
-        columns=_columns(rng, n_users, start_us),
+        columns=_signed_up(columns, new, seed, start_us),
         visits=(constants.visits * np.exp(log_visits)).astype(np.float32),
         attention=np.minimum(attention, 0.9).astype(np.float32),
         affinity=affinity.astype(np.float32),
-        sensitivity=np.exp(-constants.leave_power * log_visits).astype(np.float32),
+        sensitivity=(
+            np.exp(-constants.leave_power * log_visits) * np.where(new, constants.newcomer_leaves, 1.0)
+        ).astype(np.float32),
         social=np.clip(np.exp(constants.social_power * log_visits), 0.3, 2.0).astype(np.float32),
         archetype_a=rng.integers(0, len(ARCHETYPES), n_users).astype(np.int8),
         archetype_b=rng.integers(0, len(ARCHETYPES), n_users).astype(np.int8),
@@ -85,6 +90,12 @@ def _columns(rng: np.random.Generator, n_users: int, start_us: int) -> UserColum
         quiet_end=rng.choice(_QUIET_ENDS, n_users).astype(np.int16),
         user_key=np.array([draws.key(f"u{i:06d}") for i in range(n_users)], dtype=np.uint64),
     )
+
+
+def _signed_up(columns: UserColumns, new: Bool[np.ndarray, " n"], seed: int, start_us: int) -> UserColumns:
+    """The columns, in which newcomers sign up on a day of the first `SIGN_UP_DAYS`."""
+    day = (uniforms(seed, columns.user_key, 0, "sign-up") * SIGN_UP_DAYS).astype(np.int64)
+    return replace(columns, signup_us=np.where(new, start_us + day * DAY_US, columns.signup_us))
 
 
 def first_favourites(seed: int, n_users: int) -> Int8[np.ndarray, "n 3"]:

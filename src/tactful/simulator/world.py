@@ -9,9 +9,10 @@ Deliberately not here: who decides what is sent (`habit.py`, `arms/`), and how a
 """
 
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float64, Int8, Int16
+from jaxtyping import Float64, Int8, Int16, Int64
 
 from tactful.clock import HOUR_US, WEEK_US
 from tactful.errors import TickOutOfOrder
@@ -29,6 +30,7 @@ from tactful.simulator.visits import answer_rows, in_order, session_rows
 
 START_US = 1_767_571_200 * 1_000_000
 """Monday 5 January 2026, 00:00 UTC."""
+Seen = TypeVar("Seen", CandidateColumns, EngagementColumns)
 
 
 def make(seed: int, n_users: int, constants: Constants | None = None, start_us: int = START_US) -> "DefaultWorld":
@@ -84,7 +86,8 @@ class DefaultWorld:
             content.candidates_of_hour(self._seed, self._people, self._favourites_at(h * HOUR_US), h, first)
             for h in hours
         ]
-        return parts[0] if len(parts) == 1 else joined(parts)
+        came = parts[0] if len(parts) == 1 else joined(parts)
+        return self._known(came, came.created_us)
 
     def respond(self, sends: SendColumns, start_us: int, end_us: int) -> EngagementColumns:
         """Lives through the next hour and returns what people did in it."""
@@ -101,7 +104,8 @@ class DefaultWorld:
         self._now_us = end_us
         keys, favourites = self._people.columns.user_key, self._favourites_at(start_us)
         seen = session_rows(sessions, due, self._state, favourites, keys, self._seed, hour)
-        return in_order([*answer_rows(due, hour), *seen])
+        rows = in_order([*answer_rows(due, hour), *seen])
+        return self._known(rows, rows.at_us)
 
     def truth(self) -> WorldTruth:
         """Returns the truth at the end of the last tick: a snapshot that later ticks do not change."""
@@ -119,6 +123,12 @@ class DefaultWorld:
             start_us=self._start_us,
             clicks_under_way=clicks,
         )
+
+    def _known(self, rows: Seen, at_us: Int64[np.ndarray, " m"]) -> Seen:
+        """Before people sign up the app sees nothing of them, and has nothing to tell them."""
+        if not self._constants.newcomers:
+            return rows
+        return pick(rows, at_us >= self._people.columns.signup_us[rows.user])
 
     @cached_property
     def _ahead(self) -> Prospects:
