@@ -56,6 +56,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     "Predicting responses": {
         "models/sequence.py": ("Shape", "SequenceBatch", "ResponseModel"),
         "models/tin.py": ("TIN",),
+        "models/time_bias.py": ("TimeBias",),
         "models/baselines/__init__.py": ("resolve",),
         "models/correlation.py": ("learned_correlation",),
         "training/histories.py": ("Behaviours", "Samples", "gap_edges", "refuse_future"),

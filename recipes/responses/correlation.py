@@ -9,9 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from responses.time_bias import TimeBias
 from tactful.experiments.mutual_information import category_information, pearson
 from tactful.models.correlation import learned_correlation
 from tactful.training.dataset import in_order
@@ -102,18 +101,9 @@ def of_pairs(model: nn.Module, rows: Pairs, row: Ints, column: Ints, place: Ints
             r, at = row[chosen], place[chosen]
             length = np.maximum(rows.length[r], POSITIONS)  # chronological order is told from the end of the history
             given = (rows.history[r, column[chosen]], rows.target[r], at + 1, length)
-            value[chosen] = _learned(model, *(torch.from_numpy(array) for array in given)).double().numpy()
+            found = learned_correlation(model, *(torch.from_numpy(array) for array in given))
+            value[chosen] = found.double().numpy()
     return value
-
-
-def _learned(model: nn.Module, behaviour: Tensor, target: Tensor, position: Tensor, length: Tensor) -> Tensor:
-    """As `learned_correlation`, of our own model, too."""
-    if isinstance(model, TimeBias):
-        e, v = model.items(behaviour), model.items(target)
-        z = (e * v).sum(dim=1) / model.items.width**0.5 + model.bias[position - 1]
-        found: Tensor = z.exp() * (e * v).norm(dim=1)
-        return found
-    return learned_correlation(model, behaviour, target, position, length)
 
 
 def agreement(true: Floats, found: Floats) -> float:

@@ -6,15 +6,12 @@ from typing import Any, Final
 
 from torch import nn
 
-from responses.time_bias import TimeBias
 from tactful.models.baselines import resolve
 from tactful.models.sequence import Shape
 
 WIDTH: Final = 64
 """Numbers of an item's embedding, shared out among its fields: 16 each where there are four."""
 HIDDEN: Final = (80, 40)
-HERE: Final[Mapping[str, Any]] = {"time_bias": TimeBias}
-"""Models of the recipes alone."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Neural:
     Attributes:
         title: as the table shows it.
         code: whether it has temporal information, target-aware attention, target-aware representation.
-        name: in `RESPONSE_MODELS`, or in `HERE`.
+        name: in `RESPONSE_MODELS`.
         options: which of its parts are left out or otherwise.
         timed: whether it needs the time of every behaviour.
     """
@@ -38,8 +35,7 @@ class Neural:
     def make(self, shape: Shape, dropout: float) -> nn.Module:
         """Returns the model with random weights."""
         dim = WIDTH // len(shape.items)
-        cls = HERE[self.name] if self.name in HERE else resolve(self.name)
-        model: nn.Module = cls(shape, dim, HIDDEN, dropout=dropout, **self.options)
+        model: nn.Module = resolve(self.name)(shape, dim, HIDDEN, dropout=dropout, **self.options)
         return model
 
 

@@ -51,6 +51,15 @@ def test_tin_multiplies_attention_and_representation_of_what_and_when() -> None:
     torch.testing.assert_close(_correlation(model), _z(e, v).exp() * e.norm(dim=1))
 
 
+def test_a_number_a_position_is_part_of_the_logit_and_not_of_the_representation() -> None:
+    model = _model("time_bias")
+    e, v, numbers = _item(model, BEHAVIOUR), _item(model, TARGET), model.get_parameter("numbers")
+    expected = (_z(e, v) + numbers[POSITION - 1]).exp() * (e * v).norm(dim=1)
+    torch.testing.assert_close(_correlation(model), expected)
+    with pytest.raises(InvalidModel, match="by position"):
+        _correlation(_model("time_bias", by="interval"))
+
+
 @pytest.mark.parametrize("model", [_model("tin", temporal=False), _model("din")], ids=["tin", "din"])
 def test_without_temporal_information_all_positions_are_alike(model: nn.Module) -> None:
     near, far, short, other = _correlation(model).tolist()
@@ -76,7 +85,7 @@ def test_sasrec_and_bst_have_no_attention_to_and_no_product_with_the_target() ->
 
 
 def test_other_models_other_encodings_and_positions_outside_the_history_are_refused() -> None:
-    with pytest.raises(InvalidModel, match="expected TIN, DIN, SASRec or BST"):
+    with pytest.raises(InvalidModel, match="expected TIN, TimeBias by position, DIN, SASRec or BST"):
         _correlation(_model("dien"))
     with pytest.raises(InvalidModel, match="expected positions or chronological order"):
         _correlation(_model("tin", encoding="interval"))

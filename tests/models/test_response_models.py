@@ -17,6 +17,7 @@ from tactful.models import baselines
 from tactful.models.baselines import RESPONSE_MODELS, resolve
 from tactful.models.onnx import BLOCK_ROWS, Graph
 from tactful.models.sequence import ResponseModel, SequenceBatch, Shape
+from tactful.models.time_bias import TimeBias
 from tactful.models.tin import TIN
 from tactful.training.export import export
 from tactful.training.fit import seeded
@@ -40,6 +41,7 @@ MODELS: dict[str, Make] = {name: _of(name) for name in RESPONSE_MODELS} | {
     "tin without TTE": _of("tin", temporal=False),
     "tin without TA": _of("tin", attention=False),
     "tin without TR": _of("tin", representation=False),
+    "time_bias by interval": _of("time_bias", by="interval"),
     "sasrec of one block": _of("sasrec", blocks=1),
     "bst of two blocks": _of("bst", blocks=2),
     "split_din without attention": _of("split_din", attention_dim=0),
@@ -63,6 +65,8 @@ CODES = {
     "tin by both": (True, True, True),
     "tin by order": (True, True, True),
     "tin by timestamp": (True, True, True),
+    "time_bias": (True, True, True),
+    "time_bias by interval": (True, True, True),
     "tin without TTE": (False, True, True),
     "tin without TA": (True, False, True),
     "tin without TR": (True, True, False),
@@ -125,7 +129,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def test_every_file_of_rivals_is_listed_and_every_listed_model_has_its_code() -> None:
     files = {path.stem for path in Path(baselines.__file__).parent.glob("*.py")} - {"__init__"}
-    assert files == set(RESPONSE_MODELS) - {"tin"}
+    assert files == set(RESPONSE_MODELS) - {"tin", "time_bias"}
     assert set(RESPONSE_MODELS) <= set(CODES)
     assert all(isinstance(_model(MODELS[name]), ResponseModel) for name in RESPONSE_MODELS)
     with pytest.raises(InvalidModel, match="expected one of average_concat"):
@@ -335,7 +339,7 @@ def test_every_exported_model_scores_as_the_trained_one_for_any_number_of_rows()
 def test_data_without_times_or_contexts_are_read_by_all_but_models_of_intervals() -> None:
     plain = Shape(items=(40,), context=(), length=L, gaps=0)
     for name, make in MODELS.items():
-        if name in ("sim", "tin by interval", "tin by both"):
+        if name in ("sim", "tin by interval", "tin by both", "time_bias by interval"):
             with pytest.raises(InvalidModel, match="without times"):
                 _model(make, plain)
         else:
@@ -343,8 +347,9 @@ def test_data_without_times_or_contexts_are_read_by_all_but_models_of_intervals(
 
 
 def test_histories_longer_than_the_positions_learned_and_impossible_shapes_are_refused() -> None:
-    with pytest.raises(InvalidFeatures, match="keep the newest"):
-        _scores(_model(_of("tin")), _batch(columns=SHAPE.length + 1))
+    for model in ("tin", "time_bias"):
+        with pytest.raises(InvalidFeatures, match="keep the newest"):
+            _scores(_model(_of(model)), _batch(columns=SHAPE.length + 1))
     with pytest.raises(InvalidModel, match="an item field or more"):
         Shape(items=(), context=(), length=3, gaps=0)
     with pytest.raises(InvalidModel, match="sizes and a length of 1 or more"):
@@ -371,4 +376,14 @@ def test_tin_is_the_formula_of_the_paper() -> None:
         v = model.items(batch.target[row]) + table.weight[0]
         e = model.items(batch.history[row, :n]) + table.weight[1 : n + 1]
         weight = (e @ v / len(v) ** 0.5).softmax(dim=0)
+        torch.testing.assert_close(became[row, : len(v)], (weight[:, None] * (e * v)).sum(dim=0), atol=1e-6, rtol=1e-4)
+
+
+def test_a_number_a_position_moves_the_attention_and_not_what_is_attended_to() -> None:
+    model, batch = _model(_of("time_bias")), _batch()
+    assert isinstance(model, TimeBias)
+    became, _ = _read_by_tower(model, batch)
+    for row, n in enumerate(batch.length.tolist()):
+        v, e = model.items(batch.target[row]), model.items(batch.history[row, :n])
+        weight = (e @ v / len(v) ** 0.5 + model.numbers[:n]).softmax(dim=0)
         torch.testing.assert_close(became[row, : len(v)], (weight[:, None] * (e * v)).sum(dim=0), atol=1e-6, rtol=1e-4)

@@ -11,6 +11,7 @@ from tactful.errors import InvalidFeatures, InvalidModel
 from tactful.models.baselines.average_product import AverageProduct
 from tactful.models.sequence import Shape
 from tactful.models.served_responses import ServedResponses
+from tactful.models.time_bias import TimeBias
 from tactful.models.tin import TIN
 from tactful.training.export_responses import export_responses, quantised
 from tactful.training.fit import seeded
@@ -45,14 +46,17 @@ def _eager(model: nn.Module, inputs: dict[str, np.ndarray]) -> np.ndarray:
 
 
 @cache
-def _made(encoding: str) -> tuple[nn.Module, bytes]:
-    model = seeded(lambda: TIN(SHAPE, 8, (8, 4), encoding=encoding), 3).eval()
+def _made(name: str) -> tuple[nn.Module, bytes]:
+    """TIN by an encoding, or with a number a position."""
+    model: nn.Module = seeded(
+        lambda: TimeBias(SHAPE, 8, (8, 4)) if name == "number" else TIN(SHAPE, 8, (8, 4), encoding=name), 3
+    ).eval()
     return model, export_responses(model, SHAPE, "v1")
 
 
-@pytest.mark.parametrize("encoding", ["position", "both"])
-def test_candidates_of_a_shared_history_score_as_rows_of_their_own(encoding: str) -> None:
-    model, graph = _made(encoding)
+@pytest.mark.parametrize("name", ["position", "both", "number"])
+def test_candidates_of_a_shared_history_score_as_rows_of_their_own(name: str) -> None:
+    model, graph = _made(name)
     served = ServedResponses(graph, "v1")
     for users, candidates in ((U, C), (40, 1), (2, 300)):
         inputs = _inputs(SHAPE, users, candidates)

@@ -11,6 +11,7 @@ from tactful.models.baselines.bst import BST
 from tactful.models.baselines.din import DIN
 from tactful.models.baselines.sasrec import SASRec
 from tactful.models.layers.temporal_encoding import Order, RelativePosition
+from tactful.models.time_bias import TimeBias
 from tactful.models.tin import TIN
 
 
@@ -23,20 +24,21 @@ def learned_correlation(
 ) -> Float[Tensor, " n"]:
     """Returns `e^z · ‖r‖₂` of n pairs, z the logit of the attention and r the representation, each before the sum.
 
-    | model       | z                | r          |
-    |-------------|------------------|------------|
-    | TIN         | ⟨ẽ_i, ṽ_t⟩ / √d  | ẽ_i ⊙ ṽ_t  |
-    | TIN w/o TTE | ⟨e_i, v_t⟩ / √d  | e_i ⊙ v_t  |
-    | TIN w/o TA  | 0                | ẽ_i ⊙ ṽ_t  |
-    | TIN w/o TR  | ⟨ẽ_i, ṽ_t⟩ / √d  | ẽ_i        |
-    | DIN         | a(e_i, v_t)      | e_i ⊙ v_t  |
-    | SASRec      | 0                | ẽ_i ⊙ v_t  |
-    | BST         | ⟨ẽ_i, ṽ_t⟩ / √d  | ẽ_i        |
+    | model       | z                     | r          |
+    |-------------|-----------------------|------------|
+    | TIN         | ⟨ẽ_i, ṽ_t⟩ / √d       | ẽ_i ⊙ ṽ_t  |
+    | TIN w/o TTE | ⟨e_i, v_t⟩ / √d       | e_i ⊙ v_t  |
+    | TIN w/o TA  | 0                     | ẽ_i ⊙ ṽ_t  |
+    | TIN w/o TR  | ⟨ẽ_i, ṽ_t⟩ / √d       | ẽ_i        |
+    | TimeBias    | ⟨e_i, v_t⟩ / √d + b_i | e_i ⊙ v_t  |
+    | DIN         | a(e_i, v_t)           | e_i ⊙ v_t  |
+    | SASRec      | 0                     | ẽ_i ⊙ v_t  |
+    | BST         | ⟨ẽ_i, ṽ_t⟩ / √d       | ẽ_i        |
 
     with ẽ = e ⊕ p and ṽ = v ⊕ p. Correlations of two models have different units: compare patterns, not sizes.
 
     Args:
-        model: one of those above, TIN by position (TTE-P) or by chronological order.
+        model: one of those above, TIN by position (TTE-P) or by chronological order, TimeBias by position.
         behaviour, target: ids of their item fields.
         position: of the behaviour, counted from the target; 1 is the newest.
         length: behaviours in its history, on which chronological order depends.
@@ -66,6 +68,9 @@ def _logit_and_representation(
             e, v = _encoded(model.items, model.encoding, behaviour, target, position, length)
             z = _scaled_dot(e, v) if model.attention else torch.zeros(len(e))
             return z, e * v if model.representation else e
+        case TimeBias(by="position"):
+            e, v = model.items(behaviour), model.items(target)
+            return _scaled_dot(e, v) + model.numbers[position - 1], e * v
         case DIN():
             e, v = model.items(behaviour), model.items(target)
             return model.unit(v, e[:, None, :])[:, 0], e * v
@@ -75,7 +80,7 @@ def _logit_and_representation(
         case BST():
             e, v = _encoded(model.items, model.order, behaviour, target, position, length)
             return _scaled_dot(e, v), e
-    raise InvalidModel(f"got a {type(model).__name__}, expected TIN, DIN, SASRec or BST")
+    raise InvalidModel(f"got a {type(model).__name__}, expected TIN, TimeBias by position, DIN, SASRec or BST")
 
 
 def _encoded(

@@ -34,16 +34,16 @@ def _times(kind: str) -> Tensor | None:
 
 
 def _gradients(fields: FieldEmbedding, kind: str, found_by: str) -> list[Tensor]:
-    """The answer, and the gradients of an arbitrary function of it: of query, encodings, and tables."""
+    """The answer, and the gradients of an arbitrary function of it: of query, bias, encodings, and tables."""
     history, length, query = _inputs()
-    times = _times(kind)
+    times, bias = _times(kind), torch.linspace(-1, 1, L)[None].requires_grad_()
     with collecting(fields) as tables:
         if found_by == "torch":
             for table in tables:
                 table.gradients = None
-        out = target_pool(fields, history, length, query + fields(history[:, 0]), times)
+        out = target_pool(fields, history, length, query + fields(history[:, 0]), times, bias)
         (out * torch.arange(B * D).view(B, D).cos()).sum().backward()
-        results = [out.detach(), query.grad, *([times.grad] if times is not None else [])]
+        results = [out.detach(), query.grad, bias.grad, *([times.grad] if times is not None else [])]
         for table in tables:
             whole = table.weight.grad if table.gradients is None else torch.from_numpy(table.gradients.dense())
             assert (table.weight.grad is None) == (table.gradients is not None)

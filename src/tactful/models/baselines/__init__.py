@@ -25,10 +25,11 @@ RESPONSE_MODELS: Mapping[str, str] = MappingProxyType(
         "dsin": "tactful.models.baselines.dsin:DSIN",
         "bst": "tactful.models.baselines.bst:BST",
         "tin": "tactful.models.tin:TIN",
+        "time_bias": "tactful.models.time_bias:TimeBias",
         "split_din": "tactful.models.baselines.split_din:SplitDIN",
     }
 )
-"""Name -> "module:Class", in the order of TIN's Table 1; the last is that of its appendix A.2."""
+"""Name -> "module:Class", in the order of TIN's Table 1; then ours, and that of its appendix A.2."""
 
 
 def resolve(name: str) -> Any:

@@ -12,10 +12,13 @@ from torch import Tensor
 
 
 def attention(
-    query: Float[Tensor, "b d"], keys: Float[Tensor, "b L d"], seen: Bool[Tensor, "b L"]
+    query: Float[Tensor, "b d"],
+    keys: Float[Tensor, "b L d"],
+    seen: Bool[Tensor, "b L"],
+    bias: Float[Tensor, "#b L"] | float = 0.0,
 ) -> Float[Tensor, "b L"]:
-    """Returns `softmax_i(⟨k_i, q⟩/√d)`, scaled dot-product attention of one query a row."""
-    return softmax((keys @ query[:, :, None]).squeeze(-1) / math.sqrt(query.shape[1]), seen)
+    """Returns `softmax_i(⟨k_i, q⟩/√d + bias_i)`, scaled dot-product attention of one query a row."""
+    return softmax((keys @ query[:, :, None]).squeeze(-1) / math.sqrt(query.shape[1]) + bias, seen)
 
 
 def softmax(logits: Float[Tensor, "*batch L"], seen: Bool[Tensor, "*batch L"]) -> Float[Tensor, "*batch L"]:

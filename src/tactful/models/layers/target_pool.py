@@ -31,8 +31,9 @@ def target_pool(
     length: Int64[Tensor, " b"],
     query: Float[Tensor, "b d"],
     times: Float[Tensor, "#b L d"] | None = None,
+    bias: Float[Tensor, "#b L"] | float = 0.0,
 ) -> Float[Tensor, "b d"]:
-    """Returns `Σ_i α_i x_i` with `α = softmax_i(⟨x_i, q⟩/√d)`, over each sample's behaviours `x_i = e_i + times_i`.
+    """Returns `Σ_i α_i x_i` over each sample's behaviours `x_i = e_i + times_i`; `α = softmax_i(⟨x_i, q⟩/√d + bias_i)`.
 
     Args:
         fields: the tables that hold `e`.
@@ -40,6 +41,7 @@ def target_pool(
         length: behaviours of each sample; columns from there on are not read. Zero gives a vector of zeros.
         query: q.
         times: temporal encodings of the columns, of each sample or (one row) of all; None for none.
+        bias: what is added to the logits of the columns, likewise.
 
     Raises:
         InvalidFeatures: for an id that the tables do not hold.
@@ -47,12 +49,13 @@ def target_pool(
     sums = [table.gradients for table in fields.by_field() if table.gradients is not None]
     if not sums:
         x, seen = _behaviours(fields, history, length, times)
-        return pooled(attention(query, x, seen), x)
+        return pooled(attention(query, x, seen, bias), x)
     weights = [table.weight for table in fields.by_field()]
+    added = query.new_zeros(history.shape[:2]) + bias
     if times is None:
-        return _attend(query, query.new_zeros(history.shape[:2]), history, length, sums, *weights)[0]
-    bias = _products(times, query) / math.sqrt(query.shape[1])
-    found, share = _attend(query, bias, history, length, sums, *weights)
+        return _attend(query, added, history, length, sums, *weights)[0]
+    added = added + _products(times, query) / math.sqrt(query.shape[1])
+    found, share = _attend(query, added, history, length, sums, *weights)
     return found + (share @ times[0] if len(times) == 1 else pooled(share, times))
 
 
