@@ -23,10 +23,9 @@ class AUGRU(nn.Module):
 
     def forward(self, x: Float[Tensor, "b L d"], weight: Float[Tensor, "b L"]) -> Float[Tensor, "b d"]:
         """Returns the state after the last element; one of weight 0, such as padding, leaves it as it was."""
-        elements = self.of_element(x)
         state = x.new_zeros(x.shape[0], x.shape[2])
-        for i in range(x.shape[1]):
-            reset, update, new = elements[:, i].chunk(3, dim=1)
+        for i, element in enumerate(self.of_element(x).unbind(dim=1)):  # one gradient for all, not one of all a column
+            reset, update, new = element.chunk(3, dim=1)
             reset_too, update_too, new_too = self.of_state(state).chunk(3, dim=1)
             moved = (new + (reset + reset_too).sigmoid() * new_too).tanh()
             gate = weight[:, i, None] * (update + update_too).sigmoid()
