@@ -33,6 +33,8 @@ SHARE_UNIT: Final = 60
 """Planned sends are counted in sixtieths, divisible by every number of channels: integers add in any order."""
 EQUAL_SHARE_SENDS: Final = 100.0
 """A segment's channels start at equal shares, which count for so many sends."""
+OUTAGE_SENDS: Final = 20.0
+"""An hour in which a channel has so many planned sends and not one feasible job is an outage, no accident."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Epoch:
     """What one look at the counts gave: thresholds from `effective_us` on, and the numbers behind them.
 
     `planned` are the sends of the users' integer plans after their constraints, by hour of the UTC day: the shape that
-    the target follows.
+    the target follows. `target_day` leaves out the hours of an outage (`open_hours`).
     """
 
     effective_us: int
@@ -60,6 +62,7 @@ class VolumeState:
         self._settings = settings
         self._planned = np.zeros((DAYS_KEPT, 24, *cells))
         self._due = np.zeros((DAYS_KEPT, arms, len(SEGMENTS)))
+        self._jobs = np.zeros((DAYS_KEPT, 24, N_CHANNELS))
         self._reachable = np.zeros((DAYS_KEPT, *cells))
         self._sent = np.zeros((DAYS_KEPT, *cells))
         self._day = -1
@@ -133,6 +136,8 @@ class VolumeState:
             on = days[rows] == day
             r, h = rows[on], channels[on]
             self._histogram.add(day, person.arm[r], person.segment[r], h, verdict.best[r, h])
+        hour = person.now_us[rows] // HOUR_US % 24
+        np.add.at(self._jobs, (days[rows] % DAYS_KEPT, hour, channels), 1.0)
         counts = feasible_before[rows] < person.quota[rows]
         where = (days[rows] % DAYS_KEPT, person.arm[rows], person.segment[rows], channels)
         np.add.at(self._reachable, where, counts.astype(np.float64))
@@ -143,13 +148,23 @@ class VolumeState:
             1.0,
         )
 
+    def model_changed(self) -> None:
+        """Prepares for utilities of another model: to be called when it comes into force, before its first decision.
+
+        Ranks are carried over, prices are not: the histogram starts anew, and every cell has the quantile it had.
+        Thresholds in force stay until the next epoch's; without this call the controller takes two days.
+        """
+        self._histogram = UtilityHistogram(len(self._settings.arms.names))
+        self._controller = self._controller.model_changed()
+
     def close_epoch(self, end_us: int) -> Epoch:
         """Returns the thresholds that follow from everything before `end_us`; they take effect one epoch later."""
         day = (end_us - 1) // DAY_US
         self._advance(day)
         hours = (end_us - day * DAY_US) // HOUR_US
-        target, saturated = self._target(day)
-        shape = self._planned[day % DAYS_KEPT]
+        target, saturated = self._target(day, hours)
+        planned = self._planned[day % DAYS_KEPT]
+        shape = planned * self._open(day, hours)[:, None, None, :]
         total = shape.sum(axis=0)
         done = np.divide(shape[:hours].sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
         actual = self._sent[day % DAYS_KEPT]
@@ -159,11 +174,14 @@ class VolumeState:
         high = self._controller.thresholds(self._histogram, jitter)
         self._version += 1
         prices = Thresholds(mid=mid, low=low, high=high, killed=False, version=self._version)
-        planned = shape.sum(axis=3) / SHARE_UNIT
-        return Epoch(end_us + EPOCH_US, prices, planned, target, actual.copy(), saturated)
+        by_hour = planned.sum(axis=3) / SHARE_UNIT
+        return Epoch(end_us + EPOCH_US, prices, by_hour, target, actual.copy(), saturated)
 
-    def _target(self, day: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """The day's target by channel: the budgets' share of the day without the headroom, by channel shares."""
+    def _target(self, day: int, hours: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The day's target by channel: the budgets' share of the day without the headroom, by channel shares.
+
+        What yesterday could reach is scaled to a day without outage; hours of today's, so far, are left out.
+        """
         planned = self._planned[day % DAYS_KEPT].sum(axis=0) / SHARE_UNIT
         by_segment = planned.sum(axis=2, keepdims=True)
         equal = np.divide(planned, by_segment, out=np.zeros_like(planned), where=by_segment > 0)
@@ -173,15 +191,30 @@ class VolumeState:
         due = self._due[day % DAYS_KEPT][:, :, None] / BUDGET_HOURS / (1.0 + self._settings.volume.headroom)
         target = np.where(by_segment > 0, due, 0.0) * share
         yesterday = self._reachable[(day - 1) % DAYS_KEPT]
-        reachable = np.where(yesterday.sum(axis=2, keepdims=True) > 0, yesterday, np.inf)
-        return lower_if_saturated(target, reachable)
+        was_open = self._open_share(day - 1, 24)
+        known = (yesterday.sum(axis=2, keepdims=True) > 0) & (was_open > 0)
+        reachable = np.divide(yesterday, was_open, out=np.full_like(yesterday, np.inf), where=known)
+        lowered, saturated = lower_if_saturated(target, reachable)
+        return lowered * self._open_share(day, hours), saturated
+
+    def _open(self, day: int, hours: int) -> Bool[np.ndarray, "24 h"]:
+        planned = self._planned[day % DAYS_KEPT].sum(axis=(1, 2)) / SHARE_UNIT
+        return open_hours(planned, self._jobs[day % DAYS_KEPT], hours)
+
+    def _open_share(self, day: int, hours: int) -> Float[np.ndarray, "a s h"]:
+        """The share of each cell's plan that lies in no outage; 1 without a plan."""
+        planned = self._planned[day % DAYS_KEPT]
+        open_ = (planned * self._open(day, hours)[:, None, None, :]).sum(axis=0)
+        total = planned.sum(axis=0)
+        share: NDArray[np.float64] = np.divide(open_, total, out=np.ones_like(total), where=total > 0)
+        return share
 
     def _advance(self, day: int) -> None:
         """Clears the days that a new latest day pushes out of the ring."""
         if self._day < 0:
             self._day = day
         for passed in range(max(self._day + 1, day - DAYS_KEPT + 1), day + 1):
-            for counts in (self._planned, self._due, self._reachable, self._sent):
+            for counts in (self._planned, self._due, self._jobs, self._reachable, self._sent):
                 counts[passed % DAYS_KEPT] = 0.0
         self._day = max(self._day, day)
 
@@ -197,6 +230,7 @@ class VolumeState:
                 self._version,
                 self._histogram.to_bytes(),
                 self._controller.to_bytes(),
+                self._jobs.tobytes(),
             )
         )
 
@@ -205,9 +239,11 @@ class VolumeState:
         """Returns the state that `to_bytes` wrote."""
         stored = msgspec.msgpack.decode(data, type=_Stored)
         state = cls(settings)
-        for name in ("planned", "due", "reachable", "sent"):
+        for name in ("planned", "due", "jobs", "reachable", "sent"):
             counts: NDArray[Any] = getattr(state, f"_{name}")
-            counts[:] = np.frombuffer(getattr(stored, name)).reshape(counts.shape)
+            kept: bytes = getattr(stored, name)
+            # an earlier version did not count jobs: no outage is known of
+            counts[:] = np.frombuffer(kept).reshape(counts.shape) if kept else 1.0
         state._day, state._version = stored.day, stored.version
         state._histogram = UtilityHistogram.from_bytes(stored.histogram)
         state._controller = VolumeController.from_bytes(stored.controller)
@@ -223,4 +259,28 @@ class _Stored(msgspec.Struct, frozen=True):
     version: int
     histogram: bytes
     controller: bytes
+    jobs: bytes = b""
     schema_version: int = 1
+
+
+def open_hours(
+    planned: Float[np.ndarray, "24 h"], jobs: Float[np.ndarray, "24 h"], hours: int
+) -> Bool[np.ndarray, "24 h"]:
+    """Returns the hours of a day in which a channel could send: those to come, and those without an outage.
+
+    An outage is an hour with `OUTAGE_SENDS` planned sends or more and not one feasible job: a kill switch, a channel
+    that is throttled, nothing to tell. What it took is not made up for in the hours after it.
+
+    Args:
+        planned: sends by hour and channel, over all arms and segments.
+        jobs: feasible rank jobs, alike.
+        hours: of the day, that are over.
+
+    >>> planned = np.full((24, 5), 30.0)
+    >>> jobs = np.where(np.arange(24)[:, None] == 7, 0.0, 90.0) * np.ones(5)
+    >>> np.flatnonzero(~open_hours(planned, jobs, hours=12)[:, 0]).tolist()
+    [7]
+    """
+    over = np.arange(24)[:, None] < hours
+    outage: NDArray[np.bool_] = over & (planned >= OUTAGE_SENDS) & (jobs == 0)
+    return ~outage

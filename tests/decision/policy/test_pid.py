@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -66,12 +67,11 @@ def test_the_day_is_within_5_percent_from_the_fifth_day_though_the_plan_has_the_
     assert 0.05 < steady.min() < steady.max() < 0.95
 
 
-def test_a_sudden_doubling_of_all_utilities_is_worked_off_without_oscillation() -> None:
+def test_after_a_sudden_doubling_of_all_utilities_the_second_day_is_within_5_percent_and_all_later_ones() -> None:
     error = run_plant(10_000, 2_500, days=24, doubles_on=10).day_error
-    assert error[10] > 0.3
-    assert np.abs(error[11:]).max() < 0.25
-    assert np.abs(error[19:]).max() < 0.05
-    assert (np.diff(np.sign(error[11:19])) != 0).sum() <= 2
+    assert error[10] > 0.2
+    assert np.abs(error[12:]).max() < 0.05
+    assert abs(error[12:].mean()) < 0.01
 
 
 def test_a_tiny_segment_keeps_its_mean_and_a_sane_price() -> None:
@@ -109,6 +109,9 @@ def test_looking_twice_at_the_same_counts_changes_nothing() -> None:
     once, _ = controller.step(10, cell(70), cell(50), cell(100), histogram, NOBODY)
     twice, _ = once.step(10, cell(70), cell(50), cell(100), histogram, NOBODY)
     assert twice.to_bytes() == once.to_bytes()
+    next_day, price = once.step(11, cell(0), cell(0), cell(100), histogram, NOBODY)
+    _, again = next_day.step(11, cell(0), cell(0), cell(100), histogram, NOBODY)
+    assert again == pytest.approx(price, rel=1e-12)
 
 
 def test_many_short_steps_move_as_far_as_one_long_step() -> None:
@@ -152,12 +155,95 @@ def test_the_jitter_shifts_the_quantile_to_both_sides_and_stays_in_range() -> No
     assert controller.thresholds(histogram, 0.9)[0, 0, 0] == pytest.approx(0.2, rel=0.03)
 
 
+def utilities(histogram: UtilityHistogram, day: int, highest: float, jobs: int = 1000) -> None:
+    zero = np.zeros(jobs, dtype=np.int64)
+    histogram.add(day, zero, zero, zero, np.random.default_rng(day).uniform(0.0, highest, jobs))
+
+
+def test_from_the_second_day_on_the_price_does_not_move_with_the_histogram() -> None:
+    controller, histogram = ready()
+    controller, first = controller.step(10, cell(50), cell(50), cell(100), histogram, NOBODY)
+    utilities(histogram, 10, highest=0.6)
+    controller, same_day = controller.step(10, cell(50), cell(50), cell(100), histogram, NOBODY)
+    assert same_day[0, 0, 0] > 1.2 * first[0, 0, 0]  # on the first day it is a quantile of what has come in
+    for day in range(11, 18):
+        utilities(histogram, day, highest=0.6)
+        controller, later = controller.step(day, cell(50), cell(50), cell(100), histogram, NOBODY)
+        assert later[0, 0, 0] == pytest.approx(same_day[0, 0, 0])
+    _, dearer = controller.step(17, cell(60), cell(50), cell(100), histogram, NOBODY)
+    assert dearer[0, 0, 0] > later[0, 0, 0]
+
+
+def test_a_cell_that_gets_jobs_later_has_a_first_day_of_its_own() -> None:
+    controller, histogram = ready()
+    for day in range(10, 13):
+        controller, price = controller.step(day, cell(50), cell(50), cell(100), histogram, NOBODY)
+    elsewhere, target = np.zeros(300, dtype=np.int64) + 6, np.full(SHAPE, 100.0)
+    histogram.add(13, elsewhere - 6, elsewhere, elsewhere - 6, np.linspace(0.0, 0.02, 300))
+    _, price = controller.step(13, np.full(SHAPE, 50.0), target / 2, target, histogram, NOBODY)
+    assert price[0, 6, 0] == pytest.approx(0.01, rel=0.1)  # the median of its own, not the price of all others
+
+
+def test_after_a_change_of_model_ranks_stay_and_prices_follow_the_new_utilities() -> None:
+    controller, histogram = ready()
+    for day in (10, 11):
+        controller, before = controller.step(day, cell(70), cell(50), cell(100), histogram, NOBODY)
+    rank = histogram.rank(before)[0, 0, 0]
+    controller, histogram = controller.model_changed(), UtilityHistogram(1)
+    controller, waiting = controller.step(11, cell(70), cell(50), cell(100), histogram, NOBODY)
+    assert waiting[0, 0, 0] == before[0, 0, 0]  # nothing is known of the new model yet
+    assert controller.thresholds(histogram, 0.05)[0, 0, 0] == before[0, 0, 0]
+    utilities(histogram, 11, highest=0.8)
+    _, after = controller.step(11, cell(70), cell(50), cell(100), histogram, NOBODY)
+    assert after[0, 0, 0] == pytest.approx(0.8 * rank, rel=0.05)
+
+
+def test_a_price_far_outside_the_utilities_comes_back_to_their_edge() -> None:
+    controller, histogram = ready()
+    controller, _ = controller.step(10, cell(50), cell(50), cell(100), histogram, NOBODY)
+    tiny = UtilityHistogram(1)
+    utilities(tiny, 11, highest=0.002)
+    controller, price = controller.step(11, cell(50), cell(50), cell(100), tiny, NOBODY)
+    assert tiny.rank(price)[0, 0, 0] == pytest.approx(0.99)
+    assert np.isfinite(controller.z).all()
+
+
+def test_two_arms_of_unlike_models_send_alike_if_one_follows_the_other() -> None:
+    rng, histogram, controller = np.random.default_rng(6), UtilityHistogram(2), VolumeController.start(2)
+    sent, price = np.zeros((20, 2)), np.zeros(2)
+    nobody = np.zeros((2, 18, 5), dtype=bool)
+    for t in range(20 * 24):
+        day, hour = divmod(t, 24)
+        jobs = rng.poisson(4_000 * JOBS_BY_HOUR[hour])
+        for arm, (median, spread) in enumerate(((0.02, 1.0), (0.06, 0.5))):
+            utility, zero = median * np.exp(spread * rng.standard_normal(jobs)), np.zeros(jobs, dtype=np.int64)
+            histogram.add(day, zero + arm, zero, zero, utility)
+            sent[day, arm] += (utility > price[arm]).sum()
+        actual, planned = np.zeros((2, 18, 5)), np.zeros((2, 18, 5))
+        actual[:, 0, 0] = sent[day]
+        planned[:, 0, 0] = 1_600 * PLAN_BY_HOUR[: hour + 1].sum(), sent[day, 0]
+        controller, c = controller.step(day, actual, planned, np.full((2, 18, 5), 1_600.0), histogram, nobody)
+        price = c[:, 0, 0]
+    gap = (sent[2:, 1] - sent[2:, 0]) / 1_600
+    assert np.abs(gap).max() < 0.02 + 2 * np.sqrt(2 * 0.6 / 1_600)  # 2 % and two standard errors of a difference
+    assert abs(gap.mean()) < 0.01
+
+
 def test_stored_and_read_back_it_is_the_same() -> None:
     controller, histogram = ready()
     after, _ = controller.step(10, cell(70), cell(50), cell(100), histogram, NOBODY)
     again = VolumeController.from_bytes(after.to_bytes())
     assert again.to_bytes() == after.to_bytes()
     assert again.z.tobytes() == after.z.tobytes()
+    assert again.price.tobytes() == after.price.tobytes()
+
+
+def test_a_controller_stored_before_prices_were_kept_begins_its_first_day_with_its_z() -> None:
+    controller, histogram = ready()
+    old = msgspec.msgpack.encode([controller.z.tolist(), controller.error.tolist(), 9, 2.0, 1.0])
+    after, price = VolumeController.from_bytes(old).step(10, cell(50), cell(50), cell(100), histogram, NOBODY)
+    assert price[0, 0, 0] == pytest.approx(0.1, rel=0.05)
+    assert after.since[0, 0, 0] == 10
 
 
 def test_damaged_bytes_and_a_day_gone_by_are_refused() -> None:

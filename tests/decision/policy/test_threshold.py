@@ -34,6 +34,21 @@ def test_quantiles_match_the_sample_within_three_percent(median: float) -> None:
         assert read(histogram, q)[0] == pytest.approx(np.quantile(sample, q), rel=0.03)
 
 
+@pytest.mark.parametrize("q", [0.01, 0.3, 0.5, 0.77, 0.99])
+def test_the_rank_of_a_quantile_is_that_quantile(q: float) -> None:
+    histogram = filled(0.05 * np.exp(np.random.default_rng(7).standard_normal(5_000)) - 0.01)
+    utility, _ = histogram.quantile(np.full(SHAPE, q))
+    assert histogram.rank(utility)[0, 2, 1] == pytest.approx(q)
+
+
+def test_ranks_of_what_lies_outside_are_0_and_1_and_nothing_known_ranks_0() -> None:
+    histogram = filled(np.full(500, 0.05))
+    assert histogram.rank(np.full(SHAPE, -0.9))[0, 2, 1] == 0.0
+    assert histogram.rank(np.full(SHAPE, 0.9))[0, 2, 1] == 1.0
+    assert histogram.rank(np.full(SHAPE, 7.0))[0, 2, 1] == 1.0
+    assert UtilityHistogram(1).rank(np.full(SHAPE, 0.5))[0, 2, 1] == 0.0
+
+
 def test_negative_utilities_are_resolved_too() -> None:
     sample = np.random.default_rng(2).normal(-0.01, 0.01, 20_000)
     assert read(filled(sample), 0.25)[0] == pytest.approx(np.quantile(sample, 0.25), rel=0.03)

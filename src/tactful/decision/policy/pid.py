@@ -4,12 +4,12 @@ Targets come from the sum of the users' plans; thresholds go into the control lo
 sent, and the plans themselves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 
 from tactful.decision.policy.threshold import UtilityHistogram
 from tactful.errors import InvalidRecord, InvalidScores
@@ -34,14 +34,17 @@ _LIMIT_Z = float(np.log(0.99 / 0.01))
 @final
 @dataclass(frozen=True, eq=False)
 class VolumeController:
-    """The state of the controller: per (arm, segment, channel) a quantile σ(z), whose utility is the
-    threshold.
+    """The state of the controller: per (arm, segment, channel) a threshold, and its quantile σ(z) among the utilities.
 
-    `error` is the clipped error that the last step saw, `day` the UTC day it belongs to.
+    `price` is the threshold asked for last, NaN before the first; `since` the UTC day from which on the cell has had
+    counts to follow under the present model, -1 if it has none yet. `error` is the clipped error that the last step
+    saw, `day` the UTC day it belongs to.
     """
 
     z: Float[np.ndarray, "arms segments channels"]
     error: Float[np.ndarray, "arms segments channels"]
+    price: Float[np.ndarray, "arms segments channels"]
+    since: Int64[np.ndarray, "arms segments channels"]
     day: int = -1
     lr: float = LR
     bound: float = BOUND
@@ -50,7 +53,8 @@ class VolumeController:
     def start(cls, n_arms: int, z: float = START_Z, lr: float = LR, bound: float = BOUND) -> "VolumeController":
         """Returns a controller that has seen nothing, with every threshold at the quantile σ(z)."""
         shape = (n_arms, len(SEGMENTS), len(CHANNELS))
-        return VolumeController(np.full(shape, z), np.zeros(shape), lr=lr, bound=bound)
+        never = np.full(shape, -1, dtype=np.int64)
+        return VolumeController(np.full(shape, z), np.zeros(shape), np.full(shape, np.nan), never, lr=lr, bound=bound)
 
     def step(
         self,
@@ -67,6 +71,10 @@ class VolumeController:
         change of clip(e, ±b) since the last step (a new day starts from e = 0); c = Q(σ(z)), with Q the
         quantiles of the histogram. So z has moved by lr·e at the end of a day, whatever the hours looked
         like; looking twice at the same counts changes nothing, and the length of a step does not matter.
+
+        The histogram moves, too: it gains jobs every hour and loses a day every midnight. From a cell's second day on
+        that leaves c alone: before a step z is the place of the present c in the histogram as it now is. On its first
+        day, and on the first of another model (`model_changed`), z stands and c follows the histogram.
 
         A cell stands still where the histogram has no job, the target of the day is 0, or a number is
         missing (NaN). In a saturated cell z falls no lower than the quantile 0.1, at which nine tenths of
@@ -97,25 +105,56 @@ class VolumeController:
         gap = np.where(known, actual - target_so_far, 0.0)
         before = self.error if day == self.day else np.zeros_like(self.error)
         error = np.where(known, np.clip(gap, -self.bound * of_day, self.bound * of_day) / of_day, before)
-        floor = np.where(saturated, np.minimum(self.z, _SATURATED_Z), -_LIMIT_Z)
-        z = np.clip(self.z + self.lr * (error - before), floor, _LIMIT_Z)
-        after = VolumeController(z, error, day, self.lr, self.bound)
-        return after, after.thresholds(histogram)
+        z = self._place_of_price(day, histogram)
+        floor = np.where(saturated, np.minimum(z, _SATURATED_Z), -_LIMIT_Z)
+        z = np.clip(z + self.lr * (error - before), floor, _LIMIT_Z)
+        since = np.where(known & (self.since < 0), day, self.since)
+        moved = replace(self, z=z, error=error, since=since, day=day)
+        after = replace(moved, price=moved.thresholds(histogram))
+        return after, after.price
+
+    def model_changed(self) -> "VolumeController":
+        """Returns the controller under a model whose utilities are on another scale, for a histogram of them alone.
+
+        A message's rank among others is taken to mean what it did: z stands, and c is read from the new utilities.
+        """
+        return replace(self, since=np.full_like(self.since, -1))
 
     def thresholds(
         self, histogram: UtilityHistogram, shift: float = 0.0
     ) -> Float[np.ndarray, "arms segments channels"]:
-        """Returns the utility at the quantile σ(z) + shift of each cell; exploration shifts by ±`jitter`."""
+        """Returns the utility at the quantile σ(z) + shift of each cell; exploration shifts by ±`jitter`.
+
+        As long as the histogram is empty a price that was asked for stands.
+        """
         q = np.clip(1 / (1 + np.exp(-self.z)) + shift, 0.0, 1.0)
-        return histogram.quantile(q)[0]
+        stands = np.isfinite(self.price) & (histogram.jobs().sum() == 0)
+        return np.where(stands, self.price, histogram.quantile(q)[0])
+
+    def _place_of_price(self, day: int, histogram: UtilityHistogram) -> Float[np.ndarray, "arms segments channels"]:
+        """z, from the second day of a cell on as the place of its price in the histogram."""
+        lowest = 1 / (1 + np.exp(_LIMIT_Z))
+        share = np.clip(histogram.rank(np.nan_to_num(self.price)), lowest, 1 - lowest)
+        follows = (self.since >= 0) & (self.since < day) & (histogram.jobs() > 0)
+        return np.where(follows, np.log(share / (1 - share)), self.z)
 
     def to_bytes(self) -> bytes:
         """Returns the controller as msgpack, exactly."""
-        return msgspec.msgpack.encode(_Stored(self.z.tolist(), self.error.tolist(), self.day, self.lr, self.bound))
+        return msgspec.msgpack.encode(
+            _Stored(
+                self.z.tolist(),
+                self.error.tolist(),
+                self.day,
+                self.lr,
+                self.bound,
+                self.price.tolist(),
+                self.since.tolist(),
+            )
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "VolumeController":
-        """Returns the controller that `to_bytes` wrote.
+        """Returns the controller that `to_bytes` wrote; what an earlier version left out is unknown.
 
         Raises:
             InvalidRecord: the bytes are no controller.
@@ -124,7 +163,10 @@ class VolumeController:
             stored = msgspec.msgpack.decode(data, type=_Stored)
         except msgspec.DecodeError as error:
             raise InvalidRecord(f"got bytes that are no volume controller ({error}); start a new one") from error
-        return VolumeController(np.array(stored.z), np.array(stored.error), stored.day, stored.lr, stored.bound)
+        z = np.array(stored.z)
+        price = np.array(stored.price) if stored.price else np.full_like(z, np.nan)
+        since = np.array(stored.since) if stored.since else np.full(z.shape, -1, dtype=np.int64)
+        return VolumeController(z, np.array(stored.error), price, since, stored.day, stored.lr, stored.bound)
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -133,6 +175,8 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     day: int
     lr: float
     bound: float
+    price: list[list[list[float]]] = []
+    since: list[list[list[int]]] = []
 
 
 def lower_if_saturated(

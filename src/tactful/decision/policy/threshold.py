@@ -98,8 +98,7 @@ class UtilityHistogram:
 
     def jobs(self) -> Int64[np.ndarray, "arms segments channels"]:
         """Returns the number of feasible jobs in each cell over the ring."""
-        jobs: Int64[np.ndarray, "arms segments channels"] = self._counts.sum(axis=(0, 4))
-        return jobs
+        return self._read_from(MIN_JOBS).jobs
 
     def quantile(
         self, q: Float[np.ndarray, "arms segments channels"], min_jobs: int = MIN_JOBS
@@ -114,13 +113,33 @@ class UtilityHistogram:
         Inside a bin the quantile is interpolated linearly between the bin's edges.
 
         Args:
-            q: quantiles, 0..1; q = 0 is the lower edge of the lowest bin in use, 1 the upper edge of the
-            highest. min_jobs: size below which a cell is too small.
+            q: quantiles, 0..1; q = 0 is the lower edge of the lowest bin in use, 1 the upper edge of the highest.
+            min_jobs: size below which a cell is too small.
         """
+        pools = self._read_from(min_jobs)
+        utility = _read(pools.below, q.reshape(-1).astype(np.float64))
+        return utility.reshape(q.shape), pools.pool
+
+    def rank(
+        self, utility: Float[np.ndarray, "arms segments channels"], min_jobs: int = MIN_JOBS
+    ) -> Float[np.ndarray, "arms segments channels"]:
+        """Returns the share of jobs below a utility, 0..1, from the pool that `quantile` reads.
+
+        Between the lowest and the highest bin in use it undoes `quantile`; where nothing is known it is 0.
+        """
+        below = self._read_from(min_jobs).below
+        cell, worth = np.arange(len(below)), utility.reshape(-1)
+        at = np.clip(np.searchsorted(_EDGES, worth, side="right") - 1, 0, BINS - 1)
+        before = np.where(at > 0, below[cell, at - 1], 0)
+        part = np.clip((worth - _EDGES[at]) / (_EDGES[at + 1] - _EDGES[at]), 0, 1)
+        share = (before + part * (below[cell, at] - before)) / np.maximum(below[:, -1], 1)
+        return share.reshape(utility.shape)
+
+    def _read_from(self, min_jobs: int) -> "_Pools":
+        """The pools of the counts as they stand; kept until the next count."""
         if self._pools is None or self._pools.min_jobs != min_jobs:
             self._pools = _pools(self._counts.sum(axis=0), min_jobs)
-        utility = _read(self._pools.below, q.reshape(-1).astype(np.float64))
-        return utility.reshape(q.shape), self._pools.pool
+        return self._pools
 
     def to_bytes(self) -> bytes:
         """Returns the histogram as msgpack: only bins in use, exactly."""
@@ -165,9 +184,10 @@ class _Stored(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, eq=False)
 class _Pools:
-    """What quantiles are read from until the next count: the pool of each cell, and its running counts by bin."""
+    """What is read until the next count: each cell's own jobs, its pool, and the pool's running counts by bin."""
 
     min_jobs: int
+    jobs: Int64[np.ndarray, "arms segments channels"]
     pool: Int8[np.ndarray, "arms segments channels"]
     below: Int64[np.ndarray, "cells bins"]
 
@@ -181,8 +201,10 @@ def _pools(own: Int64[np.ndarray, "arms segments channels bins"], min_jobs: int)
     everything = np.broadcast_to(own.sum(axis=(0, 1, 2)), own.shape)
     large = np.stack([pool.sum(axis=-1) >= min_jobs for pool in (own, state, channel)])
     pool = np.where(large.any(axis=0), large.argmax(axis=0), 3).astype(np.int8)
-    counts = np.choose(pool[..., None], [own, state, channel, everything])
-    return _Pools(min_jobs, pool, np.cumsum(counts.reshape(-1, bins), axis=1))
+    counts = own.copy()
+    for i, larger in enumerate((state, channel, everything), start=1):
+        counts[pool == i] = larger[pool == i]
+    return _Pools(min_jobs, own.sum(axis=-1), pool, np.cumsum(counts.reshape(-1, bins), axis=1))
 
 
 def _read(below: Int64[np.ndarray, "cells bins"], q: Float[np.ndarray, " cells"]) -> Float[np.ndarray, " cells"]:
