@@ -52,28 +52,36 @@ class Day:
 class Producer:
     """Remembers what it offered, and which sources had something for whom."""
 
-    def __init__(self, people: People) -> None:
-        self._people = people
+    def __init__(self, people: People, below: float = 0.2) -> None:
+        """Starts at nothing; a source is skipped that had something in fewer than `below` of the looks at it."""
+        self._people, self._below = people, below
         self._looks: Ints = np.zeros((people.n, len(SOURCES)), dtype=np.int64)
         self._finds = self._looks.copy()
         self._offered: Ints = np.zeros((people.n, 0), dtype=np.int64)
 
     def make(self, day: int) -> Day:
         """Returns the candidates of a local day, made shortly before it begins."""
+        articles, shelf, readers = self.asked(day)
+        made = generate(shelf, readers, limit=A_DAY)
+        n = self._people.n
+        everyone = replace(readers, dormant=np.ones(n, dtype=np.bool_), skip=np.zeros_like(readers.skip))
+        best = generate(shelf, everyone, limit=A_DAY, per_source=A_DAY, depth=2 * KNOWN)
+        self._looks = self._looks + made.looked
+        self._finds = self._finds + made.found
+        offered = _table(made.row, articles[made.item], n, A_DAY)
+        self._offered = np.concatenate([self._offered, offered], axis=1)
+        first, popular = (_table(each.row, each.category, n, A_DAY) for each in (made, best))
+        now = self._people.start_us(day) - BEFORE_MIDNIGHT_US
+        return Day(day, now, articles, shelf, made, first, popular)
+
+    def asked(self, day: int) -> tuple[Ints, Shelf, Readers]:
+        """Returns what the generator is asked for a day: the shelf with its articles, and everybody as she is seen."""
         people = self._people
         now = people.start_us(day) - BEFORE_MIDNIGHT_US
         articles, shelf = _shelf(people, now)
         u = np.stack([draws.uniform(0, people.keys, day, f"look up {source}") for source in SOURCES], axis=1)
-        readers = _readers(people, now, articles, self._offered, expected_empty(self._looks, self._finds, u))
-        made = generate(shelf, readers, limit=A_DAY)
-        everyone = replace(readers, dormant=np.ones(people.n, dtype=np.bool_), skip=np.zeros_like(readers.skip))
-        best = generate(shelf, everyone, limit=A_DAY, per_source=A_DAY, depth=2 * KNOWN)
-        self._looks = self._looks + made.looked
-        self._finds = self._finds + made.found
-        offered = _table(made.row, articles[made.item], people.n, A_DAY)
-        self._offered = np.concatenate([self._offered, offered], axis=1)
-        first, popular = (_table(each.row, each.category, people.n, A_DAY) for each in (made, best))
-        return Day(day, now, articles, shelf, made, first, popular)
+        skip = expected_empty(self._looks, self._finds, u, below=self._below)
+        return articles, shelf, _readers(people, now, articles, self._offered, skip)
 
 
 def catalogue(day: Day, people: People) -> Catalogue:

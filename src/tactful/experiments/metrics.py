@@ -1,7 +1,7 @@
-"""How good predicted probabilities are: log loss, order (AUC), calibration, and slots foretold."""
+"""How good predicted probabilities are: log loss, order (AUC, nDCG), calibration, and slots foretold."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidExperiment
@@ -57,6 +57,46 @@ def calibration_error(p: Float[np.ndarray, " n"], label: Bool[np.ndarray, " n"],
     order = np.argsort(p, kind="stable")
     gaps = [abs(float(label[rows].sum()) - float(p[rows].sum())) for rows in np.array_split(order, min(bins, len(p)))]
     return sum(gaps) / len(p)
+
+
+def ndcg(
+    score: Float[np.ndarray, " n"], gain: Float[np.ndarray, " n"], of_list: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " lists"]:
+    """Returns the normalised discounted cumulative gain of each list, ordered by falling score: 1 is the best order.
+
+    `DCG = Σ_r gain_r / log2(1 + r)`, r from 1, over that of the order by gain. Equal scores share the mean discount of
+    their places, so that the order in which rows are given does not matter. A list without gain is NaN.
+
+    Args:
+        score: of each item; the larger goes first.
+        gain: what showing the item is worth, 0 or more: 1 for one that was clicked.
+        of_list: which list each item stands in; lists are returned by rising number.
+
+    Source: Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002; ties as in McSherry
+    and Najork, "Computing information retrieval performance measures efficiently in the presence of tied scores",
+    ECIR 2008.
+
+    >>> ndcg(np.array([0.9, 0.1, 0.5]), np.array([0.0, 0.0, 1.0]), np.zeros(3, dtype=np.int64)).round(3).tolist()
+    [0.631]
+    """
+    _, row = np.unique(of_list, return_inverse=True)
+    lists = int(row.max(initial=-1)) + 1
+    got, best = (_dcg(by, gain, row, lists) for by in (score, gain))
+    value: NDArray[np.float64] = np.divide(got, best, out=np.full(lists, np.nan), where=best > 0.0)
+    return value
+
+
+def _dcg(
+    by: Float[np.ndarray, " n"], gain: Float[np.ndarray, " n"], row: NDArray[np.int64], lists: int
+) -> NDArray[np.float64]:
+    order = np.lexsort((-by, row))
+    row, by, gain = row[order], by[order], gain[order]
+    new_list = np.diff(row, prepend=-1) != 0
+    tie = np.cumsum(new_list | (np.diff(by, prepend=np.nan) != 0)) - 1
+    rank = np.arange(len(row)) - np.flatnonzero(new_list)[row] + 1
+    discount = np.bincount(tie, 1.0 / np.log2(1.0 + rank)) / np.maximum(np.bincount(tie), 1)
+    total: NDArray[np.float64] = np.bincount(row, gain * discount[tie], minlength=lists).astype(np.float64)
+    return total
 
 
 def slot_bits(p: Float[np.ndarray, "n K"], counts: Float[np.ndarray, "n K"]) -> float:

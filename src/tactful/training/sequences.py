@@ -82,8 +82,12 @@ class Sequences:
 
     def take(self, rows: Int[np.ndarray, " b"]) -> "Sequences":
         """Returns the data set of those rows, over the same behaviours."""
+        return self.over(self.samples.take(rows))
+
+    def over(self, samples: Samples) -> "Sequences":
+        """Returns the data set of other rows, over the same behaviours."""
         items, edges, zone = self._given
-        return Sequences(self.shape, items, self.behaviours, self.samples.take(rows), edges, zone)
+        return Sequences(self.shape, items, self.behaviours, samples, edges, zone)
 
     def batch(self, rows: Int[np.ndarray, " b"]) -> SequenceBatch:
         """Returns the rows as tensors, as many columns of history as their longest has (at least one)."""
