@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "explanation" / "behaviour-sequences.md"
+SPEED = ROOT / "docs" / "explanation" / "performance.md"
 RESULTS = ROOT / "recipes" / "results"
 CATEGORIES, LENGTH, ROWS = 4, 4, 18_000
 
@@ -131,6 +132,15 @@ def test_every_setting_is_tried_once_and_the_best_on_validation_is_taken(data: o
     assert len(read(file, Trial)) == len(SETTINGS) == 8
 
 
+def test_what_eight_bits_cost_stands_on_the_page_of_performance() -> None:
+    import tin_eight_bits
+    from responses.cells import read
+
+    table = tin_eight_bits.table(read(RESULTS / "tin_eight_bits" / "cells.ndjson", tin_eight_bits.EightBits))
+    assert "| int8 |" in table
+    assert table in SPEED.read_text(encoding="utf-8"), f"run the recipe with --no-fit --page {SPEED}"
+
+
 @pytest.mark.data
 def test_recipe_runs_on_a_slice_and_a_second_run_computes_nothing(
     recipe: ModuleType, data_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -151,11 +161,12 @@ def test_recipe_runs_on_a_slice_and_a_second_run_computes_nothing(
 
 
 @pytest.mark.data
-def test_pictures_and_widths_are_made_on_a_slice(
+def test_pictures_widths_and_eight_bits_are_made_on_a_slice(
     data_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import tin_attention_size
     import tin_correlation
+    import tin_eight_bits
     from responses import correlation
 
     words = ["--slice", "80", "--data", str(data_path), "--scratch", str(tmp_path), "--cells", str(tmp_path)]
@@ -169,3 +180,5 @@ def test_pictures_and_widths_are_made_on_a_slice(
     monkeypatch.setattr(tin_attention_size, "SIZES", ((16, 16), (0, 16)))
     tin_attention_size.main([*words, "--seeds", "1"])
     assert "| none | 64 | 1 |" in capsys.readouterr().out
+    tin_eight_bits.main(words)
+    assert "| int8 |" in capsys.readouterr().out
