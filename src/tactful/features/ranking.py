@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int16
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int16
 from numpy.typing import NDArray
 
 from tactful import draws
@@ -165,6 +165,15 @@ def _user(state: State, now_us: NDArray[np.int64], person: PersonFacts) -> NDArr
         *(np.log1p(sends) / 8.0).T,
     ]
     return np.stack(columns, axis=1, dtype=np.float64).astype(np.float32)
+
+
+def sends_and_clicks(user: Float32[np.ndarray, "n U"]) -> tuple[Float64[np.ndarray, "n h"], Float64[np.ndarray, "n h"]]:
+    """Returns by channel how many messages a person got so far and how many she clicked, read back from her numbers."""
+    first = {name: USER.index(f"{name}_{CHANNELS[0]}") for name in ("sends", "click_rate")}
+    logs, rates = (user[:, at : at + N_CHANNELS].astype(np.float64) for at in first.values())
+    sends: NDArray[np.float64] = np.rint(np.expm1(8.0 * logs))
+    clicks: NDArray[np.float64] = rates * (sends + _PRIOR_SENDS) - _PRIOR_SENDS * _CLICK_PRIOR
+    return sends, np.maximum(clicks, 0.0)
 
 
 def _candidate(pool: PoolFacts) -> NDArray[np.float32]:

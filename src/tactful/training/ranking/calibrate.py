@@ -4,10 +4,10 @@ Elsewhere the policy chose whom to tell what, by the very scores that are to be 
 not. Few messages change little: slope 1 and offset 0 are what the fit is shrunk to.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Num
 from numpy.typing import NDArray
 
 from tactful.models.rank_calibration import SHAPE, RankCalibration
@@ -56,7 +56,7 @@ def leaning(z: Float64[np.ndarray, " m"], label: Bool[np.ndarray, " m"]) -> tupl
     return float(at[0]), float(at[1])
 
 
-def own(of_channels: Float64[np.ndarray, "n h heads"], channel: Int64[np.ndarray, " n"]) -> NDArray[np.float64]:
+def own(of_channels: Num[np.ndarray, "n h *rest"], channel: Int64[np.ndarray, " n"]) -> Num[np.ndarray, "n *rest"]:
     """Returns of each row what is said of the channel on which it was sent."""
-    mine: NDArray[np.float64] = of_channels[np.arange(len(channel)), channel]
+    mine: NDArray[Any] = of_channels[np.arange(len(channel)), channel]
     return mine
