@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -64,6 +65,23 @@ def graph_of(model: nn.Module, example: Mapping[str, Tensor], dims: Mapping[str,
     if program is None:
         raise InvalidModel("the exporter returned nothing; see its messages")
     data: bytes = program.model_proto.SerializeToString()
+    return data
+
+
+def noted(graph: bytes, notes: Mapping[str, str]) -> bytes:
+    """Returns the graph with notes beside it, for `models.onnx.Graph.notes`.
+
+    What the exporter remarks on each node (lines of source, shapes) is left out: more than half of a small graph.
+    """
+    model = onnx.load_from_string(graph)
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for key, value in notes.items():
+        note = model.metadata_props.add()
+        note.key, note.value = key, value
+    data: bytes = model.SerializeToString()
     return data
 
 

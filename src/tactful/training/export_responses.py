@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tactful.models.onnx import Graph
 from tactful.models.sequence import Shape
 from tactful.models.shared_history import shared
-from tactful.training.export import graph_of, refuse_other_scores
+from tactful.training.export import graph_of, noted, refuse_other_scores
 
 _USERS, _CANDIDATES = 3, 2
 
@@ -41,11 +41,14 @@ def export_responses(model: nn.Module, shape: Shape, vocabulary: str) -> bytes:
         one_by_one = model(**rows).view(users, candidates).numpy()
     fed = {name: example[name].numpy() for name in Graph(data).inputs}
     refuse_other_scores(Graph(data).run(fed), one_by_one)
-    return _noted(data, {"vocabulary": vocabulary, "shape": json.dumps(dataclasses.asdict(shape))})
+    return noted(data, {"vocabulary": vocabulary, "shape": json.dumps(dataclasses.asdict(shape))})
 
 
 def quantised(graph: bytes) -> bytes:
-    """Returns the graph with weights of eight bits: a quarter of the size, scores that differ by about 1e-3."""
+    """Returns the graph with weights of eight bits: about a quarter of the size.
+
+    Single scores may move by some hundredths; what is lost of the AUC is in `docs/explanation/performance.md`.
+    """
     model = onnx.load_from_string(graph)
     del model.graph.value_info[:]  # shapes that hold no more once weights are of another type
     with tempfile.TemporaryDirectory() as folder:
@@ -71,12 +74,3 @@ def _example(shape: Shape) -> dict[str, Tensor]:
         "clock": torch.randint(0, 168, (_USERS, 1 + length), generator=g) * (shape.gaps > 0),
         "context": ids(shape.context, _USERS),
     }
-
-
-def _noted(graph: bytes, notes: dict[str, str]) -> bytes:
-    model = onnx.load_from_string(graph)
-    for key, value in notes.items():
-        note = model.metadata_props.add()
-        note.key, note.value = key, value
-    data: bytes = model.SerializeToString()
-    return data
