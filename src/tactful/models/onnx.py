@@ -11,30 +11,38 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from tactful.errors import InvalidModel
+from tactful.errors import InvalidModel, InvalidSettings
 
 BLOCK_ROWS: Final = 32
 """Rows of a block: a few are scored at little cost, many without much waste."""
 ANY: Final = -1
 """The size of a dimension that the graph leaves open."""
+CPU: Final = "CPUExecutionProvider"
+"""The provider that every onnxruntime has; others, such as `CUDAExecutionProvider`, need their own build of it."""
 
 
 class Graph:
     """A graph whose inputs and single output have the row as their first dimension."""
 
-    def __init__(self, data: bytes) -> None:
-        """Takes a serialised graph.
+    def __init__(self, data: bytes, provider: str = CPU) -> None:
+        """Takes a serialised graph, and the provider of onnxruntime that runs it; what that one lacks runs on the CPU.
 
         Raises:
             InvalidModel: for bytes that hold none.
+            InvalidSettings: for a provider that onnxruntime does not have here, or that does not start.
         """
+        _refuse_missing(provider)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(data, options, providers=[provider])
         except Exception as error:  # onnxruntime's errors share no base but this
             raise InvalidModel(f"got {len(data)} bytes that hold no ONNX graph: {error}; export again") from error
+        if self._session.get_providers()[0] != provider:  # onnxruntime goes on with the CPU, and only warns
+            raise InvalidSettings(
+                f"got the provider {provider!r}, which does not start here; see the log, or take {CPU!r}"
+            )
         self._inputs = {
             one.name: tuple(size if isinstance(size, int) else ANY for size in one.shape[1:])
             for one in self._session.get_inputs()
@@ -76,6 +84,15 @@ class Graph:
         }
         (out,) = self._session.run([self._output], padded)
         return np.asarray(out, dtype=np.float32)
+
+
+def _refuse_missing(provider: str) -> None:
+    known = onnxruntime.get_available_providers()
+    if provider not in known:
+        raise InvalidSettings(
+            f"got the provider {provider!r}, expected one that this onnxruntime has: {', '.join(known)}; "
+            "install the build of onnxruntime that has it"
+        )
 
 
 def _fits(got: tuple[int, ...], expected: tuple[int, ...]) -> bool:
