@@ -159,13 +159,14 @@ def _fitted() -> dict[str, Any]:
         "volume_response": _volume_response(),
         "slot_boosted": _slot_boosted(),
         "rank_boosted": _rank_boosted(),
+        "ranker": served.load((GRAPHS / "ranker.msgpack").read_bytes()),
         "response_model": ServedResponses((GRAPHS / "response_model.onnx").read_bytes(), "contract"),
         "slot_model": ServedSlots((GRAPHS / "slot_model.onnx").read_bytes()),
     }
 
 
 FITTED = _fitted()
-NEEDS_DATA = {"volume_response", "slot_boosted", "rank_boosted", "slot_model", "response_model"}
+NEEDS_DATA = {"volume_response", "slot_boosted", "rank_boosted", "ranker", "slot_model", "response_model"}
 WITH_PRIOR = [name for name in MODELS if name not in NEEDS_DATA]
 INSTANCES = [pytest.param(served.resolve(name)(), id=f"{name}-prior") for name in WITH_PRIOR] + [
     pytest.param(model, id=f"{name}-fitted") for name, model in FITTED.items()

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from rank_rows import rank_rows
 from torch import Tensor
 
+from rank_rows import rank_rows
 from tactful.errors import InvalidModel
 from tactful.features.history import N_CHANNELS
 from tactful.features.ranking import RankInputs

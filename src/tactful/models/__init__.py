@@ -10,6 +10,7 @@ MODELS: dict[str, str] = {
     "slot_model": "tactful.models.served_slots:ServedSlots",
     "response_model": "tactful.models.served_responses:ServedResponses",
     "rank_boosted": "tactful.models.rank_boosted:RankBoosted",
+    "ranker": "tactful.models.served_ranker:ServedRanker",
     "click_rate": "tactful.models.click_rate:ClickRate",
     "unsubscribe_rate": "tactful.models.unsubscribe_rate:UnsubscribeRate",
     "simple_curve": "tactful.models.volume_curve:SimpleCurve",
