@@ -67,6 +67,10 @@ class UnreadableInput(TactfulError):
     """Raised when an input file cannot be read: missing, empty, of an unknown format, or without mapped columns."""
 
 
+class CannotExport(TactfulError):
+    """Raised when an export cannot be written: no right, no room, or a file in its way that is none of ours."""
+
+
 class TruthForbidden(TactfulError):
     """Raised when an honest arm asks a simulated world for its truth."""
 

@@ -10,6 +10,7 @@ from tactful.cli.allocate import allocate
 from tactful.cli.bench import bench
 from tactful.cli.demo import demo
 from tactful.cli.explain import explain
+from tactful.cli.export import export
 from tactful.cli.import_ import import_
 from tactful.cli.replay import replay
 from tactful.cli.simulate import simulate
@@ -26,6 +27,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "train timing": train_timing,
     "allocate": allocate,
     "simulate": simulate,
+    "export": export,
     "bench": bench,
 }
 """Name -> function; of two words, the first is a group. Order is that of a first encounter, and of the help page."""
