@@ -56,7 +56,7 @@ def leaning(z: Float64[np.ndarray, " m"], label: Bool[np.ndarray, " m"]) -> tupl
     return float(at[0]), float(at[1])
 
 
-def own(of_channels: Num[np.ndarray, "n h *rest"], channel: Int64[np.ndarray, " n"]) -> Num[np.ndarray, "n *rest"]:
+def own(of_channels: Num[np.ndarray, "n h ..."], channel: Int64[np.ndarray, " n"]) -> Num[np.ndarray, "n ..."]:
     """Returns of each row what is said of the channel on which it was sent."""
     mine: NDArray[Any] = of_channels[np.arange(len(channel)), channel]
     return mine
