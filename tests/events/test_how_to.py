@@ -24,6 +24,8 @@ def test_code_of_the_page_runs_in_order(tmp_path: Path, monkeypatch: pytest.Monk
     for block in blocks("python"):
         exec(block, names)
     assert names["registry"].names == ("cart_waiting",)
+    assert names["engine"].registry.names == ("cart_waiting", "back_in_stock")
+    assert names["change"] is None
 
 
 def test_mistakes_that_the_page_shows_are_reported_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ class Sender:
     Args:
         store: the sender's own handle of the store; several senders may share an outbox.
         channels: what carries each channel name; a message for a channel that is missing here is retried.
-        registry: the event types, for their templates.
+        registry: the event types, for their templates; replace the attribute when a type was added.
         one_click: adds unsubscribe headers to every e-mail that is not critical.
         policy: when a message is tried again.
         in_flight: how old an attempt without a result must be before it counts as broken off and not as being
@@ -103,7 +103,7 @@ class Sender:
     ) -> None:
         self._store = store
         self._channels = channels
-        self._registry = registry
+        self.registry = registry
         self._one_click = one_click
         self._policy = policy
         self._in_flight_us = in_flight // _MICROSECOND
@@ -193,7 +193,7 @@ class Sender:
             return _Stopped("suppressed")
         try:
             waiting = decode(row.message)
-            event_type = self._registry.types[self._registry.index(waiting.type)]
+            event_type = self.registry.types[self.registry.index(waiting.type)]
         except (msgspec.DecodeError, UnknownEventType) as error:
             return _Stopped("unrenderable", str(error))
         if self._cancelled(row.user_key, waiting):

@@ -1,10 +1,10 @@
 """The event types of an app as one immutable registry: look-up by name, and validation of candidates.
 
 What a type may say is in `event_type`, how its file is read in `declaration`, what a payload may be in
-`payload`, and the arrays made of the types in `type_columns`.
+`payload`, the arrays made of the types in `type_columns`, and how a registry becomes another in `type_changes`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
@@ -33,16 +33,18 @@ MAX_TYPES = 64
 
 
 class Registry:
-    """The event types of an app, ordered by name; a type's index is its row in every array. Immutable.
+    """The event types of an app; a type's index is its row in every array. Immutable.
 
-    An index is good for this registry only: what is stored names the type, for a new file may shift the rows.
+    Types are ordered by name, unless an order is given (`numbered`): what a store has numbered once keeps its number,
+    and what comes later is appended. A type whose file is gone stays, retired: it is worth its number to what is
+    stored, and no new candidate of it is accepted.
 
     >>> registry = Registry.shipped()
     >>> registry.types[registry.index("security_alert")].critical
     True
     """
 
-    __slots__ = ("_columns", "_names", "_positions", "_schemas", "_types")
+    __slots__ = ("_columns", "_names", "_positions", "_retired", "_schemas", "_types")
 
     def __init__(self, types: Iterable[EventType]) -> None:
         """Orders the types and compiles their payload schemas.
@@ -50,7 +52,21 @@ class Registry:
         Raises:
             InvalidEventType: for two types of one name, over `MAX_TYPES` of them, or no JSON Schema.
         """
-        self._types = tuple(sorted(types, key=lambda each: each.name))
+        self._number(tuple(sorted(types, key=lambda each: each.name)), frozenset())
+
+    @classmethod
+    def numbered(cls, types: Iterable[EventType], retired: Collection[str] = ()) -> "Registry":
+        """Returns the registry of types in the order given; `retired` names those that take no new candidates.
+
+        Raises:
+            InvalidEventType: as the constructor.
+        """
+        registry = cls.__new__(cls)
+        registry._number(tuple(types), frozenset(retired))
+        return registry
+
+    def _number(self, types: tuple[EventType, ...], retired: frozenset[str]) -> None:
+        self._types, self._retired = types, retired
         self._names = tuple(each.name for each in self._types)
         self._positions = {name: i for i, name in enumerate(self._names)}
         if len(self._positions) < len(self._names):
@@ -58,8 +74,8 @@ class Registry:
             raise InvalidEventType(f"got two event types named {', '.join(twice)}, expected names to differ")
         if len(self._names) > MAX_TYPES:
             raise InvalidEventType(
-                f"got {len(self._names)} event types, expected at most {MAX_TYPES}; merge those that differ "
-                "in their payload only"
+                f"got {len(self._names)} event types, expected at most {MAX_TYPES}, those that were retired "
+                "included; merge those that differ in their payload only"
             )
         try:
             self._schemas = tuple(compile_schema(each.payload) for each in self._types)
@@ -74,13 +90,18 @@ class Registry:
 
     @property
     def types(self) -> tuple[EventType, ...]:
-        """The types, ordered by name."""
+        """The types by index, retired ones included."""
         return self._types
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the types, in order."""
         return self._names
+
+    @property
+    def retired(self) -> frozenset[str]:
+        """The names of types that take no new candidates."""
+        return self._retired
 
     def index(self, name: str) -> int:
         """Returns a type's position.
@@ -104,9 +125,14 @@ class Registry:
         """Checks that a candidate may be accepted: its type, times, items, and its payload by the schema.
 
         Raises:
-            UnknownEventType: for a type that no file declares.
+            UnknownEventType: for a type that no file declares, or none any more.
             InvalidRecord: for anything else, with the candidate, the field, what was got and expected.
         """
+        if candidate.type in self._retired:
+            raise UnknownEventType(
+                f'got the event type "{candidate.type}", whose file is gone; put {candidate.type}.toml back, '
+                "or send no more of it"
+            )
         schema = self._schemas[self.index(candidate.type)]
         fault = _time_fault(candidate) or _item_fault(candidate) or payload_fault(candidate.payload, schema)
         if fault:

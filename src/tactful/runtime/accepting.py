@@ -6,19 +6,22 @@ single records is done in `intake.py`; what the inputs do to users in `populatio
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from tactful import draws
 from tactful.clock import Clock, to_us
-from tactful.errors import InvalidRecord
+from tactful.errors import InvalidEventType, InvalidRecord
+from tactful.events import type_changes
 from tactful.events.budget_plan import assigned
 from tactful.events.records import (
     CHANNELS,
     BudgetAssignment,
     BudgetPlan,
     Cancel,
+    Candidate,
     Catalogue,
     Control,
     Decision,
@@ -30,9 +33,10 @@ from tactful.events.records import (
     decode,
     encode,
 )
-from tactful.events.registry import Registry
+from tactful.events.registry import Registry, load_folder
 from tactful.features.history import UserTable
-from tactful.runtime.intake import KIND_CODE, Line, Receipt, Rejection, check
+from tactful.runtime.event_types import declaration, declares
+from tactful.runtime.intake import KIND_CODE, Line, Receipt, Rejection, check, line_of
 from tactful.stores.protocols import BudgetRow, ControlRow, LoggedInput, Store
 from tactful.telemetry import Telemetry
 
@@ -46,10 +50,25 @@ class Acceptance:
 
     Attributes:
         offset, log_us: offset and instant of the last input.
+        registry: the event types of what comes next; the engine sets it when it has taken a change.
     """
 
-    def __init__(self, store: Store, registry: Registry, table: UserTable, clock: Clock, telemetry: Telemetry) -> None:
-        self._store, self._registry, self._table = store, registry, table
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        table: UserTable,
+        clock: Clock,
+        telemetry: Telemetry,
+        folder: Path | None = None,
+    ) -> None:
+        """Begins at the log's end.
+
+        Args:
+            folder: of event-type files; read once more when a candidate names a type that only a file there knows.
+        """
+        self._store, self._table, self._folder = store, table, folder
+        self.registry = registry
         self._clock, self._telemetry = clock, telemetry
         self._profiles: dict[int, tuple[int, int]] = {}
         self.offset, self.log_us = store.last()
@@ -64,9 +83,10 @@ class Acceptance:
             stamps_us: the rows' own times, ascending; by default the clock stamps them all.
             after_us: everything up to this instant is decided; no stamp lies there or before the log's end.
         """
-        lines, refused = check(records, self._registry)
+        news, lines, refused = self._checked(list(records), stamps_us, after_us)
         with self._store.transaction():
-            taken, receipt = self._append(lines, refused, stamps_us, after_us)
+            taken, receipt = self._append([*news, *lines], refused, stamps_us, after_us)
+        receipt = msgspec.structs.replace(receipt, accepted=receipt.accepted - len(news))
         self._note(taken, receipt)
         return taken, receipt
 
@@ -79,15 +99,51 @@ class Acceptance:
             with self._store.transaction():
                 letters = self._store.take_posted(_LETTERS_AT_ONCE)
                 records, lost = _opened(letters)
-                lines, refused = check(records.values(), self._registry)
+                news, lines, refused = self._checked(list(records.values()), None, after_us)
                 place = list(records)
-                taken, receipt = self._append(lines, refused, None, after_us)
+                taken, receipt = self._append([*news, *lines], refused, None, after_us)
                 for position, reason in [*lost, *((place[r.position], r.reason) for r in receipt.rejected)]:
                     self._store.reject(max(self.log_us, after_us), "posted", reason, letters[position])
             self._note(taken, receipt)
             self._telemetry.count("engine.inputs.rejected", len(lost))
             self._telemetry.count("engine.letters", len(letters))
             yield taken
+
+    def declared(self, wanted: Registry, after_us: int) -> list[Line]:
+        """Writes what makes the event types the wanted ones into the log, behind all that is there; [] if nothing."""
+        change = type_changes.change_between(self.registry, wanted)
+        if change is None:
+            return []
+        first_us = max(self.log_us, after_us + 1)
+        line = line_of(declaration(self._store, change, first_us), self.registry)
+        with self._store.transaction():
+            taken, receipt = self._append([line], [], [first_us], after_us)
+        self._note(taken, receipt)
+        return taken
+
+    def _checked(
+        self, records: list[Input], stamps_us: Sequence[int] | None, after_us: int
+    ) -> tuple[list[Line], list[Line], list[Rejection]]:
+        """Returns the accepted lines and the refused records, and before them what the log must be told first.
+
+        That is a declaration of event types, if a candidate is of one that only a new file knows.
+        """
+        strange = {r.type for r in records if isinstance(r, Candidate)}.difference(self.registry.names)
+        if not strange or self._folder is None or strange.isdisjoint(f.stem for f in self._folder.glob("*.toml")):
+            return [], *check(records, self.registry)
+        try:
+            change = type_changes.change_between(self.registry, load_folder(self._folder))
+            after = type_changes.changed(self.registry, change) if change else self.registry
+        except InvalidEventType as error:
+            lines, refused = check(records, self.registry)
+            why = f"; the folder of event types was read again and not taken, since files are mistaken: {error}"
+            strangers = {i for i, r in enumerate(records) if isinstance(r, Candidate) and r.type in strange}
+            return [], lines, [Rejection(r.position, r.reason + why * (r.position in strangers)) for r in refused]
+        lines, refused = check(records, after)
+        if change is None:
+            return [], lines, refused
+        first_us = max(self.log_us, after_us + 1, self._clock.now_us() if stamps_us is None else int(stamps_us[0]))
+        return [line_of(declaration(self._store, change, first_us), self.registry)], lines, refused
 
     def remember(self, lines: Iterable[Line]) -> None:
         """Notes the newest profile of each user, until it is applied to her state."""
@@ -139,8 +195,9 @@ class Acceptance:
                 line.dedupe_key = _dated(line, int(stamps_us[line.position]))
         keys = [line.dedupe_key for line in lines if line.dedupe_key]
         if len(set(keys)) < len(keys):
-            # of equal ids with different content the smallest (log time, content hash) wins
-            lines.sort(key=lambda line: (line.log_us, line.content))
+            # of equal ids with different content the smallest (log time, content hash) wins; types come before
+            # what may be of them
+            lines.sort(key=lambda line: (line.log_us, not declares(line.record), line.content))
 
     def _without_repeated_profiles(self, lines: list[Line]) -> tuple[list[Line], int]:
         """Leaves out users whose profile says what it said before, so that a delivery may be repeated; and how many."""

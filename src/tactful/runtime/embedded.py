@@ -22,15 +22,17 @@ from tactful.clock import DAY_US, Clock, WallClock, from_us, to_us
 from tactful.decision.decide import REASON_CODE
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.errors import ReplayMismatch
+from tactful.events import type_changes
 from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan, decode, encode
-from tactful.events.registry import Registry, load_folder
+from tactful.events.registry import Registry
+from tactful.events.type_changes import TypeChange
 from tactful.features.pool import CandidateRows
 from tactful.models.click_rate import ClickRate
 from tactful.models.in_force import slot_model_in_force
 from tactful.models.protocol import SlotScores
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
-from tactful.runtime import logbook, noted_models, snapshot
+from tactful.runtime import event_types, logbook, noted_models, snapshot
 from tactful.runtime.accepting import Acceptance
 from tactful.runtime.control import Epoch
 from tactful.runtime.intake import Line, Receipt, candidate_key, columns, logged_line
@@ -72,7 +74,12 @@ class Engine:
     """
 
     def __init__(
-        self, store: Store, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None
+        self,
+        store: Store,
+        settings: Settings,
+        scorer: Scorer | None = None,
+        clock: Clock | None = None,
+        registry: Registry | None = None,
     ) -> None:
         """Opens the engine over a store, and brings it to the last committed state.
 
@@ -81,16 +88,24 @@ class Engine:
             settings: see `runtime/settings.py`; the same seed and log give the same decisions.
             scorer: the models; by default those that were trained on this store, else the simple predictors.
             clock: stamps what is accepted; the wall clock by default.
+            registry: the event types that the log begins with, for a replay; by default those of the settings' folder,
+                which is read again (`reload_types`).
+
+        Raises:
+            InvalidEventType: an event-type file is mistaken.
         """
         self.store = store
         self.settings = settings
-        self.registry = load_folder(Path(settings.event_types)) if settings.event_types else Registry.shipped()
+        self.registry = registry or event_types.at_first(store, settings)
         self._scorer = scorer or scorer_of(store)
         self.telemetry = Telemetry()
         self.population = Population(settings, self.registry, self._scorer)
         self.user_ids: list[str] = []
         self._candidates: dict[int, str] = {}
-        self._acceptance = Acceptance(store, self.registry, self.population.table, clock or WallClock(), self.telemetry)
+        folder = Path(settings.event_types) if settings.event_types and registry is None else None
+        self._acceptance = Acceptance(
+            store, self.registry, self.population.table, clock or WallClock(), self.telemetry, folder
+        )
         self._committed_us = -1
         self._saved_inputs, self._saved_us = 0, -1
         self._waiting_us: list[int] = []
@@ -100,7 +115,10 @@ class Engine:
         self._epochs: list[Epoch] = []
         self._budgets: list[BudgetRow] = []
         self._sends: list[Send] = []
+        event_types.note_first(store, self.registry)
         self._recover()
+        if registry is None:
+            self.reload_types()
         self._collect()
         note(store, settings)
         if isinstance(self._scorer, LiveScorer):
@@ -130,13 +148,37 @@ class Engine:
         self._enter(taken)
         return receipt
 
+    def reload_types(self) -> TypeChange | None:
+        """Takes what the event-type files say now, and returns what that changed; the engine may be running.
+
+        The change is an input of the log, behind all that was accepted: from there on it holds, and in every replay. A
+        candidate of an unknown type makes the engine look for a file by itself.
+
+        Raises:
+            InvalidEventType: a file is mistaken; the engine keeps the types that it has.
+        """
+        change = type_changes.change_between(self.registry, wanted := event_types.of_settings(self.settings))
+        self._enter(self._acceptance.declared(wanted, self._committed_us))
+        return change
+
     def _collect(self) -> None:
         """Takes what other processes posted into the store."""
         for taken in self._acceptance.collected(self._committed_us):
             self._enter(taken)
 
     def _enter(self, taken: Sequence[Line]) -> None:
-        """Hands accepted inputs to the population."""
+        """Hands accepted inputs to the population; what lies behind a change of event types is read by the new ones."""
+        start = 0
+        for end, line in enumerate(taken, 1):
+            if isinstance(line.record, Control) and event_types.declares(line.record):
+                self._enter_part(taken[start:end])
+                start = end
+                change = type_changes.read(line.record.value)
+                self.registry = self._acceptance.registry = type_changes.changed(self.registry, change)
+                self.population.declare(line.log_us, self.registry)
+        self._enter_part(taken[start:])
+
+    def _enter_part(self, taken: Sequence[Line]) -> None:
         if not taken:
             return
         self._waiting_us.extend([line.log_us for line in taken])
@@ -324,7 +366,7 @@ class Engine:
         self.store.save_states((user_id, rows[i : i + 1].tobytes()) for i, user_id in enumerate(self.user_ids))
         first = bisect_right(self._waiting_us, applied_us)
         pending = [*self._waiting_offsets[first : first + 1], self._acceptance.offset + 1][0]
-        self.store.save_meta("states", snapshot.taken(self.population, self.registry, applied_us, pending - 1))
+        self.store.save_meta("states", snapshot.taken(self.population, applied_us, pending - 1))
         self._saved_inputs, self._saved_us = self._acceptance.offset, applied_us
 
     def _recover(self) -> None:
@@ -345,7 +387,8 @@ class Engine:
     def _load(self, saved: bytes) -> int:
         """Brings the population to a saved state and returns the last offset that it includes."""
         population = self.population
-        self._committed_us, offset = snapshot.restore(population, self.registry, saved, self._stored_rows())
+        self._committed_us, offset = snapshot.restore(population, saved, self._stored_rows())
+        self.registry = self._acceptance.registry = population.registry
         rows = population.table.rows
         held = np.arange(rows["c_offset"].shape[1]) < rows["c_len"][:, None]
         offsets = rows["c_offset"][held].tolist()

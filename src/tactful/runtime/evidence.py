@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Final
 
 from tactful import draws
 from tactful.clock import from_us, to_us
 from tactful.errors import UnknownUser
 from tactful.events.records import Cancel, Candidate, Decision, SlotPlan, User, UserInput, decode
-from tactful.events.registry import Registry, load_folder
+from tactful.events.registry import Registry
+from tactful.runtime import event_types
 from tactful.runtime.budget_origin import BudgetOrigin, budget_origin
 from tactful.runtime.noted_models import SlotModelName, noted
 from tactful.runtime.settings import Settings
@@ -94,7 +94,7 @@ def gather(
     profiles = [r for _, r in records if isinstance(r, User)]
     plan = _plan(store, key, until_us)
     weeks = settings.exploration.volume_period_weeks
-    registry = load_folder(Path(settings.event_types)) if settings.event_types else Registry.shipped()
+    registry = event_types.by_now(store, settings)
     evidence = Evidence(
         user_id=user_id,
         at=from_us(until_us),

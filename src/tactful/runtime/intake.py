@@ -15,7 +15,7 @@ import numpy as np
 from tactful import draws
 from tactful.clock import to_us
 from tactful.errors import InvalidRecord, TactfulError, UnknownTimeZone
-from tactful.events import budget_plan
+from tactful.events import budget_plan, type_changes
 from tactful.events.records import (
     CHANNELS,
     KINDS,
@@ -91,12 +91,18 @@ class Line(msgspec.Struct, gc=False):
 
 
 def check(records: Iterable[Input], registry: Registry) -> tuple[list[Line], list[Rejection]]:
-    """Returns the records that may be accepted, and the refused ones with what was got and expected."""
+    """Returns the records that may be accepted, and the refused ones with what was got and expected.
+
+    Args:
+        registry: the event types before the first of them; behind a control that changes them, the changed ones count.
+    """
     lines: list[Line] = []
     refused: list[Rejection] = []
     for position, record in enumerate(records):
         try:
-            lines.append(_line(position, record, registry))
+            lines.append(line_of(record, registry, position))
+            if isinstance(record, Control) and record.key == type_changes.KEY:
+                registry = type_changes.changed(registry, type_changes.read(record.value))
         except TactfulError as error:
             refused.append(Rejection(position, str(error)))
         except (TypeError, msgspec.MsgspecError) as error:
@@ -104,7 +110,12 @@ def check(records: Iterable[Input], registry: Registry) -> tuple[list[Line], lis
     return lines, refused
 
 
-def _line(position: int, record: Input, registry: Registry) -> Line:
+def line_of(record: Input, registry: Registry, position: int = 0) -> Line:
+    """Returns the checked line of a record.
+
+    Raises:
+        TactfulError: the record cannot be accepted.
+    """
     match record:
         case Engagement():
             if not isfinite(record.value):
@@ -145,6 +156,8 @@ def _line(position: int, record: Input, registry: Registry) -> Line:
             name = "suppression:" + record.suppression_id
         case Control():
             _instant(record.effective_at)
+            if record.key == type_changes.KEY:
+                type_changes.changed(registry, type_changes.read(record.value))
             name = f"control:{record.version}:{record.key}"
         case Catalogue():
             _instant(record.at)

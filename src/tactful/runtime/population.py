@@ -6,7 +6,7 @@ What happens is told to a `Listener`; nothing is stored here. The embedded engin
 both run on this.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -82,21 +82,21 @@ class Population:
     """All users of one app between their inputs and their timers."""
 
     def __init__(self, settings: Settings, registry: Registry, scorer: Scorer, zones: Zones | None = None) -> None:
-        self._registry = registry
         self.table = UserTable()
         self.volume = VolumeState(settings)
         self.scorer = scorer
         self.frame = Frame(settings, registry.columns(), zones or Zones.of(("UTC",)))
         day_types(np.zeros(1, dtype=np.int64), settings.timing.country or None)  # an unknown country is refused now
-        self._type_bit = {name: 1 << i for i, name in enumerate(registry.names)}
         self._counted = budgets.counted(settings)
-        self._unbound = ~self.frame.types.ranked | self.frame.types.critical
+        self.awaited: dict[str, set[int]] = {}
+        self._use(registry)
         self._layer = Layer("arm", settings.arms.names, settings.arms.shares)
         self.killed: list[tuple[int, bool]] = []
         self.thresholds: list[tuple[int, Thresholds]] = []
         self.applied_us = -1
         self.first_us = NEVER
         self._pending: list[tuple[int, int, _Pending]] = []
+        self._declared: list[tuple[int, Registry]] = []
         self._budget_plans: list[tuple[int, int, BudgetPlan]] = []
         self._due: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._plans: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
@@ -115,6 +115,25 @@ class Population:
             self.frame = Frame(self.frame.settings, self.frame.types, zones)
         self._budget_plans += batch.plans
         self._keep(_Pending(batch.engagements, batch.candidates, batch.rest, batch.budgets))
+
+    def declare(self, at_us: int, registry: Registry) -> None:
+        """Takes the event types that hold from an instant on, which is not before those of earlier calls."""
+        self._declared.append((at_us, registry))
+
+    def restore_types(self, registry: Registry, awaited: Mapping[str, Collection[int]]) -> None:
+        """Sets the types in force and who has opted out of which that are not declared: after loading a snapshot."""
+        self.awaited = {name: set(users) for name, users in awaited.items()}
+        self._use(registry)
+
+    def _use(self, registry: Registry) -> None:
+        """Event types come into force; who has opted out of one of them before it was declared has no need to again."""
+        self.registry = registry
+        self.frame = Frame(self.frame.settings, registry.columns(), self.frame.zones)
+        self._type_bit = {name: 1 << i for i, name in enumerate(registry.names)}
+        self._unbound = ~self.frame.types.ranked | self.frame.types.critical
+        for name in self.awaited.keys() & self._type_bit.keys():
+            users = np.array(sorted(self.awaited.pop(name)), dtype=np.uint64)
+            self.table.rows["type_opt_out"][self.table.rows_of(users)] |= np.uint64(self._type_bit[name])
 
     def refresh(self) -> None:
         """Recomputes what is derived from the rows: after loading a snapshot."""
@@ -138,8 +157,11 @@ class Population:
         if self.applied_us < 0:
             self.applied_us = min(self.first_us, until_us) - 1
         while self.applied_us < until_us:
+            while self._declared and self._declared[0][0] <= self.applied_us + 1:
+                self._use(self._declared.pop(0)[1])
+                self._touch(np.arange(len(self._due)))
             boundary = ((self.applied_us + 1) // EPOCH_US + 1) * EPOCH_US
-            cuts = [c for c, _ in self.killed if self.applied_us + 1 < c <= until_us]
+            cuts = [c for c, _ in (*self.killed, *self._declared) if self.applied_us + 1 < c <= until_us]
             end = min([until_us, boundary - 1, *(c - 1 for c in cuts)])
             self._window(end, listener)
             self.applied_us = end
@@ -190,7 +212,7 @@ class Population:
                     _Pending(take(part.engagements, ~e), take(part.candidates, ~c), later, take(part.budgets, ~b))
                 )
         if not now:
-            nothing = columns((), self._registry)
+            nothing = columns((), self.registry)
             now.append(_Pending(nothing.engagements, nothing.candidates, [], nothing.budgets))
         return _Pending(
             _joined([p.engagements for p in now]),
@@ -290,9 +312,17 @@ class Population:
         one["addresses"] = _mask(user.addresses)
         one["opt_in"] = _mask(user.opt_in)
         one["type_opt_out"] = sum(self._type_bit.get(t, 0) for t in set(user.type_opt_out))
+        self._await(int(one["user_key"][0]), set(user.type_opt_out) - self._type_bit.keys())
         if user.signup_at is not None:
             one["signup"] = to_us(user.signup_at)
         one["next_plan"] = min(int(one["next_plan"][0]), log_us)
+
+    def _await(self, user_key: int, names: set[str]) -> None:
+        """Keeps opt-outs of types that are not declared, in place of those of the user's last profile."""
+        for name in [n for n, users in self.awaited.items() if user_key in users and n not in names]:
+            self.awaited[name].discard(user_key)
+        for name in names:
+            self.awaited.setdefault(name, set()).add(user_key)
 
     def _fire(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
         """Fires timers in chunks; rank jobs by the size of their pools, so that a chunk is as wide as it must be."""

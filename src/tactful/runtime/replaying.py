@@ -16,12 +16,14 @@ import msgspec
 from tactful.clock import from_us, to_us
 from tactful.errors import ReplayMismatch
 from tactful.events.records import Channel, Decision, SlotPlan, decode, encode
+from tactful.events.registry import Registry
 from tactful.features.ranking import SCHEMA
 from tactful.features.ranking_snapshot import schema_of
+from tactful.runtime import event_types
 from tactful.runtime.embedded import Engine, scorer_of
 from tactful.runtime.intake import logged_line
 from tactful.runtime.scoring import LoggedScorer, Scorer
-from tactful.runtime.settings import Settings
+from tactful.runtime.settings import Settings, noted
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import Store
 
@@ -111,7 +113,7 @@ def verify(
     """
     until_us = _until(store, until)
     memory = MemoryStore()
-    engine = Engine(memory, settings, _recorded_scorer(store, until_us))
+    engine = Engine(memory, settings, _recorded_scorer(store, until_us), registry=event_types.at_first(store, settings))
     count = 0
     difference = None
     try:
@@ -155,8 +157,9 @@ def compare(
     until_us = _until(store, until)
     scorer = scorer or scorer_of(store)
     memory = MemoryStore()
-    engine = Engine(memory, settings, scorer)
-    replayed, ours = _tally(_run(store, engine, until_us, progress))
+    engine = Engine(memory, settings, scorer, registry=_first_types(store, settings))
+    others = settings.event_types != noted(store).event_types
+    replayed, ours = _tally(_run(store, engine, until_us, progress, without_types=others))
     recorded, theirs = _tally(_recorded(store, until_us))
     jobs = len(ours | theirs)
     changed = sum(1 for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
@@ -180,20 +183,32 @@ def _until(store: Store, until: datetime | None) -> int:
     return last if until is None else min(to_us(until), last)
 
 
-def _run(store: Store, engine: Engine, until_us: int, progress: Progress | None) -> Iterator[Decision]:
-    """Submits the log part by part, each at its own instants, and yields what the engine decides."""
+def _first_types(store: Store, settings: Settings) -> Registry:
+    """The event types that a comparison begins with: those of the log, unless the other settings name other files."""
+    same = settings.event_types == noted(store).event_types
+    return event_types.at_first(store, settings) if same else event_types.of_settings(settings)
+
+
+def _run(
+    store: Store, engine: Engine, until_us: int, progress: Progress | None, without_types: bool = False
+) -> Iterator[Decision]:
+    """Submits the log part by part, each at its own instants, and yields what the engine decides.
+
+    Its changes of event types may be left out.
+    """
     offset, total = -1, store.last()[0] + 1
     while part := store.read(offset, _READ_AT_ONCE):
         offset = part[-1].offset
-        inputs = [i for i in part if i.log_ts_us <= until_us]
+        lines = [logged_line(i) for i in part if i.log_ts_us <= until_us]
+        inputs = [line for line in lines if not (without_types and event_types.declares(line.record))]
         if inputs:
-            receipt = engine.submit([logged_line(i).record for i in inputs], [i.log_ts_us for i in inputs])
+            receipt = engine.submit([line.record for line in inputs], [line.log_us for line in inputs])
             if receipt.rejected:
                 raise ReplayMismatch(
                     f"got {len(receipt.rejected)} logged inputs that are refused now (first: "
                     f"{receipt.rejected[0].reason}), expected all to be taken; put the event types back as they were"
                 )
-            yield from engine.advance(from_us(inputs[-1].log_ts_us - 1))  # its instant may go on in the next part
+            yield from engine.advance(from_us(inputs[-1].log_us - 1))  # its instant may go on in the next part
         if progress:
             progress(offset + 1, total)
     yield from engine.advance(from_us(until_us))

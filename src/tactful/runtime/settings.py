@@ -96,7 +96,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     Attributes:
         seed: makes every draw; the same seed and log give the same decisions.
-        event_types: folder of event-type files; "" takes the shipped ones.
+        event_types: folder of event-type files; "" takes the shipped ones. A running engine reads it again when a
+            candidate of an unknown type comes.
     """
 
     seed: int = 0

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tactful.decision.request import Thresholds
 from tactful.errors import StoreError
+from tactful.events import type_changes
 from tactful.events.registry import Registry
 from tactful.features.context import Zones
 from tactful.features.history import Layout, layout
@@ -26,7 +27,11 @@ class _Arrays(msgspec.Struct, frozen=True):
 
 
 class _Snapshot(msgspec.Struct, frozen=True):
-    """Up to where the rows include the log, and what their numbers refer to."""
+    """Up to where the rows include the log, and what their numbers refer to.
+
+    `declared` are the event types in force, in full (earlier versions wrote their names only); `awaited` the keys of
+    users who have opted out of types that are not declared, by name.
+    """
 
     applied_us: int
     first_us: int
@@ -38,13 +43,14 @@ class _Snapshot(msgspec.Struct, frozen=True):
     killed: list[tuple[int, bool]]
     layout: Layout
     schema_version: int = 1
+    declared: bytes = b""
+    awaited: dict[str, list[int]] = {}
 
 
-def taken(population: Population, registry: Registry, applied_us: int, offset: int) -> bytes:
+def taken(population: Population, applied_us: int, offset: int) -> bytes:
     """Returns everything of a population but its rows.
 
     Args:
-        registry: whose types the rows name by number.
         applied_us: up to when the rows include inputs and timers.
         offset: of the last input that need not be read again.
     """
@@ -52,27 +58,32 @@ def taken(population: Population, registry: Registry, applied_us: int, offset: i
         applied_us,
         population.first_us,
         offset,
-        registry.names,
+        population.registry.names,
         population.frame.zones.names,
         population.volume.to_bytes(),
         [(effective, _arrays(prices)) for effective, prices in population.thresholds],
         population.killed,
         layout(),
+        declared=type_changes.to_bytes(population.registry),
+        awaited={name: sorted(users) for name, users in population.awaited.items()},
     )
     return msgspec.msgpack.encode(made)
 
 
-def restore(population: Population, registry: Registry, saved: bytes, rows: Iterable[bytes]) -> tuple[int, int]:
+def restore(population: Population, saved: bytes, rows: Iterable[bytes]) -> tuple[int, int]:
     """Brings a fresh population to what was saved, and returns (applied_us, offset).
 
     Raises:
-        StoreError: a type that open candidates have is not declared any more.
+        StoreError: an earlier version wrote it, and a type that open candidates have is not declared any more.
     """
     found = msgspec.msgpack.decode(saved, type=_Snapshot)
     settings = population.frame.settings
     population.table.load(rows, found.layout)
-    _rename_types(population.table.rows, found.types, registry)
-    population.frame = Frame(settings, registry.columns(), Zones.of(found.zones))
+    if found.declared:
+        population.restore_types(type_changes.from_bytes(found.declared), found.awaited)
+    else:
+        _rename_types(population.table.rows, found.types, population.registry)
+    population.frame = Frame(settings, population.registry.columns(), Zones.of(found.zones))
     population.volume = VolumeState.from_bytes(found.volume, settings)
     population.thresholds = [(effective, _thresholds(stored)) for effective, stored in found.thresholds]
     population.killed = list(found.killed)
@@ -93,7 +104,7 @@ def _thresholds(stored: _Arrays) -> Thresholds:
 
 
 def _rename_types(rows: NDArray[Any], names: tuple[str, ...], registry: Registry) -> None:
-    """States name types by their place in the registry; a registry that grew or lost a type moves them.
+    """States of earlier versions name types by their place among all names; one that came or went moves them.
 
     Raises:
         StoreError: a type that open candidates have is not declared any more.
