@@ -21,13 +21,15 @@ import pytest
 
 import objectives_store
 import timing_store
+import tuning_store
 import volume_store
 
 ROOT = Path(__file__).parents[2]
 ALLOCATE = ROOT / "docs" / "how-to" / "allocate-volume.md"
 TIMING = ROOT / "docs" / "how-to" / "train-timing.md"
 OBJECTIVES = ROOT / "docs" / "how-to" / "different-objectives.md"
-PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md", ALLOCATE, TIMING, OBJECTIVES]
+WEIGHTS = ROOT / "docs" / "how-to" / "tune-weights.md"
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md", ALLOCATE, TIMING, OBJECTIVES, WEIGHTS]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 120
 
@@ -91,6 +93,8 @@ def prepare(page: Path, folder: Path) -> None:
         timing_store.fill_store(folder / "app.db")
     if page == OBJECTIVES:
         objectives_store.fill_store(folder / "app.db")
+    if page == WEIGHTS:
+        tuning_store.fill_store(folder / "app.db")
 
 
 def save(language: str, block: str, folder: Path) -> None:

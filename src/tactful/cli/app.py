@@ -15,7 +15,9 @@ from tactful.cli.import_ import import_
 from tactful.cli.replay import replay
 from tactful.cli.simulate import simulate
 from tactful.cli.train import train_volume
+from tactful.cli.train_ranker import train_ranker
 from tactful.cli.train_timing import train_timing
+from tactful.cli.tune import tune
 from tactful.errors import TactfulError
 
 VERBS: Final[dict[str, Callable[..., None]]] = {
@@ -25,7 +27,9 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "explain": explain,
     "train volume": train_volume,
     "train timing": train_timing,
+    "train ranker": train_ranker,
     "allocate": allocate,
+    "tune": tune,
     "simulate": simulate,
     "export": export,
     "bench": bench,

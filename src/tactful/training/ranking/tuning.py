@@ -17,6 +17,7 @@ from tactful.decision.policy import utility
 from tactful.decision.rules import Rules
 from tactful.errors import InvalidSettings, NotEnoughData
 from tactful.experiments.ope import Estimate, snips
+from tactful.features.segments import SEGMENTS, segments_named
 from tactful.models.protocol import RANK_HEADS
 from tactful.training.ranking.random_choices import RandomChoices
 
@@ -54,14 +55,48 @@ class Tuning(msgspec.Struct, frozen=True):
         messages: random sends.
         people: who got them.
         options: mean number of options that a random send drew from.
-        segment: name of the segments that were looked at, "" for all.
+        segment: name of the segments that were looked at, "" for all that have no weights of their own.
+        weights: in force for them, by head, those of heads included that the scores on record do not have.
     """
 
     points: tuple[Point, ...]
+    weights: dict[str, float]
     messages: int
     people: int
     options: float
     segment: str
+
+
+def among(choices: RandomChoices, rules: Rules, segment: str = "") -> tuple[RandomChoices, dict[str, float]]:
+    """Returns the choices of a segment's people with the weights in force for them.
+
+    Without a segment, those of everybody for whom `rules.weights` hold.
+
+    Args:
+        choices: of everybody.
+        rules: in force.
+        segment: an activity, or an activity and a reach.
+
+    Raises:
+        InvalidSettings: an unknown segment, or one whose parts have weights of their own.
+        NotEnoughData: nobody of it got a random send.
+    """
+    own = rules.weights_by_segment
+    if not segment:
+        elsewhere = {place for name in own for place in segments_named(name)}
+        found, weights = choices.of([place for place in range(-1, len(SEGMENTS)) if place not in elsewhere]), {}
+    else:
+        if not segments_named(segment):
+            raise InvalidSettings(f"got the segment {segment!r}, expected an activity or a segment such as new/both")
+        if finer := [name for name in own if name.startswith(segment + "/")]:
+            raise InvalidSettings(f"got {segment!r}, of which {finer} have weights of their own; tune those one by one")
+        found = choices.of(segments_named(segment))
+        weights = {**own.get(segment.partition("/")[0], {}), **own.get(segment, {})}
+    if not len(found):
+        raise NotEnoughData(
+            f"got no random send to people in {segment or 'segments without own weights'}; wait for some"
+        )
+    return found, {**rules.weights, **weights}
 
 
 def grid(
@@ -112,7 +147,9 @@ def tune(choices: RandomChoices, rules: Rules, sets: Sequence[Mapping[str, float
         for place, (weights, found, pick) in enumerate(zip(sets, outcomes, picks, strict=True))
     )
     people = len(np.unique(choices.user))
-    return Tuning(points, len(choices), people, float(choices.present.sum(axis=1).mean()), segment)
+    return Tuning(
+        points, {**rules.weights, **sets[0]}, len(choices), people, float(choices.present.sum(axis=1).mean()), segment
+    )
 
 
 def picked(choices: RandomChoices, rules: Rules, weights: Mapping[str, float]) -> Int64[np.ndarray, " n"]:
