@@ -13,8 +13,9 @@ from tactful.decision.rules import Rules
 from tactful.events.records import Candidate, Channel, Decision, Engagement, Input, User, UserInput
 from tactful.events.registry import Registry
 from tactful.features.pool import CandidateRows
-from tactful.runtime.embedded import Engine, simple_scorer
+from tactful.runtime.embedded import Engine
 from tactful.runtime.intake import Receipt, check, columns
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.population import Population
 from tactful.runtime.settings import Settings, Volume
 from tactful.stores.memory import MemoryStore

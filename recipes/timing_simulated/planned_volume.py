@@ -11,8 +11,9 @@ import numpy as np
 from tactful.clock import DAY_US, HOUR_US, SimulatedClock, from_us, to_us
 from tactful.events.records import Control, Decision, decode
 from tactful.features.segments import SEGMENTS
-from tactful.runtime.embedded import Engine, simple_scorer
+from tactful.runtime.embedded import Engine
 from tactful.runtime.logbook import planned_by_hour
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.settings import Settings, Volume
 from tactful.simulator.adapter import candidate_records, engagement_records, send_columns, user_records
 from tactful.simulator.protocol import TICK_US

@@ -75,6 +75,10 @@ class TruthForbidden(TactfulError):
     """Raised when an honest arm asks a simulated world for its truth."""
 
 
+class EngineStopped(TactfulError):
+    """Raised when an engine is asked to go on although an error broke off what it was deciding; open another one."""
+
+
 class TickOutOfOrder(TactfulError):
     """Raised when a simulated world is asked for a tick that is not its next one, or given sends from outside it."""
 

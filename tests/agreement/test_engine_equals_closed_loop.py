@@ -9,7 +9,8 @@ from tactful.clock import DAY_US, SimulatedClock, from_us
 from tactful.decision.policy.explore import Exploration
 from tactful.events.records import Decision
 from tactful.features.history import ROW
-from tactful.runtime.embedded import Engine, simple_scorer
+from tactful.runtime.embedded import Engine
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.settings import Settings
 from tactful.simulator.adapter import (
     budget_records,

@@ -16,7 +16,8 @@ from tactful.clock import DAY_US, SimulatedClock, from_us
 from tactful.events.records import SlotPlan, decode
 from tactful.models.in_force import slot_model_in_force
 from tactful.models.slot_boosted import SlotBoosted
-from tactful.runtime.embedded import Engine, scorer_of, simple_scorer
+from tactful.runtime.embedded import Engine
+from tactful.runtime.models_in_use import scorer_of, simple_scorer
 from tactful.runtime.settings import Settings, noted
 from tactful.stores.sqlite import SqliteStore
 from tactful.training.timing.keeping import report_of

@@ -17,8 +17,8 @@ from tactful.errors import InvalidScores
 from tactful.events.records import Control, SlotPlan, decode
 from tactful.features.segments import SEGMENTS
 from tactful.models.protocol import SlotScores
-from tactful.runtime.embedded import simple_scorer
 from tactful.runtime.logbook import planned_by_hour
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.scoring import LiveScorer
 from tactful.runtime.settings import Timing, Volume
 from tactful.runtime.steps import PlanRequest

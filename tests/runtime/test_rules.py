@@ -12,9 +12,9 @@ from tactful.clock import DAY_US, HOUR_US, to_us
 from tactful.decision.request import Request, Scores
 from tactful.events.records import Control, Decision, Input, SlotPlan, decode
 from tactful.models.protocol import SlotScores
-from tactful.runtime.embedded import simple_scorer
 from tactful.runtime.logbook import decision_id, decision_keys
-from tactful.runtime.scoring import LoggedScorer
+from tactful.runtime.logged_scores import LoggedScorer
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.steps import PlanRequest
 
 SHORT = stream(5, 10, 1.0)
@@ -114,7 +114,7 @@ class Refusing:
     """A scorer that answers from the record alone, and counts how often it was asked."""
 
     def __init__(self, logged: LoggedScorer) -> None:
-        self.version, self.asked, self._logged = logged.version, 0, logged
+        self.version, self.versions, self.asked, self._logged = logged.version, logged.versions, 0, logged
 
     def slots(self, keys: np.ndarray, request: PlanRequest) -> SlotScores:  # type: ignore[type-arg]
         self.asked += 1
@@ -129,7 +129,7 @@ def test_rule_7_logged_scores_replay_byte_for_byte() -> None:
     first = replayed(SHORT, BUSY, [END])
     plans = [p for p in (decode(row.data) for row in first.store.plans_between(0, 1 << 62)) if isinstance(p, SlotPlan)]
     again = App(BUSY, start=START)
-    scorer = Refusing(LoggedScorer(decisions(first), plans, simple_scorer().version))
+    scorer = Refusing(LoggedScorer(decisions(first), plans, simple_scorer().versions))
     again.engine.population.scorer = scorer
     again.engine.submit([record for _, record in SHORT], [stamp for stamp, _ in SHORT])
     again.engine.advance(first.decisions[-1].at)

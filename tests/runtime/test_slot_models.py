@@ -17,7 +17,8 @@ from tactful.models import served
 from tactful.models.protocol import Parameters, SlotModel, SlotScores
 from tactful.models.served_slots import Objective, ServedSlots
 from tactful.models.slot_histogram import GlobalSlots, SlotHistogram
-from tactful.runtime.embedded import Engine, simple_scorer
+from tactful.runtime.embedded import Engine
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.noted_models import noted
 from tactful.runtime.population import FIRE_AT_ONCE
 from tactful.runtime.replaying import verify

@@ -10,7 +10,8 @@ from tactful.errors import InvalidModel
 from tactful.events.records import Candidate, SlotPlan, decode
 from tactful.models.in_force import put_in_force, slot_model_in_force
 from tactful.models.slot_histogram import SlotHistogram
-from tactful.runtime.embedded import Engine, scorer_of, simple_scorer
+from tactful.runtime.embedded import Engine
+from tactful.runtime.models_in_use import scorer_of, simple_scorer
 from tactful.runtime.replaying import verify
 from tactful.runtime.settings import Settings
 from tactful.stores.memory import MemoryStore

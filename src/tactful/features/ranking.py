@@ -148,6 +148,24 @@ def rank_inputs(
     )
 
 
+def nobody() -> RankInputs:
+    """Returns one job for a person of whom nothing is known, with one candidate: what a model is tried on.
+
+    >>> nobody().candidate.shape == (1, 1, len(CANDIDATE)), bool(nobody().present.all())
+    (True, True)
+    """
+    return RankInputs(
+        user=np.zeros((1, len(USER)), dtype=np.float32),
+        user_ids=np.zeros((1, len(USER_IDS)), dtype=np.int16),
+        content=np.zeros((1, CONTENT, len(CONTENT_IDS)), dtype=np.int16),
+        sends=np.zeros((1, SENDS, len(SEND_IDS)), dtype=np.int16),
+        answers=np.zeros((1, ANSWERS, len(ANSWER_IDS)), dtype=np.int16),
+        candidate=np.zeros((1, 1, len(CANDIDATE)), dtype=np.float32),
+        candidate_ids=np.zeros((1, 1, len(CANDIDATE_IDS)), dtype=np.int16),
+        present=np.ones((1, 1), dtype=np.bool_),
+    )
+
+
 def _user(state: State, now_us: NDArray[np.int64], person: PersonFacts) -> NDArray[np.float32]:
     seen = active_days(state, now_us, 28)
     tenure = np.clip((now_us - state["signup"]) // DAY_US, 0, 730)

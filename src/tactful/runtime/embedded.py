@@ -9,7 +9,6 @@ replays the log from there with the scores on record, which leads to the very sa
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,24 +20,22 @@ from tactful import draws
 from tactful.clock import DAY_US, Clock, WallClock, from_us, to_us
 from tactful.decision.decide import REASON_CODE
 from tactful.decision.request import Request, Scores, Thresholds
-from tactful.errors import ReplayMismatch
+from tactful.errors import EngineStopped, ReplayMismatch
 from tactful.events import type_changes
 from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan, decode, encode
 from tactful.events.registry import Registry
 from tactful.events.type_changes import TypeChange
 from tactful.features.pool import CandidateRows
-from tactful.models.click_rate import ClickRate
-from tactful.models.in_force import slot_model_in_force
 from tactful.models.protocol import SlotScores
-from tactful.models.slot_histogram import SlotHistogram
-from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.runtime import event_types, logbook, noted_models, snapshot
 from tactful.runtime.accepting import Acceptance
 from tactful.runtime.control import Epoch
 from tactful.runtime.intake import Line, Receipt, candidate_key, columns, logged_line
+from tactful.runtime.logged_scores import LoggedScorer
+from tactful.runtime.models_in_use import ModelsInUse
 from tactful.runtime.outgoing import Send, messages, told
 from tactful.runtime.population import Population
-from tactful.runtime.scoring import LiveScorer, LoggedScorer, Scorer
+from tactful.runtime.scoring import Scorer, version_at
 from tactful.runtime.settings import Settings, note
 from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
 from tactful.stores.protocols import BudgetRow, DecisionRow, OutboxRow, PlanRow, Store
@@ -47,21 +44,6 @@ from tactful.telemetry import Telemetry
 
 ACTION_CODE: Final = {"send": 0, "hold": 1, "drop": 2}
 _READ_AT_ONCE: Final = 4096
-
-
-def simple_scorer() -> LiveScorer:
-    """Returns the predictors that need no training: stated priors, which a `train` run replaces."""
-    return LiveScorer(SlotHistogram(), ClickRate(), UnsubscribeRate())
-
-
-def scorer_of(store: Store) -> LiveScorer:
-    """Returns the predictors of an engine over this store: the slot model in force there, else the simple one.
-
-    Raises:
-        InvalidModel: the model in force cannot be loaded, or reads what an engine does not keep.
-    """
-    trained = slot_model_in_force(store)
-    return simple_scorer() if trained is None else replace(simple_scorer(), slot_model=trained)
 
 
 class Engine:
@@ -86,7 +68,8 @@ class Engine:
         Args:
             store: where everything rests; the engine is its only writer besides delivery and what posts to it.
             settings: see `runtime/settings.py`; the same seed and log give the same decisions.
-            scorer: the models; by default those that were trained on this store, else the simple predictors.
+            scorer: the models; by default those in force in this store, whichever these are from now on, else the
+                simple predictors.
             clock: stamps what is accepted; the wall clock by default.
             registry: the event types that the log begins with, for a replay; by default those of the settings' folder,
                 which is read again (`reload_types`).
@@ -97,8 +80,12 @@ class Engine:
         self.store = store
         self.settings = settings
         self.registry = registry or event_types.at_first(store, settings)
-        self._scorer = scorer or scorer_of(store)
         self.telemetry = Telemetry()
+        self._models: ModelsInUse | None = None
+        if scorer is None:
+            self._models = ModelsInUse(store, self.telemetry)
+            scorer = self._models.scorer
+        self._scorer: Scorer = scorer
         self.population = Population(settings, self.registry, self._scorer)
         self.user_ids: list[str] = []
         self._candidates: dict[int, str] = {}
@@ -115,14 +102,14 @@ class Engine:
         self._epochs: list[Epoch] = []
         self._budgets: list[BudgetRow] = []
         self._sends: list[Send] = []
+        self._torn = False
         event_types.note_first(store, self.registry)
         self._recover()
         if registry is None:
             self.reload_types()
         self._collect()
         note(store, settings)
-        if isinstance(self._scorer, LiveScorer):
-            noted_models.note(store, self._scorer)
+        noted_models.note(store, self._scorer, self._committed_us + 1)
 
     @classmethod
     def open(cls, path: Path, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None) -> "Engine":
@@ -211,16 +198,35 @@ class Engine:
         """Applies what was accepted up to an instant, fires all timers up to it, and returns what was decided.
 
         Every micro-batch is committed before the next begins; a crash loses none and repeats none. Before each,
-        what other processes posted into the store is accepted.
+        what other processes posted into the store is accepted, and models that were put in force are taken.
+
+        Raises:
+            InvalidScores: a model says what nobody can use. The micro-batch leaves nothing behind; the engine has to be
+                opened again, best with another model in force.
+            EngineStopped: it was not opened again.
         """
         until_us = to_us(until)
         decided: list[Decision] = []
         while self._committed_us < until_us:
+            if self._torn:
+                raise EngineStopped(
+                    f"an error broke off what comes after {self.watermark or 'the beginning'}; nothing of it is on "
+                    "record and nothing accepted is lost: open an engine over the store again"
+                )
             self._collect()
+            self._follow()
             end = self._next_end(until_us)
+            self._torn = True
             self.population.run(end, self)
+            self._torn = False
             decided.extend(self._commit(end))
         return decided
+
+    def _follow(self) -> None:
+        """Takes models that were put in force since the last micro-batch; the next one is decided with them."""
+        if self._models is not None and self._models.changed():
+            self._scorer = self.population.scorer = self._models.scorer
+            noted_models.note(self.store, self._scorer, self._committed_us + 1)
 
     def _next_end(self, until_us: int) -> int:
         """Where the next micro-batch ends: after `micro_batch` inputs, or at the end."""
@@ -339,16 +345,17 @@ class Engine:
             self.registry.names,
             self.settings.arms.names,
             self._candidates,
-            self._scorer.version,
+            version_at(self.population.scorer.versions, self.population.applied_us + 1),
             self.settings.engine.policy_version,
         )
 
     # --- save, and recover ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Saves the states and closes the store."""
-        with self.store.transaction():
-            self._save(self._committed_us)
+        """Saves the states and closes the store; states that an error left half-way are not saved."""
+        if not self._torn:
+            with self.store.transaction():
+                self._save(self._committed_us)
         self.store.close()
 
     def _due_for_saving(self, end: int) -> bool:
@@ -389,6 +396,8 @@ class Engine:
         population = self.population
         self._committed_us, offset = snapshot.restore(population, saved, self._stored_rows())
         self.registry = self._acceptance.registry = population.registry
+        spoke = noted_models.versions(noted_models.history(self.store))
+        population.spoke = version_at(spoke, self._committed_us) if spoke else ""
         rows = population.table.rows
         held = np.arange(rows["c_offset"].shape[1]) < rows["c_len"][:, None]
         offsets = rows["c_offset"][held].tolist()
@@ -418,7 +427,8 @@ class Engine:
         records = [d for d in (decode(row.data) for row in rows) if isinstance(d, Decision)]
         plans = [p for p in (decode(row.data) for row in self.store.plans_between(since, until_us + 1))
                  if isinstance(p, SlotPlan)]  # fmt: skip
-        self.population.scorer = LoggedScorer(records, plans, self._scorer.version)
+        spoke = noted_models.versions(noted_models.history(self.store))
+        self.population.scorer = LoggedScorer(records, plans, spoke or self._scorer.versions)
         self.population.run(until_us, self)
         self.population.scorer = self._scorer
         again = {d.key for d in self._made}

@@ -16,7 +16,7 @@ from tactful.events.records import Cancel, Candidate, Decision, SlotPlan, User, 
 from tactful.events.registry import Registry
 from tactful.runtime import event_types
 from tactful.runtime.budget_origin import BudgetOrigin, budget_origin
-from tactful.runtime.noted_models import SlotModelName, noted
+from tactful.runtime.noted_models import ModelName, noted
 from tactful.runtime.settings import Settings
 from tactful.stores.protocols import Store
 
@@ -48,7 +48,7 @@ class Evidence:
     registry: Registry
     origin: BudgetOrigin | None = None
     spent: int = 0
-    slot_model: SlotModelName | None = None
+    slot_model: ModelName | None = None
 
     @property
     def timezone(self) -> str:

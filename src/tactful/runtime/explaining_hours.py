@@ -16,7 +16,7 @@ from tactful.decision.timing.send_windows import open_slots
 from tactful.events.records import SlotPlan
 from tactful.features.context import Zones
 from tactful.runtime.evidence import Evidence
-from tactful.runtime.noted_models import SlotModelName
+from tactful.runtime.noted_models import ModelName
 
 State = Literal["open", "quiet hours", "send windows", "passed", "skipped by the clock"]
 
@@ -50,7 +50,7 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True):
 
     quota: int
     sampled: bool
-    model: SlotModelName | None
+    model: ModelName | None
     hours: tuple[HourOfDay, ...]
     now: int | None
     rank: int | None
@@ -131,7 +131,7 @@ def _now(plan: SlotPlan, evidence: Evidence) -> int | None:
     return decision.slot if local == date(1970, 1, 1) + timedelta(days=plan.day) else None
 
 
-def _foretold(model: SlotModelName | None, plan: SlotPlan) -> str:
+def _foretold(model: ModelName | None, plan: SlotPlan) -> str:
     if model is None:
         return f"Foretold by models {plan.model_version}, of which no names are on record."
     return f"Foretold by {model.name}, version {model.version}: an hour is worth {_WORTH[model.objective]}."

@@ -14,7 +14,6 @@ from tactful import draws
 from tactful.clock import from_us
 from tactful.decision.decide import REASONS, Verdict
 from tactful.decision.policy.explore import BUCKETS
-from tactful.decision.policy.utility import HEADS
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.events.records import (
     CHANNELS,
@@ -122,7 +121,7 @@ def decisions(
             candidate_id=ids[chosen[i]] if some else None,
             type=names.types[kind[i]] if some else None,
             reasons=reasons[i],
-            heads=HEADS,
+            heads=scores.heads,
             scores=tuple(heads[i]) if some else (),
             utility=worth[i] if some else None,
             threshold=price[i] if some else None,

@@ -31,7 +31,7 @@ from tactful.models.protocol import SlotScores
 from tactful.runtime import budgets, steps
 from tactful.runtime.control import EPOCH_US, Epoch, VolumeState
 from tactful.runtime.intake import Batch, cancel_keys, columns
-from tactful.runtime.scoring import Scorer
+from tactful.runtime.scoring import Scorer, of_messages, version_at
 from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
 from tactful.runtime.timer import next_timer
@@ -79,12 +79,18 @@ class _Pending:
 
 
 class Population:
-    """All users of one app between their inputs and their timers."""
+    """All users of one app between their inputs and their timers.
+
+    Attributes:
+        scorer: the models; another one may be put here between two runs.
+        spoke: the version that spoke last; "" before the first.
+    """
 
     def __init__(self, settings: Settings, registry: Registry, scorer: Scorer, zones: Zones | None = None) -> None:
         self.table = UserTable()
         self.volume = VolumeState(settings)
         self.scorer = scorer
+        self.spoke = ""
         self.frame = Frame(settings, registry.columns(), zones or Zones.of(("UTC",)))
         day_types(np.zeros(1, dtype=np.int64), settings.timing.country or None)  # an unknown country is refused now
         self._counted = budgets.counted(settings)
@@ -160,8 +166,10 @@ class Population:
             while self._declared and self._declared[0][0] <= self.applied_us + 1:
                 self._use(self._declared.pop(0)[1])
                 self._touch(np.arange(len(self._due)))
+            self._hear(version_at(self.scorer.versions, self.applied_us + 1))
             boundary = ((self.applied_us + 1) // EPOCH_US + 1) * EPOCH_US
-            cuts = [c for c, _ in (*self.killed, *self._declared) if self.applied_us + 1 < c <= until_us]
+            breaks = [at_us for at_us, _ in (*self.killed, *self._declared, *self.scorer.versions)]
+            cuts = [at_us for at_us in breaks if self.applied_us + 1 < at_us <= until_us]
             end = min([until_us, boundary - 1, *(c - 1 for c in cuts)])
             self._window(end, listener)
             self.applied_us = end
@@ -169,6 +177,12 @@ class Population:
                 epoch = self.volume.close_epoch(boundary)
                 self.thresholds = [*self.thresholds[-2:], (epoch.effective_us, epoch.thresholds)]
                 listener.priced(epoch)
+
+    def _hear(self, version: str) -> None:
+        """Prepares the controller for other utilities, where others than before score messages from here on."""
+        if self.spoke and of_messages(self.spoke) != of_messages(version):
+            self.volume.model_changed()
+        self.spoke = version
 
     def _window(self, end: int, listener: Listener) -> None:
         """Rounds within one epoch: apply inputs up to each user's next timer, fire what is due, repeat."""

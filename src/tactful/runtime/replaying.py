@@ -20,9 +20,12 @@ from tactful.events.registry import Registry
 from tactful.features.ranking import SCHEMA
 from tactful.features.ranking_snapshot import schema_of
 from tactful.runtime import event_types
-from tactful.runtime.embedded import Engine, scorer_of
+from tactful.runtime.embedded import Engine
 from tactful.runtime.intake import logged_line
-from tactful.runtime.scoring import LoggedScorer, Scorer
+from tactful.runtime.logged_scores import LoggedScorer
+from tactful.runtime.models_in_use import scorer_of
+from tactful.runtime.noted_models import history, versions
+from tactful.runtime.scoring import Scorer, Versions
 from tactful.runtime.settings import Settings, noted
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import Store
@@ -223,7 +226,13 @@ def _recorded(store: Store, until_us: int) -> Iterator[Decision]:
 
 def _recorded_scorer(store: Store, until_us: int) -> LoggedScorer:
     plans = list(_plans(store, until_us))
-    return LoggedScorer(_recorded(store, until_us), plans, _model_version(plans))
+    return LoggedScorer(_recorded(store, until_us), plans, _spoke(store, plans))
+
+
+def _spoke(store: Store, plans: Iterable[SlotPlan]) -> Versions:
+    """Which models decided when; before the first that was noted, those that made the first plan."""
+    spoke = versions(history(store))
+    return spoke if spoke and spoke[0][0] <= 0 else [(0, _model_version(plans)), *spoke]
 
 
 def _plans(store: Store, until_us: int) -> Iterator[SlotPlan]:

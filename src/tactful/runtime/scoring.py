@@ -1,25 +1,25 @@
-"""Where scores come from: the models in force, or a log of what they said; the steps never know which."""
+"""Where scores come from while an engine runs: the models in force. Scores on record are read in `logged_scores.py`;
+the steps never know which of the two speaks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt64
+from jaxtyping import Bool, Float, UInt64
 
-from tactful import draws
-from tactful.clock import to_us
 from tactful.decision.policy.utility import HEADS
-from tactful.decision.request import Request, Scores
-from tactful.errors import InvalidScores, ReplayMismatch
-from tactful.events.records import CHANNELS, Decision, SlotPlan
-from tactful.features.history import N_CHANNELS, SLOTS
+from tactful.decision.request import Person, Request, Scores
+from tactful.errors import InvalidScores
+from tactful.features import ranking
+from tactful.features.history import N_CHANNELS
+from tactful.features.ranking import RankInputs
 from tactful.features.slot_past import SlotPast, nobody
-from tactful.models.protocol import ClickModel, SlotModel, SlotScores, UnsubscribeModel
+from tactful.models.protocol import RANK_HEADS, ClickModel, RankModel, SlotModel, SlotScores, UnsubscribeModel
 from tactful.runtime.steps import PlanRequest
 
-Option = tuple[int, int]
-"""(candidate key, channel index)."""
+Versions: TypeAlias = Sequence[tuple[int, str]]
+"""(instant in µs, version): which models speak from each instant on, rising. The first also speaks before its own."""
 
 
 @runtime_checkable
@@ -28,7 +28,12 @@ class Scorer(Protocol):
 
     @property
     def version(self) -> str:
-        """What decisions name as their model version."""
+        """What decisions name as their model version; of several, the last one's."""
+        ...
+
+    @property
+    def versions(self) -> Versions:
+        """Who speaks when. No request reaches over an instant at which that changes."""
         ...
 
     def slots(self, keys: UInt64[np.ndarray, " n"], request: PlanRequest) -> SlotScores:
@@ -40,25 +45,57 @@ class Scorer(Protocol):
         ...
 
 
+def version_at(versions: Versions, at_us: int) -> str:
+    """Returns who speaks at an instant.
+
+    >>> [version_at(((0, "a"), (5, "b")), at_us) for at_us in (-1, 4, 5)]
+    ['a', 'a', 'b']
+    """
+    return [version for since_us, version in versions if since_us <= max(at_us, versions[0][0])][-1]
+
+
+def of_messages(version: str) -> str:
+    """Returns the part of a version that names who scores messages.
+
+    >>> of_messages("0011aabb-22ccddee")
+    '22ccddee'
+    """
+    return version.partition("-")[2]
+
+
 @dataclass(frozen=True)
 class LiveScorer:
     """Scores with loaded models. Every row is scored by itself, so the batch's shape does not matter.
 
-    The slot model is tried at once on a person of whom nothing is known: one that reads what is not kept is refused
-    here (`InvalidModel`), and not at the first plan.
+    With a rank model, that one says all heads of a message; the click and the unsubscribe model are not asked. The
+    slot and the rank model are tried at once on a person of whom nothing is known: one that reads what is not kept, or
+    says what nobody can use, is refused here, and not at the first plan.
+
+    Raises:
+        InvalidModel: a model reads what an engine does not keep.
+        InvalidScores: it says NaN, or fails.
     """
 
     slot_model: SlotModel
     click_model: ClickModel
     unsubscribe_model: UnsubscribeModel
+    rank_model: RankModel | None = None
 
     def __post_init__(self) -> None:
         _foretold(self.slot_model, nobody())
+        if self.rank_model is not None:
+            _ranked(self.rank_model, ranking.nobody())
 
     @property
     def version(self) -> str:
-        """The versions of the three models, joined."""
-        return "-".join(m.version[:8] for m in (self.slot_model, self.click_model, self.unsubscribe_model))
+        """The version of the slot model, then those of the models of messages, joined."""
+        of_messages = (self.rank_model,) if self.rank_model else (self.click_model, self.unsubscribe_model)
+        return "-".join(m.version[:8] for m in (self.slot_model, *of_messages))
+
+    @property
+    def versions(self) -> Versions:
+        """One for all times."""
+        return ((0, self.version),)
 
     def slots(self, keys: UInt64[np.ndarray, " n"], request: PlanRequest) -> SlotScores:
         """Returns what the slot model foretells.
@@ -69,7 +106,19 @@ class LiveScorer:
         return _foretold(self.slot_model, request.past)
 
     def scores(self, request: Request) -> Scores:
-        """Returns click and unsubscribe probabilities; the mean unsubscribe is over the reachable channels."""
+        """Returns the rank model's heads, else click and unsubscribe probabilities.
+
+        The mean unsubscribe is over the channels on which she can be reached, and over her candidates where they
+        differ.
+
+        Raises:
+            InvalidScores: the rank model fails, or says another shape, NaN, or what is no probability.
+        """
+        reach = _reach(request.person)
+        if self.rank_model is not None:
+            values = _ranked(self.rank_model, request.inputs)
+            options = request.pool.present[:, :, None] & reach[:, None, :]
+            return Scores(RANK_HEADS, values, _mean(values[..., RANK_HEADS.index("unsubscribe")], options))
         person, pool = request.person, request.pool
         click = self.click_model.click(
             np.where(pool.present, pool.type, -1),
@@ -79,77 +128,46 @@ class LiveScorer:
             person.n_clicks.astype(np.float64),
         )
         leave = self.unsubscribe_model.unsubscribe(person.sent_7d_channel)
-        reach = (person.reachable[:, None] & ~person.blocked[:, None] & (1 << np.arange(N_CHANNELS))) != 0
-        total = np.zeros(request.n)
-        for h in range(N_CHANNELS):
-            total += np.where(reach[:, h], leave[:, h], 0.0)
-        mean = total / np.maximum(reach.sum(axis=1), 1)
         values = np.stack([click, np.broadcast_to(leave[:, None, :], click.shape)], axis=3)
-        return Scores(heads=HEADS, values=values, mean_unsubscribe=mean)
+        return Scores(HEADS, values, _mean(leave[:, None, :], reach[:, None, :]))
 
 
-class LoggedScorer:
-    """Reads the scores that decisions and plans have on record, so that a replay decides on what was said then.
+def _reach(person: Person) -> Bool[np.ndarray, "n h"]:
+    open_to = (person.reachable & ~person.blocked)[:, None] & (1 << np.arange(N_CHANNELS))
+    reach: Bool[np.ndarray, "n h"] = open_to != 0
+    return reach
 
-    Options that were not feasible have no score on record; they read 0 and cannot be chosen.
-    """
 
-    def __init__(self, decisions: Iterable[Decision], plans: Iterable[SlotPlan], version: str) -> None:
-        self.version = version
-        self._options: dict[tuple[int, int, int], tuple[Mapping[Option, tuple[float, ...]], float]] = {}
-        self._slots: dict[tuple[int, int], tuple[tuple[float, ...], tuple[float, ...]]] = {}
-        for decision in decisions:
-            if decision.action != "drop":
-                self._remember(decision)
-        for plan in plans:
-            told = (plan.slot_probs, plan.slot_weights or plan.slot_probs)
-            self._slots[draws.key(plan.user_id), to_us(plan.at)] = told
+def _mean(p: Float[np.ndarray, "n c h"], of: Bool[np.ndarray, "n c h"]) -> Float[np.ndarray, " n"]:
+    """Each row's mean over its options, 0 without any: added one after the other, so that padding changes no bit."""
+    n = len(p)
+    total = np.cumsum(np.where(of, p, 0.0).reshape(n, -1), axis=1)[:, -1]
+    mean: Float[np.ndarray, " n"] = total / np.maximum(of.reshape(n, -1).sum(axis=1), 1)
+    return mean
 
-    def _remember(self, decision: Decision) -> None:
-        options = {
-            (draws.key("candidate:" + o.candidate_id), CHANNELS.index(o.channel)): o.scores for o in decision.feasible
-        }
-        name = (draws.key(decision.user_id), to_us(decision.at), decision.turn)
-        self._options[name] = (options, decision.features.get("mean_unsubscribe", 0.0))
 
-    def slots(self, keys: UInt64[np.ndarray, " n"], request: PlanRequest) -> SlotScores:
-        """Returns the profiles and weights on record.
-
-        Raises:
-            ReplayMismatch: for a plan that was never made.
-        """
-        profile, weight = np.empty((2, len(keys), SLOTS))
-        for i, name in enumerate(zip(keys.tolist(), request.now_us.tolist(), strict=True)):
-            if name not in self._slots:
-                raise ReplayMismatch(
-                    f"got a plan of user key {name[0]:016x} at {name[1]} µs, expected one on record; "
-                    "the log, the settings or the event types are not those of the recorded run"
-                )
-            profile[i], weight[i] = self._slots[name]
-        return SlotScores(profile, weight)
-
-    def scores(self, request: Request) -> Scores:
-        """Returns the scores on record.
-
-        Raises:
-            ReplayMismatch: for a rank job that never ran.
-        """
-        person, pool = request.person, request.pool
-        values = np.zeros((*pool.present.shape, N_CHANNELS, len(HEADS)))
-        mean = np.zeros(request.n)
-        for i in range(request.n):
-            name = (int(person.key[i]), int(person.now_us[i]), int(person.turn[i]))
-            if name not in self._options:
-                raise ReplayMismatch(
-                    f"got a rank job of user key {name[0]:016x} at {name[1]} µs, expected one on record; "
-                    "the log, the settings or the event types are not those of the recorded run"
-                )
-            options, mean[i] = self._options[name]
-            place = {int(key): c for c, key in enumerate(pool.key[i])}
-            for (candidate, channel), scores in options.items():
-                if candidate in place:
-                    values[i, place[candidate], channel] = scores
-        return Scores(heads=HEADS, values=values, mean_unsubscribe=mean)
+def _ranked(model: RankModel, inputs: RankInputs) -> Float[np.ndarray, "n c h heads"]:
+    """What the model says, checked: a decision that rests on NaN would be a decision on nothing."""
+    try:
+        said = model.rank(inputs)
+    except Exception as error:  # a trained model may fail in any way
+        raise InvalidScores(
+            f"rank model {model.version} failed on {len(inputs.user)} jobs ({type(error).__name__}: {error}); "
+            "put another model in force"
+        ) from error
+    expected = (*inputs.present.shape, N_CHANNELS, len(RANK_HEADS))
+    if said.shape != expected:
+        raise InvalidScores(
+            f"got scores of the shape {said.shape} from rank model {model.version}, expected {expected}; "
+            "put another model in force"
+        )
+    if not (said.min(initial=0.0) >= 0.0 and said.max(initial=0.0) <= 1.0):  # false also for NaN
+        row, _, _, head = np.argwhere(~((said >= 0.0) & (said <= 1.0)))[0].tolist()
+        raise InvalidScores(
+            f"got NaN or a number outside 0..1 as {RANK_HEADS[head]} from rank model {model.version}, row {row}, "
+            "expected probabilities; put another model in force, and see what that one learned from"
+        )
+    return said.astype(np.float64, copy=False)
 
 
 def _foretold(model: SlotModel, past: SlotPast) -> SlotScores:

@@ -12,7 +12,7 @@ from jaxtyping import Int64
 from tactful.decision.policy.explore import Exploration
 from tactful.decision.rules import Rules
 from tactful.events.registry import Registry
-from tactful.runtime.embedded import simple_scorer
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.settings import Settings, Timing, Volume
 from tactful.simulator.arms.fitted import fitted_scorer
 from tactful.simulator.arms.policy import NO_EXPLORATION, Policy

@@ -7,7 +7,7 @@ import numpy as np
 from tactful.decision.rules import Rules
 from tactful.events.registry import Registry
 from tactful.models.slot_histogram import GlobalSlots
-from tactful.runtime.embedded import simple_scorer
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.scoring import LiveScorer
 from tactful.runtime.settings import Settings, Timing, Volume
 from tactful.simulator.arms.fitted import clicks_by_hour, fitted_scorer

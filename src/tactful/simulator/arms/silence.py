@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tactful.decision.rules import Rules
-from tactful.runtime.embedded import simple_scorer
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.settings import Settings, Timing
 from tactful.simulator.arms.policy import Policy
 from tactful.simulator.exploration_log import ExplorationLog

@@ -13,7 +13,7 @@ from tactful.features.segments import REACHES
 from tactful.features.volume import volume_features
 from tactful.models.volume_curve import SimpleCurve
 from tactful.models.volume_response import VolumeResponse
-from tactful.runtime.embedded import simple_scorer
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.settings import Settings, Volume
 from tactful.simulator.arms.fitted import fitted_scorer
 from tactful.simulator.arms.policy import DEFAULT_EXPLORATION, Moment, Policy

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from tactful.decision.rules import Rules
 from tactful.events.registry import Registry
-from tactful.runtime.embedded import simple_scorer
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.settings import Settings, Timing, Volume
 from tactful.simulator.arms.fitted import fitted_scorer
 from tactful.simulator.arms.policy import NO_EXPLORATION, Policy
