@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
+import export_store
 import objectives_store
 import timing_store
 import tuning_store
@@ -29,7 +30,16 @@ ALLOCATE = ROOT / "docs" / "how-to" / "allocate-volume.md"
 TIMING = ROOT / "docs" / "how-to" / "train-timing.md"
 OBJECTIVES = ROOT / "docs" / "how-to" / "different-objectives.md"
 WEIGHTS = ROOT / "docs" / "how-to" / "tune-weights.md"
-PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorials" / "first-loop.md", ALLOCATE, TIMING, OBJECTIVES, WEIGHTS]
+EXPORT = ROOT / "docs" / "how-to" / "export-decisions.md"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "tutorials" / "first-loop.md",
+    ALLOCATE,
+    TIMING,
+    OBJECTIVES,
+    WEIGHTS,
+    EXPORT,
+]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 120
 
@@ -95,6 +105,8 @@ def prepare(page: Path, folder: Path) -> None:
         objectives_store.fill_store(folder / "app.db")
     if page == WEIGHTS:
         tuning_store.fill_store(folder / "app.db")
+    if page == EXPORT:
+        export_store.fill_store(folder / "app.db")
 
 
 def save(language: str, block: str, folder: Path) -> None:

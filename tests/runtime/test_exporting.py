@@ -81,7 +81,7 @@ def of_the_store(store: MemoryStore, table: str) -> list[dict[str, Any]]:
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
     """Lists for tuples, and the pairs of a map as a dict, whatever a reader calls them."""
-    row = {name: listed(value) for name, value in row.items() if name != "record"}
+    row = {"day" if name == "local_day" else name: listed(value) for name, value in row.items() if name != "record"}
     if isinstance(row.get("features"), list):
         row["features"] = {pair["key"]: pair["value"] for pair in row["features"]}
     return row
@@ -108,7 +108,9 @@ def test_a_column_for_every_field_of_the_records() -> None:
         (exporting.export_columns.ENGAGEMENTS, Engagement),
         (exporting.export_columns.SLOT_PLANS, SlotPlan),
     ):
-        assert set(schema.names) - {"accepted_at"} == {field.name for field in msgspec.structs.fields(kind)}
+        renamed = {"local_day": "day"}
+        names = {renamed.get(name, name) for name in schema.names} - {"accepted_at"}
+        assert names == {field.name for field in msgspec.structs.fields(kind)}
 
 
 def test_rows_lie_under_their_utc_day(folder: Path) -> None:
@@ -117,6 +119,17 @@ def test_rows_lie_under_their_utc_day(folder: Path) -> None:
     for path in folder.glob("*/*/*.parquet"):
         instants = pq.read_table(path)["accepted_at" if "engagements" in str(path) else "at"].to_pylist()
         assert {str(at.date()) for at in instants} == {path.parent.name.removeprefix("day=")}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_day_of_the_folder_is_a_column_for_readers_who_want_it(folder: Path, table: str) -> None:
+    second = "2026-03-03"
+    lake = polars.scan_parquet(folder / table, hive_partitioning=True)
+    rows = lake.filter(polars.col("day").cast(polars.String) == second).collect()
+    with duckdb.connect() as db:
+        told = db.execute(f"SELECT count(*) FROM read_parquet('{folder}/{table}/*/*.parquet') WHERE day = '{second}'")
+        (count,) = told.fetchone() or (0,)
+    assert count == rows.height == pq.read_metadata(folder / table / f"day={second}" / "part-0.parquet").num_rows
 
 
 def test_snapshots_open_after_an_export(folder: Path) -> None:
@@ -213,7 +226,7 @@ def test_an_interrupted_day_leaves_no_file_and_is_written_by_the_next_run(
         broken.setattr(pq.ParquetWriter, "write_batch", _full_disk)
         with pytest.raises(CannotExport, match="No space left"):
             export(store, tmp_path)
-    assert list(tmp_path.glob("*/*/*.parquet")) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert export(store, tmp_path).tables["decisions"].rows == store.count_decisions()
 
 

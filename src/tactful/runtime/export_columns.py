@@ -47,7 +47,7 @@ ENGAGEMENTS: Final = pa.schema(
 )
 SLOT_PLANS: Final = pa.schema(
     [
-        *(("user_id", _TEXT), ("at", _INSTANT), ("day", pa.int32()), ("quota", pa.int32())),
+        *(("user_id", _TEXT), ("at", _INSTANT), ("local_day", pa.int32()), ("quota", pa.int32())),
         *(("slot_probs", pa.list_(_NUMBER)), ("jobs", pa.list_(pa.int16())), ("sends", pa.list_(pa.int16()))),
         *(("inclusion", pa.list_(_NUMBER)), ("randomised", pa.bool_()), ("segment", _TEXT), ("model_version", _TEXT)),
         *(("slot_weights", pa.list_(_NUMBER)), ("schema_version", pa.int16())),
@@ -67,8 +67,8 @@ def engagements(records: Sequence[Engagement], accepted_us: Sequence[int]) -> Ar
 
 
 def slot_plans(records: Sequence[SlotPlan]) -> Array:
-    """Returns slot plans as a record batch of `SLOT_PLANS`."""
-    return _batch(SLOT_PLANS, records, {})
+    """Returns slot plans as a record batch of `SLOT_PLANS`; `day` is the name of the folder, so theirs is another."""
+    return _batch(SLOT_PLANS, records, {"local_day": lambda plans: pa.array([p.day for p in plans], pa.int32())})
 
 
 def _batch(schema: Any, records: Sequence[Any], made_by: dict[str, Callable[[Sequence[Any]], Array]]) -> Array:

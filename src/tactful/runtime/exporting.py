@@ -1,13 +1,14 @@
 """Writes a store's decisions, engagements and slot plans to Parquet, one file a table and UTC day.
 
 `decisions/day=2026-11-22/part-0.parquet`: a day that is over is written once and kept by later runs; the day that is
-still running is written again by each. A file gets its name when it is whole. Decisions and plans belong to the day on
+still running is written again by each. A file gets its place when it is whole. Decisions and plans belong to the day on
 which they were made, engagements to the day on which they were accepted: a day that is over gets no more of them.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -148,22 +149,23 @@ def _written_through(path: Path) -> int:
 
 
 def _write(path: Path, schema: Any, batches: Batches, through_us: int) -> int:
-    """Writes a file under another name first, and none if there is no row; returns the number of rows."""
+    """Writes a file elsewhere first, and none if there is no row; returns the number of rows."""
     rows = 0
     first = next(batches, None)
     if first is None:
         path.unlink(missing_ok=True)
         return rows
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name("part-0.partial")
+    partial = path.parents[2] / f".{path.parents[1].name}-{os.getpid()}.partial"
     noted = schema.with_metadata({_FORMAT: _VERSION, _THROUGH: str(through_us).encode()})
-    with pq.ParquetWriter(partial, noted, compression="zstd") as writer:
-        batch = first
-        while batch is not None:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-            batch = next(batches, None)
-    partial.replace(path)
+    try:
+        with pq.ParquetWriter(partial, noted, compression="zstd") as writer:
+            for batch in chain([first], batches):
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return rows
 
 
