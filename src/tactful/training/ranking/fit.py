@@ -96,7 +96,7 @@ def _tried(
     watch: Watch, console: Console | None,
 ) -> Iterator[_Tried]:  # fmt: skip
     """The simple predictors, then what was asked for."""
-    yield _Tried("simple", None, fit_simple(parts.learn).chances(parts.judged))
+    yield _Tried("simple", None, fit_simple(parts.past).chances(parts.judged))
     if kind in ("auto", "boosted"):
 
         def tell(head: str, round_: int, rows: int) -> None:

@@ -25,8 +25,12 @@ _TUNED, _JUDGED = 4, 2
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows to learn from, to tune by and to be judged on, and the first days of the latter two (since 1970-01-01)."""
+    """Rows to learn from, to tune by and to be judged on, and the first days of the latter two (since 1970-01-01).
 
+    `past` are the first two together, as known when the judged days began: for what needs no tuning.
+    """
+
+    past: RankRows
     learn: RankRows
     tune: RankRows
     judged: RankRows
@@ -55,11 +59,11 @@ def split(log: RankLog) -> Split:
     n = end - first
     judged_day = end - max(_JUDGED, round(JUDGED_SHARE * n))
     tune_day = judged_day - max(_TUNED, round(TUNED_SHARE * n))
-    to_judge = since(log, judged_day * DAY_US)
-    judged = rows(to_judge)
+    past, judged = rows(before(log, judged_day * DAY_US)), rows(since(log, judged_day * DAY_US))
     return Split(
+        past=past,
         learn=rows(before(log, tune_day * DAY_US)),
-        tune=rows(since(before(log, judged_day * DAY_US), tune_day * DAY_US)),
+        tune=past.only(np.flatnonzero(past.at_us >= tune_day * DAY_US)),
         judged=judged.only(np.flatnonzero(judged.known.all(axis=1))),
         tune_day=tune_day,
         judged_day=judged_day,
