@@ -27,6 +27,9 @@ from tactful.decision.policy.explore import Exploration
 from tactful.delivery.channels.file import FileChannel
 from tactful.delivery.send import Sender
 from tactful.events.records import CHANNELS
+from tactful.models import served
+from tactful.models.in_force import put_in_force
+from tactful.models.slot_histogram import SlotHistogram
 from tactful.runtime.embedded import Engine
 from tactful.runtime.settings import EngineSettings, Volume
 from tactful.stores.protocols import LoggedInput, Refused
@@ -47,6 +50,11 @@ SETTINGS = msgspec.structs.replace(
 RANDOM_KILLS = 50
 BOUNDARY_BATCHES = 4
 """A day and a half: some eighty kills."""
+TRAINED = {
+    1: SlotHistogram(np.where(np.arange(24) == 20, 50.0, 1.0), prior_weight=1000.0),
+    2: served.load((Path(__file__).parents[1] / "fixtures" / "ranker.msgpack").read_bytes()),
+}
+"""What is put in force while the engine runs, before which batch."""
 
 Boundary = Callable[[str], None]
 """Is told where a process stands: the name of a transaction, and whether it is about to be or was committed."""
@@ -72,7 +80,8 @@ class WatchedStore(SqliteStore):
         return super().append(inputs)
 
     def save_meta(self, name: str, data: bytes) -> None:
-        self._name = f"{name} {data!r}" if name == "committed" else self._name + " and states"
+        own = name == "committed" or name.endswith("in_force")
+        self._name = f"{name} {data!r}" if own else self._name + " and states"
         super().save_meta(name, data)
 
     def begin_attempt(self, decision_key: int, at_us: int) -> int | None:
@@ -98,6 +107,9 @@ def live(folder: Path, boundary: Boundary, batches: int) -> None:
     done = int(acknowledged.read_text()) if acknowledged.exists() else 0
     for number, batch in enumerate(BATCHES[done:batches], done):
         now_us = to_us(START) + (number + 1) * 9 * HOUR_US - 1
+        if number in TRAINED:
+            with store.transaction():
+                put_in_force(store, TRAINED[number])
         engine.submit([record for _, record in batch], [stamp for stamp, _ in batch])
         engine.advance(from_us(now_us))
         sender.run(now_us, limit=1000)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tactful.events.records import Decision, decode
+from tactful.runtime.noted_models import history
 from tactful.stores.sqlite import SqliteStore
 
 CHILD = Path(__file__).with_name("crash_child.py")
@@ -45,6 +47,7 @@ def left_by(run: Path) -> dict[str, Any]:
         "controls": store.controls(),
         "log": store.read(-1, 1_000_000),
         "committed": store.load_meta("committed"),
+        "models": history(store),
         "messages": [entry.row for entry in entries if entry],
         "fates": [(entry.attempts[-1].outcome, entry.next_try_us) for entry in entries if entry],
         "in doubt": store.in_doubt(),
@@ -83,6 +86,25 @@ def test_a_kill_at_every_transaction_boundary_leaves_what_an_uninterrupted_run_l
     for kind in ("append", "committed", "begin", "end", "close"):
         assert any(name.startswith(f"before {kind}") for name in names)
         assert any(name.startswith(f"after {kind}") for name in names)
+
+
+def test_models_that_are_put_in_force_between_kills_decide_from_the_same_instants_on(
+    boundaries: tuple[Path, list[str]],
+) -> None:
+    folder, names = boundaries
+    store = SqliteStore(folder / "run-1" / "store.db", read_only=True)
+    spoke = history(store)
+    decisions = [decode(row.data) for row in store.decisions_between(*ALWAYS)]
+    store.close()
+    assert [(one.slot is not None, one.rank is not None) for one in spoke] == [
+        (True, False),
+        (True, False),
+        (True, True),
+    ]
+    assert {len(d.heads) for d in decisions if isinstance(d, Decision) and d.action != "drop"} == {2, 6}
+    for kind in ("slot", "rank"):
+        assert any(name.startswith(f"before {kind}_model_in_force") for name in names)
+        assert any(name.startswith(f"after {kind}_model_in_force") for name in names)
 
 
 def test_a_kill_between_the_attempt_and_the_send_sends_once(boundaries: tuple[Path, list[str]]) -> None:

@@ -11,12 +11,13 @@ import pytest
 from rank_models import BrokenRanker, PlainRanker
 from small_app import END, START, inputs
 from tactful.clock import to_us
-from tactful.errors import InvalidModel, StoreError
+from tactful.errors import InvalidModel, InvalidSettings, StoreError
 from tactful.events.records import Decision, SlotPlan, decode
 from tactful.models import MODELS, in_force, served
 from tactful.models.click_rate import ClickRate
 from tactful.models.in_force import put_in_force, rank_model_in_force, slot_model_in_force
-from tactful.models.protocol import RANK_HEADS
+from tactful.models.protocol import RANK_HEADS, GraphModel
+from tactful.models.served_slots import ServedSlots
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.runtime.embedded import Engine
 from tactful.runtime.models_in_use import scorer_of, simple_scorer
@@ -258,3 +259,26 @@ def test_a_ranker_that_raises_is_not_put_in_force() -> None:
     found = rank_model_in_force(store)
     assert found is not None
     assert found.version == PlainRanker().version
+
+
+def test_the_provider_of_the_settings_runs_graphs_and_one_that_is_not_there_is_refused() -> None:
+    fixtures = Path(__file__).parents[1] / "fixtures"
+    graphs = (
+        ServedSlots((fixtures / "slot_model.onnx").read_bytes()),
+        served.load((fixtures / "ranker.msgpack").read_bytes()),
+    )
+    for model in graphs:
+        assert isinstance(model, GraphModel)
+        assert model.on("CPUExecutionProvider").version == model.version
+        store = MemoryStore()
+        with store.transaction():
+            put_in_force(store, model)
+        elsewhere = Settings(engine=EngineSettings(onnx_provider="MoonExecutionProvider"))
+        with pytest.raises(InvalidSettings, match="CPUExecutionProvider"):
+            Engine(store, elsewhere)
+        Engine(store, SETTINGS)
+        with pytest.raises(InvalidSettings, match="MoonExecutionProvider"):  # though a good one spoke before
+            Engine(store, elsewhere)
+    forest = MemoryStore()
+    put_in_force(forest, EVENING)
+    Engine(forest, elsewhere)  # nothing there needs it

@@ -30,7 +30,7 @@ def train_timing(
     """Learn when people are there, and when they click, from what a store holds.
 
     Fits the smoothed histogram, a boosted model and, where torch is installed, a network; judges them on the last days,
-    to which nothing was fitted; and keeps one in the store, which an engine takes when it is opened next.
+    to which nothing was fitted; and keeps one in the store, which an engine takes, also one that runs.
     """
     from tactful.cli.report.timing import print_timing
 
@@ -46,7 +46,7 @@ def train_timing(
         say.width = max(say.width, COLUMNS)
         print_timing(fitted.report, say)
         say.print()
-        say.print(f"Kept in {store}. An engine takes it when it is opened next.", markup=False)
+        say.print(f"Kept in {store}, in force: an engine takes it, also one that runs.", markup=False)
 
 
 def _need_torch() -> None:

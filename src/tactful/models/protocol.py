@@ -9,7 +9,7 @@ history.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Integer
@@ -33,6 +33,19 @@ class Model(Protocol):
 
     def parameters(self) -> Parameters:
         """Returns the constructor's arguments that make this model again."""
+        ...
+
+
+@runtime_checkable
+class GraphModel(Model, Protocol):
+    """A model that is a graph, which ONNX Runtime may run elsewhere than on the processor."""
+
+    def on(self, provider: str) -> Any:
+        """Returns the same model, run by a provider of ONNX Runtime; a model of the same class.
+
+        Raises:
+            InvalidSettings: for a provider that is not there.
+        """
         ...
 
 

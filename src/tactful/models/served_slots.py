@@ -9,7 +9,7 @@ from tactful.errors import InvalidModel
 from tactful.features.slot_marks import HISTORY_DAYS
 from tactful.features.slot_past import SlotPast
 from tactful.features.slots import FEATURES
-from tactful.models.onnx import Graph
+from tactful.models.onnx import CPU, Graph
 from tactful.models.protocol import Parameters, SlotScores, version_of
 
 Objective = Literal["active", "click", "incremental"]
@@ -23,15 +23,16 @@ _CLICK, _ACTIVE = 0, 1
 class ServedSlots:
     """The temporal attention unit of `slot_model.py` after `training.export`: what each slot of the day promises."""
 
-    def __init__(self, graph: bytes, objective: Objective = "click") -> None:
-        """Takes the exported graph, and what its plans are after.
+    def __init__(self, graph: bytes, objective: Objective = "click", provider: str = CPU) -> None:
+        """Takes the exported graph, what its plans are after, and where to run; that is no part of the saved model.
 
         Raises:
             InvalidModel: for bytes that hold no such graph, or an unknown objective.
+            InvalidSettings: for a provider that is not there.
         """
         if objective not in get_args(Objective):
             raise InvalidModel(f"got the objective {objective!r}, expected one of {', '.join(get_args(Objective))}")
-        self._data, self._graph, self.objective = graph, Graph(graph), objective
+        self._data, self._graph, self.objective = graph, Graph(graph, provider), objective
         if set(self._graph.inputs) != _INPUTS:
             raise InvalidModel(
                 f"got a graph with the inputs {sorted(self._graph.inputs)}, expected {sorted(_INPUTS)}; "
@@ -42,6 +43,14 @@ class ServedSlots:
     def parameters(self) -> Parameters:
         """Returns the constructor's arguments that make this model again."""
         return {"graph": self._data, "objective": self.objective}
+
+    def on(self, provider: str) -> "ServedSlots":
+        """Returns the same model, run by another provider of ONNX Runtime.
+
+        Raises:
+            InvalidSettings: for one that is not there.
+        """
+        return ServedSlots(self._data, self.objective, provider)
 
     def foretell(self, past: SlotPast) -> SlotScores:
         """Returns where her activity falls, and each slot's worth by the objective.

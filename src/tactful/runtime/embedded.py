@@ -83,7 +83,7 @@ class Engine:
         self.telemetry = Telemetry()
         self._models: ModelsInUse | None = None
         if scorer is None:
-            self._models = ModelsInUse(store, self.telemetry)
+            self._models = ModelsInUse(store, self.telemetry, settings.engine.onnx_provider)
             scorer = self._models.scorer
         self._scorer: Scorer = scorer
         self.population = Population(settings, self.registry, self._scorer)

@@ -6,14 +6,14 @@ until another one is put in force.
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final, TypeVar
 
-from tactful.errors import TactfulError
+from tactful.errors import InvalidSettings, TactfulError
 from tactful.models import in_force
 from tactful.models.click_rate import ClickRate
 from tactful.models.in_force import Kept, Kind
+from tactful.models.protocol import GraphModel, Model
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.runtime import noted_models
@@ -24,11 +24,8 @@ from tactful.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
 
-_With: TypeAlias = Callable[[LiveScorer, Store, Kept], LiveScorer]
-_WITH: Final[dict[Kind, _With]] = {
-    "slot": lambda scorer, store, kept: replace(scorer, slot_model=in_force.slot_model(store, kept)),
-    "rank": lambda scorer, store, kept: replace(scorer, rank_model=in_force.rank_model(store, kept)),
-}
+CPU: Final = "CPUExecutionProvider"
+M = TypeVar("M", bound=Model)
 
 
 def simple_scorer() -> LiveScorer:
@@ -48,8 +45,23 @@ def scorer_of(store: Store) -> LiveScorer:
     for kind in in_force.KINDS:
         kept = in_force.in_force(store, kind)
         if kept is not None:
-            scorer = _WITH[kind](scorer, store, kept)
+            scorer = _with(scorer, store, kind, kept)
     return scorer
+
+
+def _with(scorer: LiveScorer, store: Store, kind: Kind, kept: Kept, provider: str = CPU) -> LiveScorer:
+    """The scorer with one of its models replaced."""
+    if kind == "slot":
+        return replace(scorer, slot_model=_on(in_force.slot_model(store, kept), provider))
+    return replace(scorer, rank_model=_on(in_force.rank_model(store, kept), provider))
+
+
+def _on(model: M, provider: str) -> M:
+    """The model where it shall run, if it is a graph: trees and tables run on the processor."""
+    if provider == CPU or not isinstance(model, GraphModel):
+        return model
+    moved: M = model.on(provider)
+    return moved
 
 
 class ModelsInUse:
@@ -59,13 +71,17 @@ class ModelsInUse:
         scorer: what decides now.
     """
 
-    def __init__(self, store: Store, telemetry: Telemetry) -> None:
+    def __init__(self, store: Store, telemetry: Telemetry, provider: str = CPU) -> None:
         """Takes the models in force; instead of one that is refused, the one that spoke here last.
+
+        Args:
+            provider: of ONNX Runtime, for models that are graphs.
 
         Raises:
             TactfulError: one is refused, and nobody has spoken here before, or that one is refused, too.
+            InvalidSettings: the provider is not there.
         """
-        self._store, self._telemetry = store, telemetry
+        self._store, self._telemetry, self._provider = store, telemetry, provider
         self._looked = self._look()
         self.scorer = simple_scorer()
         spoke = noted_models.history(store)
@@ -73,7 +89,9 @@ class ModelsInUse:
             if kept is None:
                 continue
             try:
-                self.scorer = _WITH[kind](self.scorer, store, kept)
+                self.scorer = _with(self.scorer, store, kind, kept, provider)
+            except InvalidSettings:
+                raise
             except TactfulError as error:
                 if not spoke:
                     raise
@@ -96,7 +114,7 @@ class ModelsInUse:
 
     def _take(self, kind: Kind, kept: Kept) -> None:
         try:
-            self.scorer = _WITH[kind](self.scorer, self._store, kept)
+            self.scorer = _with(self.scorer, self._store, kind, kept, self._provider)
         except TactfulError as error:
             self._refused(kept, error)
             return
@@ -107,7 +125,7 @@ class ModelsInUse:
         """Takes the model that spoke last; the simple predictors are there already."""
         last = spoke.slot if kind == "slot" else spoke.rank
         if last is not None and last.version != self.scorer.slot_model.version:
-            self.scorer = _WITH[kind](self.scorer, self._store, Kept(last.name, last.version))
+            self.scorer = _with(self.scorer, self._store, kind, Kept(last.name, last.version), self._provider)
 
     def _refused(self, kept: Kept, error: TactfulError) -> None:
         self._telemetry.count("engine.models.refused")

@@ -82,6 +82,9 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         snapshot_days: states are also saved when so many days of log time have passed; 1, so that `tactful allocate`,
             which reads the saved states, is at most a day behind in a small app, too.
         policy_version: named by every decision.
+        onnx_provider: which provider of ONNX Runtime runs trained networks, such as `CUDAExecutionProvider` where the
+            installed build of it has that one; the processor by default. Scores may differ in the last bits, which
+            replays do not notice: they read what was said.
     """
 
     micro_batch: Annotated[int, msgspec.Meta(ge=1)] = 8192
@@ -89,6 +92,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     snapshot_min_inputs: Annotated[int, msgspec.Meta(ge=1)] = 200_000
     snapshot_days: Annotated[float, msgspec.Meta(gt=0.0)] = 1.0
     policy_version: str = "simple-1"
+    onnx_provider: str = "CPUExecutionProvider"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Keeps a fitted slot model in a store, in force, with what was said of it: one short transaction.
 
-An engine may run meanwhile; it goes on with the model that it has, and takes this one when it is opened again.
+An engine may run meanwhile; it takes this model before its next micro-batch.
 """
 
 from typing import Final
