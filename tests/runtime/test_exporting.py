@@ -16,7 +16,7 @@ from small_app import END, START, inputs, run
 from tactful.clock import DAY_US, to_us
 from tactful.decision.policy.explore import Exploration
 from tactful.errors import CannotExport
-from tactful.events.records import Decision, Engagement, SlotPlan, decode
+from tactful.events.records import Candidate, Decision, Engagement, SlotPlan, User, decode
 from tactful.features.ranking_snapshot import opened
 from tactful.runtime import exporting
 from tactful.runtime.embedded import Engine
@@ -136,6 +136,16 @@ def test_snapshots_open_after_an_export(folder: Path) -> None:
     blobs = [row["snapshot"] for row in by_polars(folder, "decisions") if row["snapshot"]]
     assert len(blobs) > 5
     assert opened(blobs).present.any()
+
+
+def test_no_address_and_no_text_of_a_message_is_exported(folder: Path) -> None:
+    told = repr([by_polars(folder, table) for table in TABLES])
+    people = [record for _, record in inputs() if isinstance(record, User)]
+    messages = [record for _, record in inputs() if isinstance(record, Candidate)]
+    private = {address for user in people for address in user.addresses.values()}
+    private |= {str(text) for candidate in messages for text in candidate.payload.values()}
+    assert len(private) > 20
+    assert [text for text in private if text in told] == []
 
 
 def test_a_day_that_is_over_is_written_once_and_the_present_one_again(tmp_path: Path) -> None:

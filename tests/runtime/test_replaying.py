@@ -1,5 +1,6 @@
 """A store's log, replayed: the decisions on record byte for byte, or what other settings would have decided."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 
 from small_app import END, START, run
 from tactful.clock import SimulatedClock, from_us, to_us
+from tactful.decision.policy.explore import Exploration
 from tactful.errors import ReplayMismatch
 from tactful.events.records import Candidate, Decision, decode, encode
 from tactful.models.click_rate import ClickRate
@@ -18,6 +20,8 @@ from tactful.runtime.scoring import LiveScorer
 from tactful.runtime.settings import Settings, Volume
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import DecisionRow, LoggedInput
+
+EXPLORED = Settings(exploration=Exploration(random_send=0.2, greedy_send=0.1, full_history=0.2))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,58 @@ def without_weights(data: bytes) -> bytes:
     fields = msgspec.msgpack.decode(data)
     del fields["slot_weights"]
     return msgspec.msgpack.encode(fields)
+
+
+def with_decisions(store: MemoryStore, changed: Callable[[Decision], Decision]) -> MemoryStore:
+    """The same store with other decisions on record."""
+    copy = MemoryStore()
+    copy.append(store.read(-1, 100_000))
+    rows = []
+    for row in store.decisions_between(0, to_us(END) + 1):
+        decision = decode(row.data)
+        assert isinstance(decision, Decision)
+        rows.append(row._replace(data=encode(changed(decision))))
+    copy.append_decisions(rows)
+    copy.append_plans(list(store.plans_between(0, to_us(END) + 1)))
+    copy.save_meta("committed", store.load_meta("committed") or b"-1")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def explored() -> MemoryStore:
+    made = MemoryStore()
+    run(made, EXPLORED)
+    return made
+
+
+def test_what_was_frozen_replays_byte_for_byte(explored: MemoryStore) -> None:
+    snapshots = [decode(row.data).snapshot for row in explored.decisions_between(0, to_us(END) + 1)]
+    assert sum(map(bool, snapshots)) > 10
+    assert verify(explored, EXPLORED).equal
+
+
+def test_decisions_of_a_version_that_froze_nothing_replay_equal(explored: MemoryStore) -> None:
+    def older(decision: Decision) -> Decision:
+        return msgspec.structs.replace(decision, snapshot=b"", snapshot_place=-1, log_probability=0.0)
+
+    assert verify(with_decisions(explored, older), EXPLORED).equal
+
+
+def test_snapshots_of_another_schema_are_not_compared_and_altered_ones_are_a_difference(explored: MemoryStore) -> None:
+    def foreign(decision: Decision) -> Decision:
+        return msgspec.structs.replace(decision, snapshot=decision.snapshot and bytes(8) + decision.snapshot[8:])
+
+    def altered(decision: Decision) -> Decision:
+        return msgspec.structs.replace(decision, snapshot=decision.snapshot and decision.snapshot + b"x")
+
+    def lost(decision: Decision) -> Decision:
+        return msgspec.structs.replace(decision, snapshot=b"")
+
+    assert verify(with_decisions(explored, foreign), EXPLORED).equal
+    for change in (altered, lost):
+        found = verify(with_decisions(explored, change), EXPLORED).difference
+        assert found is not None
+        assert "differs in snapshot" in found.what
 
 
 def test_replay_writes_nothing_to_the_store(store: MemoryStore) -> None:
