@@ -78,6 +78,7 @@ def test_what_does_not_beat_the_simple_predictors_outside_the_interval_is_not_ta
     assert gap is not None
     assert gap.high >= 0.0
     assert trained.model is None
+    assert set(trained.models) == {"boosted"}
     assert (trained.report.chosen, trained.report.model_version) == ("simple", "")
     assert any("nothing is put in force" in note for note in trained.report.notes)
 

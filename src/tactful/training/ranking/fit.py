@@ -3,7 +3,7 @@
 The simple predictors are what others must beat. The network is tried where torch is installed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final, Literal
@@ -39,10 +39,12 @@ Watch = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The ranker that an engine is to take, None if none beats the simple predictors; and what is to be said."""
+    """The ranker that an engine is to take, None if none beats the simple predictors; what is to be said; and all that
+    were fitted, by name."""
 
     model: RankModel | None
     report: RankReport
+    models: Mapping[Name, RankModel]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,8 @@ def train_ranker(
     better = [i for i, one in enumerate(models) if one.over_simple is not None and one.over_simple.high < 0.0]
     chosen = min(better, key=lambda i: models[i].loss.value, default=0)
     notes = (*_untried(kind, len(learn)), *_notes(parts, chosen))
-    return Trained(tried[chosen].model, _report(log, parts, learn, rate, models, models[chosen], notes))
+    report = _report(log, parts, learn, rate, models, models[chosen], notes)
+    return Trained(tried[chosen].model, report, {one.name: one.model for one in tried if one.model is not None})
 
 
 def _tried(
