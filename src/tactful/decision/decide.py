@@ -43,6 +43,7 @@ REASONS: Final[tuple[str, ...]] = (
     "pacing",
     "cold_user",
     "active_today",
+    "not_ranked",
     "forced_send_spent",
     "above_threshold",
     "below_threshold",
@@ -110,6 +111,8 @@ def decide(
     transactional = (~types.ranked[kind])[:, :, None] & feasible
     urgent = _any(transactional)
     feasible = np.where(urgent[:, None, None], transactional, feasible)
+    if scores.ranked is not None:
+        feasible = _only_ranked(request, scores.ranked, feasible, transactional, notes)
 
     worth = _utilities(request, scores, rules)
     free = urgent | person.volume_slice | (rules.price == "none")
@@ -183,6 +186,21 @@ def _feasible(
         if check.refuses:
             refused = _per_place(removed) & ~_per_place(left)
             drops.add(check.code, refused, number[:, None], limit[:, None])
+    return left
+
+
+def _only_ranked(
+    request: Request,
+    ranked: NDArray[np.bool_],
+    feasible: NDArray[np.bool_],
+    transactional: NDArray[np.bool_],
+    notes: "_Notes",
+) -> NDArray[np.bool_]:
+    """Leaves out what the ranker was not asked about; transactional messages need no rank."""
+    removed = feasible & ~ranked[:, :, None] & ~transactional
+    number = _per_place(feasible).sum(axis=1).astype(np.float64)
+    notes.add("not_ranked", _any(removed), number, np.full(request.n, float(request.most_ranked)))
+    left: NDArray[np.bool_] = feasible & ~removed
     return left
 
 

@@ -99,11 +99,15 @@ class Pool:
 
 @dataclass(frozen=True)
 class Request:
-    """One rank job for each of n users; `inputs` is what a ranker reads of the same."""
+    """One rank job for each of n users; `inputs` is what a ranker reads of the same.
+
+    A ranker is asked about `most_ranked` candidates of each job at most, of all if that is 0.
+    """
 
     person: Person
     pool: Pool
     inputs: RankInputs
+    most_ranked: int = 0
 
     @property
     def n(self) -> int:
@@ -113,11 +117,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Scores:
-    """What the models said; a decision stores these numbers and a replay reads them back."""
+    """What the models said; a decision stores these numbers and a replay reads them back.
+
+    `ranked` says of which places they said something; None: of all.
+    """
 
     heads: tuple[str, ...]
     values: Float[np.ndarray, "n c h heads"]
     mean_unsubscribe: Float[np.ndarray, " n"]
+    ranked: Bool[np.ndarray, "n c"] | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         already_active_today: `discount` the value of a click by the chance that she came anyway (default),
             `hold` further messages that day, or `ignore`.
         channel_mode: `best` takes the channel with the largest surplus; `separate` and `ladder` as in the design.
+        candidates_ranked: how many candidates of a job a trained ranker scores, the best by click rate; others cannot be
+            sent in this job. 0, the default, scores all: a pool holds sixteen at most.
         price: `threshold` sends only what is worth more than the price that holds the volume on target (default);
             `none` lets out whatever budgets and caps allow, the best first: for policies to compare with.
         utility: `incremental` counts only what a message adds; `nep` is the published weighted sum.
@@ -64,6 +66,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     session_minutes: Annotated[int, msgspec.Meta(ge=0, le=240)] = 30
     already_active_today: Literal["discount", "hold", "ignore"] = "discount"
     channel_mode: Literal["best", "separate", "ladder"] = "best"
+    candidates_ranked: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
     price: Literal["threshold", "none"] = "threshold"
     utility: Literal["incremental", "nep"] = "incremental"
     weights: dict[str, float] = msgspec.field(default_factory=lambda: dict(DEFAULT_WEIGHTS))

@@ -95,6 +95,7 @@ class LoggedScorer:
         ]
         heads = said[0].heads
         values = np.zeros((*pool.present.shape, N_CHANNELS, len(heads)))
+        ranked = np.zeros(pool.present.shape, dtype=np.bool_) if request.most_ranked else None
         for i, one in enumerate(said):
             if one.heads != heads:
                 raise ReplayMismatch(
@@ -105,7 +106,9 @@ class LoggedScorer:
             for (candidate, channel), scores in one.options.items():
                 if candidate in place:
                     values[i, place[candidate], channel] = scores
-        return Scores(heads, values, np.array([one.mean_unsubscribe for one in said]))
+                    if ranked is not None:
+                        ranked[i, place[candidate]] = True
+        return Scores(heads, values, np.array([one.mean_unsubscribe for one in said]), ranked)
 
     def _of(self, user: int, at_us: int, turn: int) -> _Said:
         found = self._said.get((user, at_us, turn))

@@ -159,6 +159,12 @@ WORDS: Final[Mapping[str, Words]] = {
         "the user's day is in an exploration bucket whose one send has gone out",
         "a job on the next UTC day, or the production bucket",
     ),
+    "not_ranked": _check(
+        "not ranked",
+        "count",
+        "of {number} candidates the ranker was asked about the best {limit} by click rate",
+        "`rules.candidates_ranked` of {number} or more",
+    ),
     "above_threshold": _pass(
         "threshold",
         "clicks",

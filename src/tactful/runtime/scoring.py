@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, UInt64
 
+from tactful.decision.candidates.eligibility import live
 from tactful.decision.policy.utility import HEADS
 from tactful.decision.request import Person, Request, Scores
 from tactful.errors import InvalidScores
@@ -16,6 +17,7 @@ from tactful.features.history import N_CHANNELS
 from tactful.features.ranking import RankInputs
 from tactful.features.slot_past import SlotPast, nobody
 from tactful.models.protocol import RANK_HEADS, ClickModel, RankModel, SlotModel, SlotScores, UnsubscribeModel
+from tactful.runtime import preranking
 from tactful.runtime.steps import PlanRequest
 
 Versions: TypeAlias = Sequence[tuple[int, str]]
@@ -116,20 +118,34 @@ class LiveScorer:
         """
         reach = _reach(request.person)
         if self.rank_model is not None:
-            values = _ranked(self.rank_model, request.inputs)
-            options = request.pool.present[:, :, None] & reach[:, None, :]
-            return Scores(RANK_HEADS, values, _mean(values[..., RANK_HEADS.index("unsubscribe")], options))
+            values, ranked = self._asked(self.rank_model, request, reach)
+            asked = request.pool.present if ranked is None else live(request.pool) & ranked
+            options = asked[:, :, None] & reach[:, None, :]
+            return Scores(RANK_HEADS, values, _mean(values[..., RANK_HEADS.index("unsubscribe")], options), ranked)
+        click, person = self._click(request), request.person
+        leave = self.unsubscribe_model.unsubscribe(person.sent_7d_channel)
+        values = np.stack([click, np.broadcast_to(leave[:, None, :], click.shape)], axis=3)
+        return Scores(HEADS, values, _mean(leave[:, None, :], reach[:, None, :]))
+
+    def _click(self, request: Request) -> Float[np.ndarray, "n c h"]:
         person, pool = request.person, request.pool
-        click = self.click_model.click(
+        return self.click_model.click(
             np.where(pool.present, pool.type, -1),
             pool.match,
             pool.recency,
             person.n_sends.astype(np.float64),
             person.n_clicks.astype(np.float64),
         )
-        leave = self.unsubscribe_model.unsubscribe(person.sent_7d_channel)
-        values = np.stack([click, np.broadcast_to(leave[:, None, :], click.shape)], axis=3)
-        return Scores(HEADS, values, _mean(leave[:, None, :], reach[:, None, :]))
+
+    def _asked(
+        self, model: RankModel, request: Request, reach: Bool[np.ndarray, "n h"]
+    ) -> tuple[Float[np.ndarray, "n c h heads"], Bool[np.ndarray, "n c"] | None]:
+        """What the rank model says of all candidates, or of those that the click model picks; and of which."""
+        most, c = request.most_ranked, request.pool.present.shape[1]
+        if not most:
+            return _ranked(model, request.inputs), None
+        places = preranking.best_places(self._click(request), reach, request.pool, most)
+        return preranking.spread(_ranked(model, preranking.only(request.inputs, places)), places, c)
 
 
 def _reach(person: Person) -> Bool[np.ndarray, "n h"]:

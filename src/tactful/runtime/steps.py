@@ -242,7 +242,7 @@ def _job_us(
 def rank_request(state: State, now_us: Int[np.ndarray, " n"], arm: Int[np.ndarray, " n"], frame: Frame) -> Request:
     """Returns what the decision of each rank job reads; half one of `conclude`."""
     person, pool = _person(state, now_us, arm, frame), _pool(state, now_us, frame)
-    return Request(person, pool, _inputs(state, person, pool, frame))
+    return Request(person, pool, _inputs(state, person, pool, frame), frame.settings.rules.candidates_ranked)
 
 
 def conclude(
