@@ -35,8 +35,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         already_active_today: `discount` the value of a click by the chance that she came anyway (default),
             `hold` further messages that day, or `ignore`.
         channel_mode: `best` takes the channel with the largest surplus; `separate` and `ladder` as in the design.
-        candidates_ranked: how many candidates of a job a trained ranker scores, the best by click rate; others cannot be
-            sent in this job. 0, the default, scores all: a pool holds sixteen at most.
+        candidates_ranked: how many candidates of a job a trained ranker scores, the best by click rate; others cannot
+            be sent in this job. 0, the default, scores all: a pool holds sixteen at most.
         price: `threshold` sends only what is worth more than the price that holds the volume on target (default);
             `none` lets out whatever budgets and caps allow, the best first: for policies to compare with.
         utility: `incremental` counts only what a message adds; `nep` is the published weighted sum.
