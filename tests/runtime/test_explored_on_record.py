@@ -14,7 +14,7 @@ from tactful.decision.policy import explore
 from tactful.decision.policy.explore import Exploration
 from tactful.events.records import CHANNELS, Decision
 from tactful.events.type_columns import type_number
-from tactful.features.ranking import CANDIDATE_IDS
+from tactful.features.ranking import CANDIDATE_IDS, SENDS
 from tactful.features.ranking_snapshot import opened
 from tactful.runtime.intake import candidate_key
 
@@ -131,6 +131,18 @@ def test_a_snapshot_holds_the_candidate_at_hand_at_its_place(jobs: list[Decision
             assert frozen.present[row, job.snapshot_place]
             kind = frozen.candidate_ids[row, job.snapshot_place, list(CANDIDATE_IDS).index("type")]
             assert kind == type_number(job.type)
+
+
+def test_a_snapshot_knows_the_sends_before_its_decision_and_not_its_own(jobs: list[Decision]) -> None:
+    before: dict[str, int] = {}
+    kept, expected = [], []
+    for job in jobs:
+        if job.snapshot:
+            kept.append(job.snapshot)
+            expected.append(min(before.get(job.user_id, 0), SENDS))
+        before[job.user_id] = before.get(job.user_id, 0) + (job.action == "send")
+    assert {0, 1, 2} <= set(expected)
+    assert opened(kept).sends.any(axis=2).sum(axis=1).tolist() == expected
 
 
 def test_random_send_days_keep_the_whole_pool(jobs: list[Decision]) -> None:
