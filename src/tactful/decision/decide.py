@@ -58,6 +58,7 @@ REASONS: Final[tuple[str, ...]] = (
     "superseded",
     "aggregated",
     "pool_full",
+    "sender_reputation",
 )
 REASON_CODE: Final = {name: code for code, name in enumerate(REASONS)}
 
@@ -105,7 +106,7 @@ def decide(
 
     alive = live(pool)
     notes.add("empty_pool", ~_any(alive), np.zeros(request.n), np.ones(request.n))
-    feasible = _feasible(request, alive, checks(request, types, rules, controls.killed), notes, drops)
+    feasible = _feasible(request, alive, checks(seed, request, types, rules, controls), notes, drops)
 
     kind = np.where(pool.present, pool.type, 0)
     transactional = (~types.ranked[kind])[:, :, None] & feasible

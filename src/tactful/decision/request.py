@@ -4,11 +4,12 @@ Dimensions: n users due, c pool places, h channels (order of `records.CHANNELS`)
 A request holds facts only; `runtime/steps.py` fills it from the user table, at one instant per row.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt
 
+from tactful.decision.policy.reputation import Guard
 from tactful.features.ranking import RankInputs
 
 
@@ -16,7 +17,8 @@ from tactful.features.ranking import RankInputs
 class Person:
     """The users due, one row each; counts exclude the decision at hand.
 
-    `reachable` and `blocked` are channel bitmasks (address and opt-in; suppressed). `sent_day` and `sent_week`
+    `reachable` and `blocked` are channel bitmasks (address and opt-in; suppressed), `mailbox` indexes
+    `features.mailbox.MAILBOXES`. `sent_day` and `sent_week`
     are counted in the cap's window, `sent_7d` in the rolling week of the budget, `sent_7d_channel` by channel,
     `sent_plan` since the day was planned, for which `quota` sends were allowed. `turn` counts earlier
     decisions of the user at this very instant.
@@ -34,6 +36,7 @@ class Person:
     segment: Int[np.ndarray, " n"]
     arm: Int[np.ndarray, " n"]
     reachable: Int[np.ndarray, " n"]
+    mailbox: Int[np.ndarray, " n"]
     blocked: Int[np.ndarray, " n"]
     quiet: Bool[np.ndarray, " n"]
     quiet_end: Int[np.ndarray, " n"]
@@ -130,10 +133,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The controls in force: c and c jittered down and up, by arm, segment and channel, and the kill switch."""
+    """The controls in force: c and c jittered down and up, by arm, segment and channel; kill switch; reputation."""
 
     mid: Float[np.ndarray, "a s h"]
     low: Float[np.ndarray, "a s h"]
     high: Float[np.ndarray, "a s h"]
     killed: bool
     version: int
+    guard: Guard = field(default_factory=Guard.open)

@@ -62,6 +62,8 @@ ROW: Final = np.dtype(
         ("quiet_end", "i2"),
         ("addresses", "u1"),
         ("opt_in", "u1"),
+        # group of the e-mail address's provider (`mailbox.py`)
+        ("mailbox", "u1"),
         # suppressions by their last writer, one bit a channel and one for all; blocked: the channels they close
         ("suppressed", "u1"),
         ("suppressed_log", "i8", (N_CHANNELS + 1,)),

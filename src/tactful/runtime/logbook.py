@@ -14,6 +14,7 @@ from tactful import draws
 from tactful.clock import from_us
 from tactful.decision.decide import REASONS, Verdict
 from tactful.decision.policy.explore import BUCKETS
+from tactful.decision.policy.reputation import Guard
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.events.records import (
     CHANNELS,
@@ -26,6 +27,7 @@ from tactful.events.records import (
     SlotPlan,
     encode,
 )
+from tactful.features.mailbox import MAILBOXES
 from tactful.features.segments import SEGMENTS
 from tactful.features.volume import SCHEMA, volume_features
 from tactful.models.protocol import SlotScores
@@ -335,6 +337,8 @@ def control(epoch: Epoch) -> ControlRow:
     """Returns an epoch's thresholds for the control log, with the counts that they came from.
 
     `planned` is a list of [UTC hour, arm, segment, sends], the cells that are not 0; `planned_by_hour` reads it.
+    `reputation` is a list of [channel, mailbox group, share of user-days open, rate, level that it met], where not all
+    is open.
     """
     prices = epoch.thresholds
     hour, arm, segment = np.nonzero(epoch.planned)
@@ -353,9 +357,18 @@ def control(epoch: Epoch) -> ControlRow:
         "actual": epoch.actual.ravel().tolist(),
         "saturated": epoch.saturated.ravel().tolist(),
         "shape": list(prices.mid.shape),
+        "reputation": _guarded(prices.guard),
     }
     control = Control(version=prices.version, effective_at=from_us(epoch.effective_us), key="thresholds", value=value)
     return ControlRow(prices.version, epoch.effective_us, "thresholds", encode(control))
+
+
+def _guarded(guard: Guard) -> list[list[str | float]]:
+    channel, group = np.nonzero(guard.share < 1.0)
+    numbers = np.stack([guard.share, guard.rate, guard.level], axis=2)[channel, group].tolist()
+    return [
+        [CHANNELS[h], MAILBOXES[p], *row] for h, p, row in zip(channel.tolist(), group.tolist(), numbers, strict=True)
+    ]
 
 
 def planned_by_hour(control: Control) -> NDArray[np.float64]:

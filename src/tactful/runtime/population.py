@@ -7,7 +7,7 @@ both run on this.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -25,12 +25,14 @@ from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
 from tactful.features.day_types import day_types
 from tactful.features.history import N_CHANNELS, NEVER, EngagementRows, UserTable, take
+from tactful.features.mailbox import mailbox_of
 from tactful.features.pool import CandidateRows
 from tactful.features.segments import SEGMENTS
 from tactful.models.protocol import SlotScores
 from tactful.runtime import budgets, steps
 from tactful.runtime.control import EPOCH_US, Epoch, VolumeState
 from tactful.runtime.intake import Batch, cancel_keys, columns
+from tactful.runtime.reputation import Reputation
 from tactful.runtime.scoring import Scorer, of_messages, version_at
 from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
@@ -89,6 +91,7 @@ class Population:
     def __init__(self, settings: Settings, registry: Registry, scorer: Scorer, zones: Zones | None = None) -> None:
         self.table = UserTable()
         self.volume = VolumeState(settings)
+        self.reputation = Reputation(settings.reputation)
         self.scorer = scorer
         self.spoke = ""
         self.frame = Frame(settings, registry.columns(), zones or Zones.of(("UTC",)))
@@ -156,7 +159,7 @@ class Population:
         for effective, prices in self.thresholds:
             if effective <= at_us:
                 found = prices
-        return Thresholds(found.mid, found.low, found.high, killed, found.version)
+        return replace(found, killed=killed)
 
     def run(self, until_us: int, listener: Listener) -> None:
         """Applies every input and fires every timer up to and including `until_us`, epoch by epoch."""
@@ -175,6 +178,8 @@ class Population:
             self.applied_us = end
             if end == boundary - 1 and self.first_us <= end:
                 epoch = self.volume.close_epoch(boundary)
+                prices = replace(epoch.thresholds, guard=self.reputation.judged(boundary))
+                epoch = replace(epoch, thresholds=prices)
                 self.thresholds = [*self.thresholds[-2:], (epoch.effective_us, epoch.thresholds)]
                 listener.priced(epoch)
 
@@ -284,6 +289,7 @@ class Population:
         waiting.budgets = take(waiting.budgets, ~given)
 
         status = history.observe(rows, engagements)
+        self.reputation.answered(engagements, rows["mailbox"][engagements.row], status)
         if (status >= history.CONFLICT_LOST).any():
             listener.conflicted("engagement", engagements.key[status >= history.CONFLICT_LOST])
         status, evicted = pool.admit(rows, candidates)
@@ -325,6 +331,7 @@ class Population:
         one["quiet_start"], one["quiet_end"] = (quiet.start_minute, quiet.end_minute) if quiet else (-1, -1)
         one["addresses"] = _mask(user.addresses)
         one["opt_in"] = _mask(user.opt_in)
+        one["mailbox"] = mailbox_of(user.addresses.get("email", ""))
         one["type_opt_out"] = sum(self._type_bit.get(t, 0) for t in set(user.type_opt_out))
         self._await(int(one["user_key"][0]), set(user.type_opt_out) - self._type_bit.keys())
         if user.signup_at is not None:
@@ -365,6 +372,7 @@ class Population:
         feasible_before = state["feasible_jobs"].astype(np.int64)
         self.table.rows[rows], outcome = steps.conclude(state, request, scores, controls, self.frame)
         self.volume.decisions(request, outcome.verdict, feasible_before)
+        self.reputation.sent(request.person, outcome.verdict)
         listener.ranked(rows, request, scores, outcome, controls)
 
     def _touch(self, rows: Int[np.ndarray, " n"]) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from tactful.events.records import Decision, Reason
 
-Unit = Literal["count", "minutes", "clock", "clicks", "hours", "none"]
+Unit = Literal["count", "minutes", "clock", "clicks", "hours", "share", "none"]
 
 
 class Words(NamedTuple):
@@ -72,6 +72,13 @@ WORDS: Final[Mapping[str, Words]] = {
         "none",
         "the channels that were left are suppressed: the user unsubscribed, or messages bounced",
         "a suppression record with lifted = true for one of the channels; only if the user asks for it",
+    ),
+    "sender_reputation": _check(
+        "sender reputation",
+        "share",
+        "complaints or bounces on a channel that was left were {number} of the sends to mailboxes like hers; {limit} "
+        "is the level from which on promotional messages wait",
+        "a rate below {limit}, or a message that is transactional or critical; while throttled, another UTC day",
     ),
     "digest_too_small": _check(
         "digest size",
@@ -273,5 +280,7 @@ def shown(value: float, unit: Unit) -> str:
             return f"{value:.1f} h"
         case "clicks":
             return f"{value:.4f}"
+        case "share":
+            return f"{value:.2%}"
         case "count" | "none":
             return f"{value:g}"

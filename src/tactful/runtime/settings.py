@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from tactful.decision.policy.explore import Exploration
+from tactful.decision.policy.reputation import Levels
 from tactful.decision.rules import Rules
 from tactful.errors import InvalidSettings
 from tactful.stores.protocols import StateSnapshots
@@ -111,6 +112,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     volume: Volume = Volume()
     timing: Timing = Timing()
     arms: Arms = Arms()
+    reputation: Levels = Levels()
     engine: EngineSettings = EngineSettings()
 
 

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tactful.decision.policy.reputation import SHAPE, Guard
 from tactful.decision.request import Thresholds
 from tactful.errors import StoreError
 from tactful.events import type_changes
@@ -15,6 +16,7 @@ from tactful.features.context import Zones
 from tactful.features.history import Layout, layout
 from tactful.runtime.control import VolumeState
 from tactful.runtime.population import Population
+from tactful.runtime.reputation import Reputation
 from tactful.runtime.steps import Frame
 
 
@@ -24,6 +26,7 @@ class _Arrays(msgspec.Struct, frozen=True):
     low: bytes
     high: bytes
     version: int
+    guard: bytes = b""
 
 
 class _Snapshot(msgspec.Struct, frozen=True):
@@ -45,6 +48,7 @@ class _Snapshot(msgspec.Struct, frozen=True):
     schema_version: int = 1
     declared: bytes = b""
     awaited: dict[str, list[int]] = {}
+    reputation: bytes = b""
 
 
 def taken(population: Population, applied_us: int, offset: int) -> bytes:
@@ -66,6 +70,7 @@ def taken(population: Population, applied_us: int, offset: int) -> bytes:
         layout(),
         declared=type_changes.to_bytes(population.registry),
         awaited={name: sorted(users) for name, users in population.awaited.items()},
+        reputation=population.reputation.to_bytes(),
     )
     return msgspec.msgpack.encode(made)
 
@@ -85,6 +90,7 @@ def restore(population: Population, saved: bytes, rows: Iterable[bytes]) -> tupl
         _rename_types(population.table.rows, found.types, population.registry)
     population.frame = Frame(settings, population.registry.columns(), Zones.of(found.zones))
     population.volume = VolumeState.from_bytes(found.volume, settings)
+    population.reputation = Reputation.from_bytes(found.reputation, settings.reputation)
     population.thresholds = [(effective, _thresholds(stored)) for effective, stored in found.thresholds]
     population.killed = list(found.killed)
     population.applied_us, population.first_us = found.applied_us, found.first_us
@@ -93,14 +99,17 @@ def restore(population: Population, saved: bytes, rows: Iterable[bytes]) -> tupl
 
 
 def _arrays(prices: Thresholds) -> _Arrays:
-    return _Arrays(prices.mid.shape, prices.mid.tobytes(), prices.low.tobytes(), prices.high.tobytes(), prices.version)
+    guard = np.stack([prices.guard.share, prices.guard.rate, prices.guard.level])
+    mid, low, high = (price.tobytes() for price in (prices.mid, prices.low, prices.high))
+    return _Arrays(prices.mid.shape, mid, low, high, prices.version, guard.tobytes())
 
 
 def _thresholds(stored: _Arrays) -> Thresholds:
     mid, low, high = (
         np.frombuffer(data).reshape(stored.shape).copy() for data in (stored.mid, stored.low, stored.high)
     )
-    return Thresholds(mid, low, high, killed=False, version=stored.version)
+    guard = Guard(*np.frombuffer(stored.guard).reshape(3, *SHAPE).copy()) if stored.guard else Guard.open()
+    return Thresholds(mid, low, high, killed=False, version=stored.version, guard=guard)
 
 
 def _rename_types(rows: NDArray[Any], names: tuple[str, ...], registry: Registry) -> None:

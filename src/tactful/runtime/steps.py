@@ -350,6 +350,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         segment=state["segment"].astype(np.int64),
         arm=arm,
         reachable=(state["addresses"] & state["opt_in"]).astype(np.int64),
+        mailbox=state["mailbox"].astype(np.int64),
         blocked=state["blocked"].astype(np.int64),
         quiet=quiet_hours.in_quiet(minute, quiet_start, quiet_end),
         quiet_end=quiet_end,

@@ -12,7 +12,8 @@ from jaxtyping import Bool
 from numpy.typing import NDArray
 
 from tactful.clock import MINUTE_US
-from tactful.decision.request import Person, Pool, Request
+from tactful.decision.policy import reputation
+from tactful.decision.request import Person, Pool, Request, Thresholds
 from tactful.decision.rules import Rules
 from tactful.events.records import CHANNELS
 from tactful.events.type_columns import TypeColumns
@@ -44,14 +45,15 @@ def live(pool: Pool) -> Bool[np.ndarray, "n c"]:
     return alive
 
 
-def checks(request: Request, types: TypeColumns, rules: Rules, killed: bool) -> list[Check]:
+def checks(seed: int, request: Request, types: TypeColumns, rules: Rules, controls: Thresholds) -> list[Check]:
     """Returns all checks in the order in which a candidate meets them."""
     person, pool = request.person, request.pool
     kind = np.where(pool.present, pool.type, 0)
     critical = types.critical[kind][:, :, None]
     ranked = types.ranked[kind][:, :, None]
     return [
-        *_rights(person, pool, types, kind, killed),
+        *_rights(person, pool, types, kind, controls.killed),
+        _reputation(seed, person, controls.guard, ranked & ~critical),
         _digest(pool),
         *_hours(person, rules, critical),
         *_caps(person, pool, types, kind, rules, critical),
@@ -71,6 +73,14 @@ def _rights(person: Person, pool: Pool, types: TypeColumns, kind: NDArray[Any], 
         Check("unreachable", ~reachable, n_reachable, _one(1.0), rights=True),
         Check("suppressed", blocked, _one(1.0), _one(0.0), rights=True),
     ]
+
+
+def _reputation(seed: int, person: Person, guard: reputation.Guard, bound: NDArray[np.bool_]) -> Check:
+    shut = reputation.shut(seed, person.key, person.now_us, person.mailbox, guard)
+    here = (np.arange(len(CHANNELS)), reputation.groups(person.mailbox))
+    return Check(
+        "sender_reputation", shut[:, None, :] & bound, guard.rate[here][:, None, :], guard.level[here][:, None, :]
+    )
 
 
 def _digest(pool: Pool) -> Check:
