@@ -27,9 +27,8 @@ from tactful.models.protocol import RANK_HEADS, Parameters, version_of
 from tactful.models.rank_calibration import RankCalibration
 
 PLACES: Final = 4
-"""Candidates of one person that are scored side by side; a job of five has two groups."""
-_GROUPS, _PEOPLE = 16, 16
-"""Rows of a block of the two graphs."""
+"""Candidates of one person that are scored side by side; one that is left over is scored by itself."""
+_BLOCK_PEOPLE, _BLOCK_CANDIDATES = 32, 64
 _GROUPS_AT_ONCE: Final = 256
 LIMIT: Final = 100.0
 """Numbers of people and candidates are about 0..1; one beyond this counts as not known."""
@@ -54,7 +53,8 @@ class ServedRanker:
     other channels' logits.
 
     People and candidates are computed in blocks of one size, a person's candidates in groups of `PLACES` by their order
-    among those present. So a job has the same bits alone and among many, beside pools of any size.
+    among those present. So a job has the same bits alone and among many, beside pools of any size; scores of a
+    candidate that gets another rival may differ in the last bits.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class ServedRanker:
     def encode(self, inputs: RankInputs) -> Float32[np.ndarray, "n state"]:
         """Returns what scoring must know of each person, some 10 KB a row: it holds for the instant of the inputs."""
         return self._graphs["encode"].run(
-            {name: _clean(name, getattr(inputs, name)) for name in _INPUTS["encode"]}, _PEOPLE
+            {name: _clean(name, getattr(inputs, name)) for name in _INPUTS["encode"]}, _BLOCK_PEOPLE
         )
 
     def score(self, state: Float32[np.ndarray, "n state"], inputs: RankInputs) -> Float64[np.ndarray, "n c h heads"]:
@@ -132,20 +132,37 @@ class ServedRanker:
     def _logits(
         self, state: NDArray[np.float32], inputs: RankInputs, row: NDArray[np.int64], place: NDArray[np.int64]
     ) -> Float32[np.ndarray, "m h heads"]:
-        group, at, person = _groups(row, len(state))
+        """Of the present candidates, in order of their people."""
+        nth, count = _nth(row, len(state))
+        left_over = (count[row] % PLACES == 1) & (nth == count[row] - 1)
+        logits = np.empty((len(row), len(CHANNELS), len(RANK_HEADS)), dtype=np.float32)
+        for places, some in ((PLACES, np.flatnonzero(~left_over)), (1, np.flatnonzero(left_over))):
+            if len(some):
+                logits[some] = self._side_by_side(state, inputs, row[some], place[some], nth[some], places)
+        return self._with_unseen_channels(logits)
+
+    def _side_by_side(
+        self, state: NDArray[np.float32], inputs: RankInputs, row: NDArray[np.int64], place: NDArray[np.int64],
+        nth: NDArray[np.int64], places: int,
+    ) -> NDArray[np.float32]:  # fmt: skip
+        """Of candidates in groups of so many of one person; the nth of hers stands in group nth // places."""
+        first = nth % places == 0
+        person, group, at = row[first], np.cumsum(first) - 1, nth % places
         columns = {}
         for name in ("candidate", "candidate_ids"):
             column = getattr(inputs, name)
-            columns[name] = np.zeros((len(person), PLACES, column.shape[2]), dtype=column.dtype)
+            columns[name] = np.zeros((len(person), places, column.shape[2]), dtype=column.dtype)
             columns[name][group, at] = column[row, place]
-        columns = {name: _clean(name, column) for name, column in columns.items()}
+            columns[name] = _clean(name, columns[name])
         parts = [
             self._graphs["score"].run(
-                {"state": state[person[some]], **{name: column[some] for name, column in columns.items()}}, _GROUPS
+                {"state": state[person[some]], **{name: column[some] for name, column in columns.items()}},
+                _BLOCK_CANDIDATES // places,
             )
-            for some in (slice(s, s + _GROUPS_AT_ONCE) for s in range(0, max(len(person), 1), _GROUPS_AT_ONCE))
+            for some in (slice(s, s + _GROUPS_AT_ONCE) for s in range(0, len(person), _GROUPS_AT_ONCE))
         ]
-        return self._with_unseen_channels(np.concatenate(parts)[group, at])
+        logits: NDArray[np.float32] = np.concatenate(parts)[group, at]
+        return logits
 
     def _with_unseen_channels(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(self._seen) == len(CHANNELS):
@@ -159,19 +176,16 @@ class ServedRanker:
         return every
 
 
-def _groups(row: Int64[np.ndarray, " m"], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The group and the place in it of each candidate, these in order of their people; and the person of each group."""
+def _nth(row: Int64[np.ndarray, " m"], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of her person's each candidate is, from 0, where people stand in order; and how many each person has."""
     count = np.bincount(row, minlength=n)
-    of_person = -(-count // PLACES)
-    nth = np.arange(len(row)) - (np.cumsum(count) - count)[row]
-    group = (np.cumsum(of_person) - of_person)[row] + nth // PLACES
-    return group, nth % PLACES, np.repeat(np.arange(n), of_person)
+    return np.arange(len(row)) - (np.cumsum(count) - count)[row], count
 
 
 def _clean(name: str, column: NDArray[Any]) -> NDArray[Any]:
     """The column with 0 for what is not known."""
     if name in _IDS:
-        sizes = np.array(list(_IDS[name].values()))
+        sizes = np.array(list(_IDS[name].values()), dtype=column.dtype)
         return np.where((column >= 0) & (column < sizes), column, 0).astype(np.int64)
     return np.where(np.abs(column) <= LIMIT, column, np.float32(0.0))  # a comparison with NaN is false
 
