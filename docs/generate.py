@@ -24,7 +24,8 @@ RECORDS: dict[str, tuple[str, ...]] = {
 
 PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     "The engine": {
-        "runtime/embedded.py": ("Engine", "scorer_of"),
+        "runtime/embedded.py": ("Engine",),
+        "runtime/models_in_use.py": ("scorer_of",),
         "runtime/intake.py": ("Receipt", "Rejection"),
         "runtime/settings.py": ("load",),
         "clock.py": ("WallClock", "SimulatedClock"),
@@ -41,6 +42,11 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     "Importing logs": {
         "runtime/importing/mapping.py": ("load_mapping",),
         "runtime/importing/log.py": ("read_log", "Log", "Report"),
+    },
+    "Exporting": {
+        "runtime/exporting.py": ("export", "Exported", "Table"),
+        "features/ranking_snapshot.py": ("snapshots", "opened", "schema_of"),
+        "decision/policy/full_log.py": ("full_log", "FullLog"),
     },
     "Learning what budgets do": {
         "training/volume/log.py": ("VolumeLog",),
