@@ -69,6 +69,17 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "training/vocabulary.py": ("vocabulary",),
         "training/sequences.py": ("Sequences",),
     },
+    "Ranking": {
+        "features/ranking.py": ("RankInputs",),
+        "models/protocol.py": ("RankModel",),
+        "models/ranker.py": ("Ranker", "tensors"),
+        "models/served_ranker.py": ("ServedRanker",),
+        "models/rank_boosted.py": ("RankBoosted",),
+        "models/rank_calibration.py": ("RankCalibration",),
+        "training/export_ranker.py": ("export_ranker",),
+        "training/ranking/log.py": ("RankLog",),
+        "training/ranking/fit.py": ("train_ranker", "Trained"),
+    },
     "Deciding": {
         "decision/volume/allocate.py": (
             "allocate",
