@@ -2,18 +2,21 @@
 but itself."""
 
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rank_models import HEADS, BrokenRanker, PlainRanker
-from small_app import END, START, inputs
+from small_app import START, inputs
 from stage import CALM, App, act, at, codes, decision_bytes, person, plan_bytes, told, with_rules
 from tactful.clock import to_us
 from tactful.errors import EngineStopped, InvalidScores
 from tactful.events.records import Decision, Item, SlotPlan, decode
 from tactful.features.ranking import RankInputs
-from tactful.models.protocol import RANK_HEADS
+from tactful.models import served
+from tactful.models.protocol import RANK_HEADS, RankModel
 from tactful.runtime.embedded import Engine
 from tactful.runtime.logged_scores import LoggedScorer
 from tactful.runtime.models_in_use import simple_scorer
@@ -25,10 +28,13 @@ from tactful.runtime.settings import EngineSettings, Settings
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import Store
 
+GRAPHS = Path(__file__).parents[1] / "fixtures" / "ranker.msgpack"
+"""A small ranker with random weights."""
+SOON = START + timedelta(hours=36)
 CLICK, LEAVE = RANK_HEADS.index("click"), RANK_HEADS.index("unsubscribe")
 
 
-def ranked(model: PlainRanker | None = None) -> LiveScorer:
+def ranked(model: RankModel | None = None) -> LiveScorer:
     return replace(simple_scorer(), rank_model=model or PlainRanker())
 
 
@@ -94,10 +100,10 @@ def test_the_version_names_slot_and_rank_model_and_the_store_notes_both(sent: De
     assert (spoke.slot.version, spoke.rank.version, spoke.rank.name) == (slot, rank, "PlainRanker")
 
 
-def lived(store: Store, people: int = FIRE_AT_ONCE + 40, alone: str = "") -> Engine:
-    """A day of many people with pools of 1 to 6 candidates; `alone` leaves everybody else out."""
-    engine = Engine(store, with_rules(quiet_start_minute=0, quiet_end_minute=0), ranked())
-    names = [alone] if alone else [f"u{i}" for i in range(people)]
+def lived(store: Store, model: RankModel, alone: str = "") -> Engine:
+    """A day of a hundred people with pools of 1 to 6 candidates; `alone` leaves everybody else out."""
+    engine = Engine(store, with_rules(quiet_start_minute=0, quiet_end_minute=0), ranked(model))
+    names = [alone] if alone else [f"u{i}" for i in range(100)]
     items = [(Item(item_id=f"i{j}", quality=j / 7),) for j in range(6)]
     candidates = [
         told(f"c{name}-{j}", "recommendation", user_id=name, created=at(1), items=items[j])
@@ -110,13 +116,14 @@ def lived(store: Store, people: int = FIRE_AT_ONCE + 40, alone: str = "") -> Eng
     return engine
 
 
-def test_a_job_alone_is_decided_with_the_same_bits_as_among_hundreds() -> None:
+@pytest.mark.parametrize("model", [PlainRanker(), served.load(GRAPHS.read_bytes())], ids=["plain", "graphs"])
+def test_a_job_alone_is_decided_with_the_same_bits_as_among_many(model: RankModel) -> None:
     many = MemoryStore()
-    lived(many)
+    lived(many, model)
     rows = list(many.decisions_between(0, 1 << 62))
     for name in ("u0", "u5", "u77"):
         one = MemoryStore()
-        engine = lived(one, alone=name)
+        engine = lived(one, model, name)
         mine = [row.data for row in one.decisions_between(0, 1 << 62)]
         key = int(engine.population.table.rows["user_key"][0])
         assert mine == [row.data for row in rows if row.user_key == key]
@@ -143,10 +150,10 @@ def test_the_ranker_is_asked_once_a_job_with_all_who_are_due() -> None:
 
 def test_decisions_of_a_ranker_replay_byte_for_byte_and_so_do_those_of_the_next_one() -> None:
     """Simple predictors, a ranker, another one: the store is opened anew with each, and the log is replayed at once."""
-    store, scorers = MemoryStore(), (simple_scorer(), ranked(), ranked(PlainRanker(0.3)), simple_scorer())
+    store, scorers = MemoryStore(), (simple_scorer(), ranked(), ranked(PlainRanker(0.3)))
     pairs = inputs()
     for part, scorer in enumerate(scorers):
-        since, until = (START + (END - START) * share / len(scorers) for share in (part, part + 1))
+        since, until = (START + (SOON - START) * share / len(scorers) for share in (part, part + 1))
         engine = Engine(store, Settings(), scorer)
         some = [(record, to_us(when)) for when, record in pairs if since <= when < until]
         engine.submit([record for record, _ in some], [stamp for _, stamp in some])
@@ -168,7 +175,7 @@ def replayed_at_once(store: Store) -> list[bytes]:
     memory = MemoryStore()
     engine = Engine(memory, Settings(engine=EngineSettings(micro_batch=1 << 30)), scorer)
     engine.submit([decode(i.data) for i in store.read(-1, 1 << 30)], [i.log_ts_us for i in store.read(-1, 1 << 30)])
-    engine.advance(END)
+    engine.advance(SOON)
     return [row.data for row in memory.decisions_between(0, 1 << 62)]
 
 
