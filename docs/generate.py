@@ -107,7 +107,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "models/slot_boosted.py": ("SlotBoosted",),
         "models/slot_head.py": ("SlotHead",),
         "models/slot_simple.py": ("SimpleChances", "HourChances", "past"),
-        "models/in_force.py": ("put_in_force", "slot_model_in_force"),
+        "models/in_force.py": ("put_in_force", "slot_model_in_force", "rank_model_in_force", "slot_model", "rank_model", "Kept"),
         "training/timing/log.py": ("TimingLog",),
         "training/timing/stored.py": ("read_log",),
         "training/timing/days.py": ("split_days", "history", "SplitDays", "LocalDay"),
