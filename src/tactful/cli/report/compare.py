@@ -1,7 +1,7 @@
 """Runs the arms in the default world and keeps what a report tells of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Final
 
@@ -19,18 +19,18 @@ TITLES: Final = {
     "nine_oclock": "everyone at 9:00",
     "hand_caps": "hand caps, best hour",
     "uniform_personal": "uniform, own hours",
-    "tactful": "Tactful",
+    "trained": "Tactful",
 }
 """The arms that are compared, in the order of the table, and what a person reads."""
 
-VOLUME: Final = {"silence": 0.0, "nine_oclock": 3.47, "hand_caps": 3.54, "uniform_personal": 3.36, "tactful": 3.0}
+VOLUME: Final = {"silence": 0.0, "nine_oclock": 3.47, "hand_caps": 3.54, "uniform_personal": 3.36, "trained": 2.5}
 """Messages a user and week that each arm aims at so that all send as many as Tactful. Arms without a threshold fall
 short of their aim, for people leave or have nothing to be told; set on seed 101 (1,500 people, 14 days)."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """All arms on the same people, Tactful's volume, and its policy as it was learned."""
+    """All arms on the same people, Tactful's volume, and its policy with the budgets that it ended with."""
 
     start_us: int
     arms: tuple[ArmDays, ...]
@@ -55,7 +55,9 @@ def compare(n_users: int, days: int, warm_up_days: int, seed: int, step: Callabl
         step(f"arm: {title}")
         found.append(closed_loop.follow(explored, arm_of(name), days, seed, judge=False))
     arms = tuple(_arm_days(result) for result in found)
-    return Compared(found[-1].start_us, arms, _volume(found[-1]), arm_of("tactful").prepare(explored.log, seed))
+    learned = arm_of("trained").prepare(explored.log, seed)
+    policy = replace(learned, budgets=found[-1].budget, rebudget=None)
+    return Compared(found[-1].start_us, arms, _volume(found[-1]), policy)
 
 
 def arm_of(name: str) -> Arm:

@@ -10,5 +10,6 @@ ARMS: dict[str, str] = {
     "hand_caps": "tactful.simulator.arms.hand_caps:HandCaps",
     "uniform_personal": "tactful.simulator.arms.uniform_personal:UniformPersonal",
     "tactful": "tactful.simulator.arms.tactful:Tactful",
+    "trained": "tactful.simulator.arms.trained:Trained",
 }
 """Name of an arm -> "module:Class"."""
