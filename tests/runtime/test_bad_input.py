@@ -1,20 +1,29 @@
 """Bad input, from the edge to the channel: a clear error, and nothing else lost."""
 
 import math
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from stage import PAYLOADS, App, act, at, codes, person, told
+import objectives_store
+from stage import PAYLOADS, App, act, at, codes, person, told, with_rules
 from tactful.clock import to_us
+from tactful.decision.rules import Rules
 from tactful.delivery.channels.memory import MemoryChannel
 from tactful.delivery.send import Sender
-from tactful.errors import StoreError
-from tactful.events.records import CHANNELS, Cancel, Candidate, Engagement, Input, User
+from tactful.errors import InvalidScores, StoreError
+from tactful.events.records import CHANNELS, Cancel, Candidate, Decision, Engagement, Input, User, decode
+from tactful.models.click_rate import ClickRate
+from tactful.models.protocol import ClickModel, Parameters
 from tactful.runtime.embedded import Engine
+from tactful.runtime.intake import candidate_key
+from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.settings import Settings
+from tactful.stores.memory import MemoryStore
 
 
 def naive(when: datetime) -> datetime:
@@ -161,3 +170,130 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     engine = Engine.open(path, Settings())
     assert engine.submit([person()]).accepted == 1
     engine.close()
+
+
+# --- what a policy may meet -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Nonsense:
+    """A click model that fails quietly."""
+
+    version = "nonsense"
+
+    def parameters(self) -> Parameters:
+        return {}
+
+    def click(self, event_type: Any, match: Any, recency: Any, sends: Any, clicks: Any) -> Any:
+        return np.full((*np.shape(event_type), len(CHANNELS)), np.nan)
+
+
+def with_click_model(model: ClickModel) -> App:
+    app = App()
+    app.engine = Engine(app.store, app.settings, replace(simple_scorer(), click_model=model), app.clock)
+    return app
+
+
+def test_a_type_that_no_model_has_seen_is_decided_by_the_rates_of_the_others() -> None:
+    first = np.zeros(500, dtype=np.int64)
+    clicked = (np.arange(500) % 10 == 0).astype(np.int64)
+    app = with_click_model(ClickRate.fit(first, first, first, first, first + 1, clicked, n_types=1))
+    app.submit(at(9), person())
+    app.submit(at(12), told("c1", "security_alert", created=at(12)), told("c2", created=at(12)))
+    app.run(at(40))
+    assert {d.candidate_id for d in app.of("send")} == {"c1", "c2"}
+    assert all(0.0 < d.scores[0] < 1.0 for d in app.of("send"))
+
+
+def test_a_model_that_says_nan_is_an_error_and_no_silent_hold() -> None:
+    app = with_click_model(Nonsense())
+    app.submit(at(9), person())
+    app.submit(at(12), told("c1", created=at(12)))
+    with pytest.raises(InvalidScores, match="utility nan for 1 of 1 feasible options"):
+        app.run(at(13))
+    assert app.store.count_decisions() == 0
+
+
+def test_a_channel_that_vanishes_while_a_candidate_waits_is_not_used() -> None:
+    app = App()
+    app.submit(at(9), person("ann", "push", "email"))
+    app.submit(at(23), told("c1", created=at(23)))
+    app.submit(at(24), person("ann", "email"))
+    app.run(at(47))
+    assert [d.channel for d in app.of("send")] == ["email"]
+
+
+def test_when_the_last_channel_vanishes_the_candidate_waits_and_expires_with_the_reason() -> None:
+    app = App()
+    app.submit(at(9), person())
+    app.submit(at(23), told("c1", created=at(23)))
+    app.submit(at(24), User(user_id="ann"))
+    app.run(at(72))
+    assert app.of("send") == []
+    assert "unreachable" in {code for held in app.of("hold") for code in codes(held)}
+    assert [codes(d) for d in app.of("drop")] == [["expired"]]
+
+
+def test_a_clock_that_jumps_a_month_ahead_decides_what_fell_due_at_its_own_time() -> None:
+    app = App()
+    app.submit(at(9), person())
+    app.submit(at(23), told("c1", created=at(23)))
+    app.clock.set(to_us(at(24 * 30 + 12)))
+    app.engine.submit([told("c2", created=at(24 * 30 + 12))])
+    app.run(at(24 * 30 + 13))
+    first, second = app.of("send")
+    assert (first.candidate_id, second.candidate_id) == ("c1", "c2")
+    assert at(32) <= first.at < at(46)
+    assert second.at == at(24 * 30 + 12)
+
+
+def test_a_job_whose_candidates_have_all_gone_finds_an_empty_pool() -> None:
+    app = App()
+    app.submit(at(1), person(), told("c1", "recommendation", created=at(1), expires_at=at(2)))
+    app.run(at(30))
+    assert [codes(d) for d in app.of("hold")] == [["empty_pool"]]
+    assert [codes(d) for d in app.of("drop")] == [["expired"]]
+
+
+def test_of_five_thousand_candidates_sixteen_are_kept_and_every_other_has_its_reason() -> None:
+    app = App()
+    app.submit(at(9), person())
+    names = [f"c{i}" for i in range(5_000)]
+    app.submit(at(23), *(told(name, created=at(23)) for name in names))
+    app.run(at(23.5))
+    dropped = app.of("drop")
+    assert {tuple(codes(d)) for d in dropped} == {("pool_full",)}
+    assert {d.reasons[0].limit for d in dropped} == {16.0}
+    row = app.row()
+    kept = set(row["c_key"][: int(row["c_len"])].tolist())
+    assert len(kept) == 16
+    assert kept == {candidate_key(name) for name in names} - {candidate_key(str(d.candidate_id)) for d in dropped}
+    assert len(dropped) == 5_000 - 16
+
+
+def test_weights_that_make_every_utility_negative_hold_everything_while_there_is_no_price() -> None:
+    app = App(with_rules(weights={"click": -1.0, "unsubscribe": -5.0}, price="threshold"))
+    app.submit(at(9), person())
+    app.submit(at(9.5), told("c1", created=at(9.5)))
+    app.run(at(10))
+    (held,) = app.of("hold")
+    assert codes(held) == ["below_threshold"]
+    assert held.utility is not None
+    assert held.utility < 0.0
+    assert app.of("send") == []
+
+
+def test_the_price_follows_utilities_below_zero_and_every_decision_goes_by_it() -> None:
+    """The price is relative, so that the volume is kept: weights say what goes first, and not how much."""
+    store = MemoryStore()
+    rules = Rules(weights={"click": -1.0, "unsubscribe": -5.0})
+    objectives_store.run(store, Settings(rules=rules), days=4)
+    made = [d for d in (decode(row.data) for row in store.decisions_between(0, 2**62)) if isinstance(d, Decision)]
+    by_price = [d for d in made if d.reasons[-1].code in ("above_threshold", "below_threshold")]
+    assert {d.action for d in by_price} == {"send", "hold"}
+    for decision in by_price:
+        reason = decision.reasons[-1]
+        assert math.isfinite(reason.number)
+        assert reason.number < 0.0
+        assert (reason.number > reason.limit) == (decision.action == "send")
+    assert min(d.reasons[-1].limit for d in by_price) < 0.0

@@ -16,6 +16,8 @@ from tactful.decision.candidates.eligibility import Check, checks, live
 from tactful.decision.policy import channel, explore, utility
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.decision.rules import Rules
+from tactful.errors import InvalidScores
+from tactful.events.records import CHANNELS
 from tactful.events.type_columns import TypeColumns
 
 FLOOR: Final = -1e6
@@ -96,7 +98,11 @@ class Verdict:
 def decide(
     seed: int, request: Request, scores: Scores, controls: Thresholds, types: TypeColumns, rules: Rules
 ) -> Verdict:
-    """Returns the decision of every rank job in the request."""
+    """Returns the decision of every rank job in the request.
+
+    Raises:
+        InvalidScores: an option that may be sent has no finite utility.
+    """
     person, pool = request.person, request.pool
     notes = _Notes(request.n)
     drops = _Drops(pool.present.shape)
@@ -116,6 +122,7 @@ def decide(
         feasible = _only_ranked(request, scores.ranked, feasible, transactional, notes)
 
     worth = _utilities(request, scores, rules)
+    _refuse_nan(worth, feasible, pool.type)
     free = urgent | person.volume_slice | (rules.price == "none")
     low, mid, high = (
         np.where(free[:, None], FLOOR, c[person.arm, person.segment])
@@ -221,6 +228,18 @@ def _utilities(request: Request, scores: Scores, rules: Rules) -> NDArray[np.flo
         rules.already_active_today,
         rules.further_visit,
     )
+
+
+def _refuse_nan(worth: NDArray[np.float64], feasible: NDArray[np.bool_], kind: NDArray[np.int64]) -> None:
+    """Passes if every feasible option has a finite utility: NaN would lose against any price, and nobody would know."""
+    wrong = feasible & ~np.isfinite(worth)
+    if wrong.any():
+        row, place, where = np.argwhere(wrong)[0].tolist()
+        raise InvalidScores(
+            f"got the utility {worth[row, place, where]} for {int(wrong.sum())} of {int(feasible.sum())} feasible "
+            f"options (first: row {row}, event type {int(kind[row, place])}, {CHANNELS[where]}), expected finite "
+            "numbers; put another model in force, and see what it was given"
+        )
 
 
 def _conclude(
