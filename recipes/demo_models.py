@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from nep.stage import Sizes, learned
+from tactful.errors import NotEnoughData
 from tactful.models import served
 from tactful.models.shipped import FILES
 
@@ -33,6 +34,8 @@ def main(words: Sequence[str] | None = None) -> None:
     models = learned(SEED, Sizes(training=arguments.users), arguments.scratch)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, model in {"ranker": models.ranker, "hours": models.hours, "volume": models.volume.model}.items():
+        if model is None:
+            raise NotEnoughData("got no ranker that is better than the simple predictors; take more people (--users)")
         data = served.save(model)
         (arguments.out / FILES[name]).write_bytes(data)
         print(f"{FILES[name]}: {served.name_of(model)} {model.version}, {len(data) / 1e6:.2f} MB")

@@ -1,0 +1,1 @@
+"""What `nep_arms.py` is made of: worlds and models, arms, cells, newcomers, the page."""

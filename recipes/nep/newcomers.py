@@ -1,0 +1,56 @@
+"""Do unsubscribes rise through new users, and does an objective of their own prevent it? Simulated.
+
+A world in which a quarter of the people have just signed up, and messages drive those away four times as easily: that
+is built in (`simulator/constants.py`). Whether a system sees it is asked. Its ranker learned in another such world.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from nep import arms, stage
+from nep.cell import Cell, cell
+from nep.stage import Models, Sizes
+from tactful.decision.rules import Rules
+from tactful.simulator import closed_loop
+from tactful.simulator.arms.policy import Arm
+from tactful.simulator.arms.volume_rules import RULES
+from tactful.simulator.closed_loop import Explored, follow
+from tactful.simulator.constants import NEWCOMERS
+from tactful.simulator.world import START_US, make
+from timing_simulated.stage import kept
+
+DAYS: Final = 28
+"""After these nobody is new any more."""
+OBJECTIVE: Final = {"new": {"unsubscribe": -20.0}}
+"""Their leaving costs four times as much as everybody's (`policy/utility.py`): a subscriber lost at the beginning."""
+ARMS: Final = ("daily_budget", "nep", "nep_objective", "everything", "objective")
+_WORLDS: Final = 40
+
+
+def live(name: str, seed: int, teacher: int, sizes: Sizes, scratch: Path, volume: float) -> Cell:
+    """Lives through four weeks with newcomers, with models of the teaching seed."""
+    explored = _explored(seed, sizes.users, sizes.warm_up, scratch)
+    ranker = stage.ranker_of(teacher, sizes, scratch, NEWCOMERS)
+    models = replace(stage.learned(teacher, sizes, scratch), ranker=ranker)
+    days = min(DAYS, sizes.days)
+    arm = _arm(name, models, explored).at_volume(volume)
+    return cell(follow(explored, arm, days, seed), explored, seed, volume)
+
+
+def _arm(name: str, models: Models, explored: Explored) -> Arm:
+    whole = arms.whole(models)
+    if name == "objective":
+        delivery = replace(whole, rules=Rules(candidates_ranked=arms.RANKED, weights_by_segment=OBJECTIVE))
+        return arms.budgeted(name, RULES["discounted"], models, delivery)
+    if name == "nep_objective":
+        rules = Rules(candidates_ranked=arms.RANKED, utility="nep", weights_by_segment=OBJECTIVE)
+        delivery = replace(whole, hours="everyone", rules=rules, headroom=arms.WIDE)
+        return arms.budgeted(name, RULES["uniform"], models, delivery)
+    return arms.arm_of(name, models, explored)
+
+
+def _explored(seed: int, users: int, warm_up: int, scratch: Path) -> Explored:
+    own = _WORLDS + seed
+    world = scratch / f"newcomers-{own}-{users}.pickle"
+    return kept(world, lambda: closed_loop.explore(make(own, users, NEWCOMERS, START_US), warm_up, own))
