@@ -1,8 +1,8 @@
 """The trained models that ship with the package: what `tactful demo` decides with, learned from other simulated people.
 
-Command: `python recipes/demo_models.py`; it writes `src/tactful/models/shipped/*.model` anew. What takes long is kept in
-the scratch folder. Data: one simulated world of 10,000 people that nobody is scored in (seed 3009; the demo's is the one
-it is asked for, 0 by default). Hardware: two x86-64 cores, about ten minutes.
+Command: `python recipes/demo_models.py`; it writes `src/tactful/models/shipped/*.model` anew. What takes long is kept
+in the scratch folder. Data: one simulated world of 10,000 people that nobody is scored in (seed 3009; the demo's is the
+one it is asked for, 0 by default). Hardware: two x86-64 cores, about ten minutes.
 Expected: three files, under 5 MB together. `tests/models/test_shipped.py` says when they must be made anew: when what
 rankers or volume models read has changed, since a model of another schema is refused.
 """
