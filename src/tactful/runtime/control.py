@@ -180,7 +180,8 @@ class VolumeState:
     def _target(self, day: int, hours: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The day's target by channel: the budgets' share of the day without the headroom, by channel shares.
 
-        What yesterday could reach is scaled to a day without outage; hours of today's, so far, are left out.
+        What yesterday could reach is scaled to a day without outage; hours of today's, so far, are left out. An app's
+        first day, on which pools are still filling, tells nothing of reach.
         """
         planned = self._planned[day % DAYS_KEPT].sum(axis=0) / SHARE_UNIT
         by_segment = planned.sum(axis=2, keepdims=True)
@@ -192,7 +193,8 @@ class VolumeState:
         target = np.where(by_segment > 0, due, 0.0) * share
         yesterday = self._reachable[(day - 1) % DAYS_KEPT]
         was_open = self._open_share(day - 1, 24)
-        known = (yesterday.sum(axis=2, keepdims=True) > 0) & (was_open > 0)
+        not_the_first = self._planned[(day - 2) % DAYS_KEPT].sum() > 0
+        known = (yesterday.sum(axis=2, keepdims=True) > 0) & (was_open > 0) & not_the_first
         reachable = np.divide(yesterday, was_open, out=np.full_like(yesterday, np.inf), where=known)
         lowered, saturated = lower_if_saturated(target, reachable)
         return lowered * self._open_share(day, hours), saturated
