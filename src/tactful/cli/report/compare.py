@@ -23,7 +23,7 @@ TITLES: Final = {
 }
 """The arms that are compared, in the order of the table, and what a person reads."""
 
-VOLUME: Final = {"silence": 0.0, "nine_oclock": 3.47, "hand_caps": 3.54, "uniform_personal": 3.36, "trained": 2.5}
+VOLUME: Final = {"silence": 0.0, "nine_oclock": 3.47, "hand_caps": 3.54, "uniform_personal": 3.36, "trained": 3.02}
 """Messages a user and week that each arm aims at so that all send as many as Tactful. Arms without a threshold fall
 short of their aim, for people leave or have nothing to be told; set on seed 101 (1,500 people, 14 days)."""
 
