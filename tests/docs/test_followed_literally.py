@@ -21,6 +21,7 @@ import pytest
 
 import export_store
 import objectives_store
+import ranking_store
 import timing_store
 import tuning_store
 import volume_store
@@ -28,6 +29,7 @@ import volume_store
 ROOT = Path(__file__).parents[2]
 ALLOCATE = ROOT / "docs" / "how-to" / "allocate-volume.md"
 TIMING = ROOT / "docs" / "how-to" / "train-timing.md"
+RANKER = ROOT / "docs" / "how-to" / "train-ranker.md"
 OBJECTIVES = ROOT / "docs" / "how-to" / "different-objectives.md"
 WEIGHTS = ROOT / "docs" / "how-to" / "tune-weights.md"
 EXPORT = ROOT / "docs" / "how-to" / "export-decisions.md"
@@ -36,6 +38,7 @@ PAGES = [
     ROOT / "docs" / "tutorials" / "first-loop.md",
     ALLOCATE,
     TIMING,
+    RANKER,
     OBJECTIVES,
     WEIGHTS,
     EXPORT,
@@ -101,6 +104,8 @@ def prepare(page: Path, folder: Path) -> None:
         volume_store.fill_store(folder / "app.db")
     if page == TIMING:
         timing_store.fill_store(folder / "app.db")
+    if page == RANKER:
+        ranking_store.fill_store(folder / "app.db")
     if page == OBJECTIVES:
         objectives_store.fill_store(folder / "app.db")
     if page == WEIGHTS:

@@ -44,7 +44,8 @@ def train_ranker(
     say.width = max(say.width, COLUMNS)
     print_ranking(trained.report, say)
     say.print()
-    kept = f"Kept in {store}, in force." if trained.model else f"Nothing was changed in {store}."
+    taken = "in force: an engine takes it, also one that runs"
+    kept = f"Kept in {store}, {taken}." if trained.model else f"Nothing was changed in {store}."
     say.print(kept, markup=False, soft_wrap=True)
 
 
