@@ -77,8 +77,14 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "models/rank_boosted.py": ("RankBoosted",),
         "models/rank_calibration.py": ("RankCalibration",),
         "training/export_ranker.py": ("export_ranker",),
-        "training/ranking/log.py": ("RankLog",),
+        "training/ranking/log.py": ("RankLog", "before", "since", "merged"),
+        "training/ranking/stored.py": ("read_log",),
+        "training/ranking/rows.py": ("RankRows", "rows"),
+        "training/ranking/sample.py": ("down_sampled", "sampled", "restored", "weights"),
         "training/ranking/fit.py": ("train_ranker", "Trained"),
+        "training/ranking/report.py": ("RankReport", "ModelReport"),
+        "training/ranking/metrics.py": ("Judge", "Cell"),
+        "training/ranking/keeping.py": ("keep", "report_of"),
     },
     "Deciding": {
         "decision/volume/allocate.py": (
