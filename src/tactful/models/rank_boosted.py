@@ -26,6 +26,10 @@ _ROWS_AT_ONCE: Final = 8192
 class RankBoosted:
     """The heads of every candidate on every channel, from trees.
 
+    Deviation: a head's trees have the channel as one of their numbers, so that messages of one channel teach what all
+    channels have in common; the network's heads are taught by their own channel only. Slopes and offsets are by channel
+    in both.
+
     A channel of which there were no messages has the mean of the other channels' logits: trees would take it for the
     one next to it in number.
     """
