@@ -3,14 +3,17 @@ but itself."""
 
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from rank_models import HEADS, BrokenRanker, PlainRanker
 from small_app import START, inputs
 from stage import CALM, App, act, at, codes, decision_bytes, person, plan_bytes, told, with_rules
+from tactful.cli.explain import print_explanation
 from tactful.clock import to_us
 from tactful.errors import EngineStopped, InvalidScores
 from tactful.events.records import Decision, Item, SlotPlan, decode
@@ -18,6 +21,8 @@ from tactful.features.ranking import RankInputs
 from tactful.models import served
 from tactful.models.protocol import RANK_HEADS, RankModel
 from tactful.runtime.embedded import Engine
+from tactful.runtime.evidence import gather
+from tactful.runtime.explaining import explain
 from tactful.runtime.logged_scores import LoggedScorer
 from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.noted_models import history, versions
@@ -98,6 +103,19 @@ def test_the_version_names_slot_and_rank_model_and_the_store_notes_both(sent: De
     assert spoke.slot is not None
     assert spoke.rank is not None
     assert (spoke.slot.version, spoke.rank.version, spoke.rank.name) == (slot, rank, "PlainRanker")
+
+
+def test_explain_shows_all_heads_of_each_option_in_80_columns() -> None:
+    here = app()
+    decision, out = two_candidates(here), Console(width=80, record=True, file=StringIO())
+    print_explanation(explain(gather(here.store, here.settings, "ann", decision.at)), out)
+    lines = [line.replace(" * ", " ").split() for line in out.export_text().splitlines()]
+    for option in decision.feasible:
+        numbers = [f"{score:.4f}" for score in (*option.scores, option.utility)]
+        named = [option.candidate_id, option.channel]
+        assert any(
+            [*line.replace(" * ", " ").split()[:2], *line.split()[-8:-1]] == [*named, *numbers] for line in lines
+        )
 
 
 def lived(store: Store, model: RankModel, alone: str = "") -> Engine:

@@ -95,15 +95,19 @@ def _listed(lines: tuple[str, ...]) -> "Table":
 
 
 def _options(decision: "Decision") -> "Table":
-    """What was left to choose from, with the score heads."""
+    """What was left to choose from, with the score heads; a ranker's six stand close, to fit 80 columns."""
+    from rich.box import HEAVY_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="Options that were left", title_justify="left")
-    table.add_column("candidate")
-    table.add_column("channel")
+    close = len(decision.heads) > 2
+    box, padding = (None, (0, 1, 0, 0)) if close else (HEAVY_HEAD, (0, 1))
+    table = Table(title="Options that were left", title_justify="left", box=box, padding=padding)
+    table.add_column("candidate", overflow="fold")
+    table.add_column("channel", no_wrap=True)
     for head in (*decision.heads, "utility", "threshold"):
-        table.add_column(head, justify="right")
+        words = head.replace("unsubscribe", "leave").replace("threshold", "price") if close else head
+        table.add_column(words.replace("_", "\n"), justify="right", no_wrap=True)
     for option in sorted(decision.feasible, key=lambda o: o.threshold - o.utility):
         chosen = (option.candidate_id, option.channel) == (decision.candidate_id, decision.channel)
         price = f"{option.threshold:.4f}" if option.threshold > -1.0 else "none"
