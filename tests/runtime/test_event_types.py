@@ -21,6 +21,7 @@ from tactful.runtime.replaying import compare, verify
 from tactful.runtime.settings import Settings
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import Store
+from tactful.stores.sqlite import SqliteStore
 
 SHIPPED = Path(tactful.events.__file__).parent / "types"
 
@@ -202,6 +203,40 @@ def test_a_type_whose_file_is_gone_takes_nothing_new_and_what_is_open_goes_on(fo
     assert [d.candidate_id for d in app.of("send")] == ["c1"]
     app.restart()
     assert verify(app.store, app.settings).equal
+    add(folder, "new_follower")
+    assert app.submit(at(50), told("c3", created=at(50))).accepted == 1
+
+
+def test_a_file_keeps_what_came_by_letter_and_by_call_when_its_engine_is_killed(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    app = App(types_in(folder), store=SqliteStore(path))
+    app.submit(at(9), person())
+    add(folder, "a_first")
+    SqliteStore(path).post([encode(offer("n1", "a_first", 12))])
+    app.clock.set(to_us(at(12)))
+    app.run(at(13))
+    add(folder, "b_second")
+    app.submit(at(16), offer("n2", "b_second", 16))
+    del app.engine
+    again = App(types_in(folder), store=SqliteStore(path), start=at(17))
+    again.run(at(18))
+    assert [d.type for d in again.of("send")] == ["b_second"]
+    assert again.engine.registry.names[-2:] == ("a_first", "b_second")
+    assert verify(again.store, again.settings).equal
+
+
+def test_a_type_that_loses_a_channel_while_a_candidate_waits_does_not_use_it(folder: Path) -> None:
+    app = App(types_in(folder))
+    app.submit(at(9), person("ann", "push", "email"))
+    app.submit(at(23), told("c1", created=at(23)))
+    text = (folder / "new_follower.toml").read_text()
+    start = text.index("[templates.push.")
+    kept = re.sub(r"\[templates\.push\.\w+\]\n(.+\n)+", "", text[start:])
+    head = text[:start].replace('channels = ["push", "in_app", "email"]', 'channels = ["email", "in_app"]')
+    (folder / "new_follower.toml").write_text(head + kept)
+    assert app.engine.reload_types() is not None
+    app.run(at(47))
+    assert [d.channel for d in app.of("send")] == ["email"]
 
 
 def test_an_opt_out_of_a_type_that_is_yet_to_come_holds_when_it_comes(folder: Path) -> None:

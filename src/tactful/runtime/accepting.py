@@ -128,7 +128,8 @@ class Acceptance:
 
         That is a declaration of event types, if a candidate is of one that only a new file knows.
         """
-        strange = {r.type for r in records if isinstance(r, Candidate)}.difference(self.registry.names)
+        known = set(self.registry.names) - self.registry.retired
+        strange = {r.type for r in records if isinstance(r, Candidate)} - known
         if not strange or self._folder is None or strange.isdisjoint(f.stem for f in self._folder.glob("*.toml")):
             return [], *check(records, self.registry)
         try:

@@ -22,7 +22,8 @@ def at_gmail(count: int) -> NDArray[np.int64]:
 def found(sends: int, complaints: int = 0, bounces: int = 0) -> tuple[float, float, float]:
     guard = judge(at_gmail(sends), at_gmail(complaints), at_gmail(bounces), Levels())
     assert (guard.share[np.arange(SHAPE[0]) != EMAIL] == 1.0).all()
-    return tuple(float(getattr(guard, name)[EMAIL, GMAIL]) for name in ("share", "rate", "level"))  # type: ignore[return-value]
+    share, rate, level = (float(cells[EMAIL, GMAIL]) for cells in (guard.share, guard.rate, guard.level))
+    return share, rate, level
 
 
 @pytest.mark.parametrize(
