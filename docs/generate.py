@@ -38,7 +38,11 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "runtime/allocation_report.py": ("AllocationReport", "Solved", "Expected", "Shift"),
         "stores/protocols.py": ("Mailbox",),
     },
-    "Event types": {"events/registry.py": ("load_folder", "Registry")},
+    "Event types": {
+        "events/registry.py": ("load_folder", "Registry"),
+        "events/type_changes.py": ("TypeChange", "change_between", "changed"),
+        "runtime/event_types.py": ("by_now",),
+    },
     "Importing logs": {
         "runtime/importing/mapping.py": ("load_mapping",),
         "runtime/importing/log.py": ("read_log", "Log", "Report"),
@@ -97,6 +101,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "decision/volume/baselines.py": ("kdd18_budgets", "uniform_budgets", "cool_down_budgets", "greedy_budgets"),
         "decision/timing/send_time.py": ("plan", "inclusion", "best_spaced", "capacity"),
+        "decision/policy/reputation.py": ("Levels", "Guard", "judge", "shut"),
         "decision/policy/pid.py": ("VolumeController", "lower_if_saturated"),
         "decision/policy/explore.py": ("path_weight",),
     },
