@@ -39,6 +39,7 @@ from volume_real.cells import append, markdown, mean, shown
 Floats = NDArray[np.float64]
 MODELS: Final = ("tin", "din", "average_product")
 SEEDS: Final = (0, 1)
+BASES: Final = ("popularity", "click rate")
 DRAWS: Final = 1000
 SHANGHAI_US: Final = 8 * HOUR_US
 PRIOR_SHOWN: Final = 20.0
@@ -47,14 +48,14 @@ BEGIN, END = "<!-- table of recipes/content_order.py -->", "<!-- end of table --
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One order of all lists: nDCG, and nDCG less that by popularity, means over people with 95 % intervals."""
+    """One order of all lists: nDCG, and nDCG less that of two simple orders, means over people with 95 % intervals."""
 
     order: str
     seed: int
     lists: int
     people: int
     ndcg: Interval
-    over_popularity: Interval
+    over: dict[str, Interval]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +104,16 @@ def of_days(data: ResponseData) -> Lists:
 
 def _cells(lists: Lists, arguments: argparse.Namespace, there: set[tuple[str, int]]) -> Iterator[Cell]:
     simple = _simple(lists, arguments.data)
-    base = lists.by_person(simple["popularity"])
+    bases = {name: lists.by_person(simple[name]) for name in BASES}
     for name, score in simple.items():
         if (name, 0) not in there:
-            yield _cell(lists, name, 0, lists.by_person(score), base)
+            yield _cell(lists, name, 0, lists.by_person(score), bases)
+    kept = arguments.scratch / f"order-{arguments.slice}"
     for model in MODELS[:1] if arguments.slice else MODELS:
         for seed in SEEDS[:1] if arguments.slice else SEEDS:
             if (model, seed) not in there:
-                net, _ = fitted(lists.data, model, _setting(model, arguments.trials), seed, arguments.scratch / "order")
-                yield _cell(lists, model, seed, lists.by_person(foretold(net, lists.data.test)), base)
+                net, _ = fitted(lists.data, model, _setting(model, arguments.trials), seed, kept)
+                yield _cell(lists, model, seed, lists.by_person(foretold(net, lists.data.test)), bases)
 
 
 def _simple(lists: Lists, folder: Path) -> Mapping[str, Floats]:
@@ -138,19 +140,14 @@ def _simple(lists: Lists, folder: Path) -> Mapping[str, Floats]:
     }
 
 
-def _cell(lists: Lists, order: str, seed: int, value: Floats, base: Floats) -> Cell:
+def _cell(lists: Lists, order: str, seed: int, value: Floats, bases: Mapping[str, Floats]) -> Cell:
     """The same resamples of people for every order."""
-    ones = np.ones(len(value))
-    sums = np.column_stack([value, value - base, ones])
+    sums = np.column_stack([value, *(value - base for base in bases.values()), np.ones(len(value))])
     draws = bootstrap_totals(sums, np.random.default_rng(0), DRAWS)
-    return Cell(
-        order=order,
-        seed=seed,
-        lists=len(np.unique(lists.list_of)),
-        people=len(value),
-        ndcg=_interval(float(value.mean()), draws[:, 0] / draws[:, 2]),
-        over_popularity=_interval(float((value - base).mean()), draws[:, 1] / draws[:, 2]),
-    )
+    means, resampled = sums.mean(axis=0), draws / draws[:, -1:]
+    intervals = [_interval(float(means[i]), resampled[:, i]) for i in range(1 + len(bases))]
+    size = len(np.unique(lists.list_of))
+    return Cell(order, seed, size, len(value), intervals[0], dict(zip(bases, intervals[1:], strict=True)))
 
 
 def _interval(value: float, resampled: Floats) -> Interval:
@@ -170,10 +167,12 @@ def table_of(cells: Sequence[Cell]) -> str:
     for order in dict.fromkeys(cell.order for cell in cells):
         mine = [cell for cell in cells if cell.order == order]
         title = NEURAL[order].title if order in NEURAL else order
-        value, gain = (mean([getattr(cell, name) for cell in mine]) for name in ("ndcg", "over_popularity"))
-        rows.append([title, str(len(mine)), shown(value, 4), "" if order == "popularity" else shown(gain, 4, sign="+")])
+        gains = [
+            "" if order == base else shown(mean([cell.over[base] for cell in mine]), 4, sign="+") for base in BASES
+        ]
+        rows.append([title, str(len(mine)), shown(mean([cell.ndcg for cell in mine]), 4), *gains])
     size = f"{cells[0].lists:,} lists of {cells[0].people:,} people." if cells else "No cell is on file."
-    return markdown(["order", "seeds", "nDCG", "over popularity"], rows) + f"\n\n{size}"
+    return markdown(["order", "seeds", "nDCG", *(f"over {base}" for base in BASES)], rows) + f"\n\n{size}"
 
 
 def filled(page: str, table: str) -> str:
