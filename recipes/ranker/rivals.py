@@ -30,8 +30,8 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
 TITLES: Final = {
     "simple": "simple predictors",
     "logistic": "logistic regression",
-    "boosted": "LightGBM, a forest a head",
-    "network": "network: temporal interests, mixer (default)",
+    "boosted": "LightGBM, a forest a head (default)",
+    "network": "network: temporal interests, mixer",
     "transformer": "network: transformer for the sequences",
     "no sequences": "network without sequences",
     "no mixer": "network without mixer",

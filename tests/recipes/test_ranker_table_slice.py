@@ -11,7 +11,7 @@ import jaxtyping
 
 from ranker import page
 from ranker.cell import RankerCell
-from ranker_table import main, read
+from ranker_table import RESULTS, main, read
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,13 @@ def test_the_tables_stand_between_the_markers_of_the_page(cells: list[RankerCell
     assert text.startswith("Before")
     assert text.endswith("After\n")
     assert "old" not in text
-    assert "| LightGBM, a forest a head | 1 |" in text
+    assert "| LightGBM, a forest a head (default) | 1 |" in text
     assert "| open | all |" in text
+
+
+def test_tables_of_the_page_are_those_of_the_committed_cells() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "explanation" / "ranker.md").read_text(encoding="utf-8")
+    assert page.tables(read(RESULTS)) in told, "run recipes/ranker_table.py --page docs/explanation/ranker.md"
 
 
 def test_intervals_of_independent_worlds_shrink() -> None:

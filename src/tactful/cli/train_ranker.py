@@ -27,7 +27,7 @@ def train_ranker(
     """Learn what follows a message on each channel: opens, clicks, leaving, sessions.
 
     Fits a boosted ranker and, where torch is installed, a network to the messages whose snapshots the store kept;
-    judges them on the last days, to which nothing was fitted; and puts the best in force, but only one that is better
+    judges them on the last days, to which nothing was fitted; and puts one in force, but only if it is better
     than the simple predictors outside the 95 % interval.
     """
     from tactful.cli.report.ranking import print_ranking

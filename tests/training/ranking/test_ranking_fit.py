@@ -12,7 +12,8 @@ from tactful.events.records import KINDS
 from tactful.models.protocol import RANK_HEADS
 from tactful.models.rank_boosted import RankBoosted
 from tactful.models.served_ranker import ServedRanker
-from tactful.training.ranking.fit import Trained, said, train_ranker
+from tactful.training.ranking.fit import Trained, chosen, said, train_ranker
+from tactful.training.ranking.metrics import Judge
 from tactful.training.ranking.select import taken
 from tactful.training.ranking.split import split
 
@@ -81,6 +82,19 @@ def test_what_does_not_beat_the_simple_predictors_outside_the_interval_is_not_ta
     assert set(trained.models) == {"boosted"}
     assert (trained.report.chosen, trained.report.model_version) == ("simple", "")
     assert any("nothing is put in force" in note for note in trained.report.notes)
+
+
+def test_each_must_beat_the_one_taken_so_far() -> None:
+    judged = split(LOG).judged
+    judge, base = Judge(judged), np.tile(judged.label.mean(axis=0), (len(judged), 1))
+    knowing = base.copy()
+    knowing[:, 1] = 0.9 * base[:, 1] + 0.1 * judged.label[:, 1]
+    hardly = knowing.copy()
+    hardly[:3] += 1e-6
+    assert chosen(judge, [base, base]) == 0
+    assert chosen(judge, [base, knowing]) == 1
+    assert chosen(judge, [base, knowing, hardly]) == 1
+    assert chosen(judge, [knowing, base, base]) == 0
 
 
 def test_the_same_seed_gives_the_same_ranker_from_a_part_of_the_rows() -> None:

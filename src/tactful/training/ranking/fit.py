@@ -3,7 +3,8 @@
 The simple predictors are what others must beat. The network is tried where torch is installed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Final, Literal
@@ -64,10 +65,7 @@ def train_ranker(
     watch: Watch = lambda stage, done, rows: None,
     console: Console | None = None,
 ) -> Trained:
-    """Returns the best ranker with its report.
-
-    It is the one with the lowest weighted log loss on the last days, if that is below the simple predictors' outside
-    the 95 % interval of the difference; else there is none.
+    """Returns the ranker to be taken (`chosen`), if there is one, with a report of all.
 
     Args:
         seed: draws rows, columns and the network's weights; the same seed and log give the same ranker.
@@ -87,11 +85,10 @@ def train_ranker(
     tried = list(_tried(parts, learn, rate, seed, kind, rounds, watch, console))
     judge = Judge(parts.judged)
     models = tuple(_judged(one, judge, None if one is tried[0] else tried[0]) for one in tried)
-    better = [i for i, one in enumerate(models) if one.over_simple is not None and one.over_simple.high < 0.0]
-    chosen = min(better, key=lambda i: models[i].loss.value, default=0)
-    notes = (*_untried(kind, len(learn)), *_notes(parts, chosen))
-    report = _report(log, parts, learn, rate, models, models[chosen], notes)
-    return Trained(tried[chosen].model, report, {one.name: one.model for one in tried if one.model is not None})
+    best = chosen(judge, [one.said for one in tried])
+    notes = (*_untried(kind, len(learn)), *_notes(parts, best))
+    report = _report(log, parts, learn, rate, models, models[best], notes)
+    return Trained(tried[best].model, report, {one.name: one.model for one in tried if one.model is not None})
 
 
 def _tried(
@@ -113,12 +110,26 @@ def _tried(
         yield _Tried("network", network, said(network, parts.judged))
 
 
+def chosen(judge: Judge, tried: Sequence[Float64[np.ndarray, "n heads"]]) -> int:
+    """Returns the place of those predictions that are to be taken: the first, unless others are better.
+
+    Each must have a lower weighted log loss than the one taken so far, outside the 95 % interval of the difference. So
+    the simple predictors stay where nothing is shown to be better, and trees where the network is not.
+    """
+    taken = 0
+    for place in range(1, len(tried)):
+        if judge.difference(tried[place], tried[taken]).high < 0.0:
+            taken = place
+    return taken
+
+
 def _network(
     parts: Split, learn: RankRows, rate: Float64[np.ndarray, " heads"], seed: int, console: Console | None
 ) -> RankModel:
     from tactful.training.export_ranker import export_ranker
     from tactful.training.ranking.network import fit_network, logits_of
 
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # which libraries of images are not there is no news
     ranker, _ = fit_network(learn, parts.tune, seed, console=console)
     calibration = calibrated(parts.tune, logits_of(ranker, parts.tune), rate)
     return export_ranker(ranker, calibration, sorted(set(learn.channel.tolist())))
