@@ -84,7 +84,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "training/ranking/log.py": ("RankLog", "before", "since", "merged"),
         "training/ranking/stored.py": ("read_log",),
         "training/ranking/rows.py": ("RankRows", "rows"),
-        "training/ranking/sample.py": ("down_sampled", "sampled", "restored", "weights"),
+        "training/ranking/sample.py": ("down_sampled", "sampled", "weights"),
         "training/ranking/fit.py": ("train_ranker", "Trained"),
         "training/ranking/report.py": ("RankReport", "ModelReport"),
         "training/ranking/metrics.py": ("Judge", "Cell"),

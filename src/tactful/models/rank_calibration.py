@@ -21,6 +21,8 @@ class RankCalibration:
     """`p = σ(offset + slope·(z + log r))` by channel and head, z a model's logit.
 
     Adding `log r` is `p = p_s / (p_s + (1 − p_s) / r)` for a model of rows with a share r of the negatives.
+
+    Source: He et al., "Practical lessons from predicting clicks on ads at Facebook", ADKDD 2014, section 6.3.
     """
 
     def __init__(

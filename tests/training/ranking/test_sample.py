@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from rank_logs import rank_log, with_logged
 from tactful.errors import InvalidRecord
 from tactful.models.protocol import RANK_HEADS
+from tactful.models.rank_calibration import SHAPE, RankCalibration
 from tactful.training.ranking.rows import RankRows, rows
-from tactful.training.ranking.sample import down_sampled, restored, sampled, weights
+from tactful.training.ranking.sample import down_sampled, sampled, weights
 
 LOG = rank_log(400, 8)
 ROWS = rows(LOG)
@@ -43,10 +44,13 @@ def test_the_mean_over_seeds_is_that_of_the_whole_log() -> None:
     assert np.all(np.abs(found.mean(axis=0) - _sums(ROWS)) <= 4.5 * error)
 
 
-@given(p=st.floats(0.0, 1.0), rate=st.floats(0.01, 1.0))
+@given(p=st.floats(1e-6, 1.0 - 1e-6), rate=st.floats(0.01, 1.0))
 def test_a_probability_learned_from_a_sample_is_restored_exactly(p: float, rate: float) -> None:
     seen = p / (p + (1.0 - p) * rate)
-    assert restored(np.array([seen]), np.array([rate]))[0] == pytest.approx(p, abs=1e-9)
+    assert seen / (seen + (1.0 - seen) / rate) == pytest.approx(p, rel=1e-6)
+    logit = np.full((1, 1, *SHAPE), np.log(p) - np.log1p(-p) - np.log(rate))
+    restored = RankCalibration(rate=np.full(len(RANK_HEADS), rate)).chances(logit)
+    assert np.allclose(restored, p, rtol=1e-9)
 
 
 def test_positives_are_never_left_out() -> None:

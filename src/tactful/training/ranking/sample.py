@@ -2,14 +2,14 @@
 
 Most messages are not clicked and hardly any makes a person leave: negatives are drawn, each head at its own rate, by
 one draw a row, so that a row that a rare rate keeps is kept by the others as well. What a model learns from such rows
-is restored by `restored`; sums over rows by weights 1 / keep.
+is restored by `models.rank_calibration`; sums over rows by weights 1 / keep.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float64
 from numpy.typing import NDArray
 
 from tactful import draws
@@ -71,19 +71,6 @@ def rates_of(rates: Mapping[str, float]) -> Float64[np.ndarray, " heads"]:
     if unknown or not ((rate > 0.0) & (rate <= 1.0)).all():
         raise InvalidRecord(f"got rates {dict(rates)}, expected rates in (0, 1] of some of {', '.join(RANK_HEADS)}")
     return rate
-
-
-def restored(p_sampled: Float[np.ndarray, "*d"], rate: Float[np.ndarray, "*#d"]) -> Float[np.ndarray, "*d"]:
-    """Returns the probability that a model of rows with a share `rate` of the negatives stands for.
-
-    `p = p_s / (p_s + (1 - p_s) / r)`, Source: He et al., "Practical lessons from predicting clicks on ads at Facebook",
-    ADKDD 2014, section 6.3.
-
-    >>> round(float(restored(np.array([0.5]), np.array([0.1]))[0]), 4)
-    0.0909
-    """
-    p: NDArray[np.float64] = p_sampled / (p_sampled + (1.0 - p_sampled) / rate)
-    return p
 
 
 def weights(rows: RankRows) -> Float64[np.ndarray, "n heads"]:
