@@ -22,7 +22,7 @@ from rich.console import Console
 
 from controller import page, pictures, tune
 from controller.contestants import CONTESTANTS, OURS
-from controller.disturbance import ARMS, MOODS, SEVEN, Disturbance
+from controller.disturbance import ARMS, BEYOND, SEVEN, Disturbance
 from controller.follow import Trace, days_of, follow
 from controller.judge import ArmsGap, Verdict, judge, judge_arms
 from controller.pictures import Shown
@@ -32,7 +32,7 @@ from controller.tune import Tried
 
 RESULTS: Final = Path(__file__).parent / "results" / "volume_control"
 SEEDS: Final = (1, 2, 3, 4, 5)
-RUN: Final = (*SEVEN, MOODS)
+RUN: Final = (*SEVEN, *BEYOND)
 SHOWN: Final = (SEVEN[1], SEVEN[8])
 """Whose prices are drawn, hour by hour: a daily cycle, and a model swap that nobody announced."""
 
@@ -105,7 +105,7 @@ def slice_of(results: Path) -> None:
     """Lives through a daily cycle with a twentieth of the people."""
     few = tuple(replace(s, people=s.people // 20) for s in SEGMENTS)
     results.mkdir(parents=True, exist_ok=True)
-    middle = [Tried(one.name, one.grid[len(one.grid) // 2], 0.0, 0.0, 1.0) for one in CONTESTANTS if one.grid]
+    middle = [Tried(one.name, one.grid[len(one.grid) // 2], 0.0, 0.5, 0.5) for one in CONTESTANTS if one.grid]
     verdicts, _ = play(SEVEN[1], middle, SEEDS[:1], few)
     write(results / f"{page.file_name(SEVEN[1].name)}.json", verdicts)
     Console().print(next(v for v in verdicts if v.rule == OURS))

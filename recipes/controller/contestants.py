@@ -1,4 +1,4 @@
-"""Who is compared, and which gains each may choose from: twelve for each rule that has any."""
+"""Who is compared, and which gains each may choose from: twelve for each rule that has any, for the PID twice that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,8 +37,11 @@ def _windowed(rate: bool) -> Callable[[Plant, Float[np.ndarray, " cells"], Gains
     return make
 
 
-_LRS: Final = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0)
+_LRS: Final = (1.0, 1.5, 2.0, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0)
 _SUMMED: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+
+_PID_MORE: Final = tuple(product((0.002, 0.005), (0.005, 0.008, 0.012), (0.0, 0.002)))
+"""A second grid: the first ended at its winner."""
 
 OURS: Final = "ours"
 CONTESTANTS: Final = (
@@ -50,7 +53,7 @@ CONTESTANTS: Final = (
     Contestant(
         "textbook PID, raw threshold",
         lambda _, start, g: TextbookPid(start, *g),
-        tuple(product((0.002, 0.01), (0.0003, 0.001, 0.003), (0.0, 0.005))),
+        (*product((0.002, 0.01), (0.0003, 0.001, 0.003), (0.0, 0.005)), *_PID_MORE),
     ),
     Contestant(
         "NEP, simple", _windowed(rate=False), tuple(product((0.0001, 0.0003, 0.001, 0.002, 0.004, 0.01), (0.0, 1.0)))

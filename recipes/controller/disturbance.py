@@ -28,7 +28,8 @@ class Disturbance:
         delay_hours: how late counts are, beyond the hour it takes a price to come into force.
         outage_hours: from `START_DAY` 14:00 on, hours in which nobody has a job.
         drift_per_day: change of the logarithm of all scores a day, over `drift_days` from `START_DAY` on.
-        mood: standard deviation of a day's own level of utility, in logarithms.
+        mood_spread: standard deviation of a day's own level of utility, in logarithms.
+        scale: of all utilities.
         arms: experiment arms; all but the first are scored by the new model from the start.
         judged: the segment that is judged, all but the smallest if None.
     """
@@ -44,6 +45,7 @@ class Disturbance:
     drift_per_day: float = 0.0
     drift_days: int = 0
     mood_spread: float = 0.0
+    scale: float = 1.0
     arms: int = 1
     judged: int | None = None
 
@@ -110,6 +112,11 @@ SEVEN: Final = (
     Disturbance("7 scores drift by 50 % in five days", drift_per_day=0.08, drift_days=5),
 )
 """The issue's seven; the third and the last can be read in two or three ways, and all are run."""
-MOODS: Final = Disturbance("good and bad days", mood_spread=0.15)
-"""Beyond the seven: not judged by the issue's bound, for nobody knows a day's level before it is there."""
+BEYOND: Final = (
+    Disturbance("good and bad days", mood_spread=0.15),
+    Disturbance("all utilities a fifth", scale=0.2),
+    Disturbance("all utilities fivefold", scale=5.0),
+)
+"""Beyond the seven: days whose level nobody knows beforehand; another app, whose utilities have another scale, with the
+gains that were tuned on this one."""
 ARMS: Final = Disturbance("two arms at equal volume", arms=2)

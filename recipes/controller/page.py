@@ -9,7 +9,7 @@ from scipy import stats
 
 from controller import pictures
 from controller.contestants import CONTESTANTS, OURS
-from controller.disturbance import MOODS, SEVEN, START_DAY, Disturbance
+from controller.disturbance import BEYOND, SEVEN, START_DAY, Disturbance
 from controller.judge import ArmsGap, Verdict
 from controller.pictures import Shown
 from controller.tune import Tried, best
@@ -33,7 +33,7 @@ class Found(msgspec.Struct, frozen=True):
 def find(results: Path) -> Found:
     """Reads a run's files."""
     verdicts, shown = [], {}
-    for what in (*SEVEN, MOODS):
+    for what in (*SEVEN, *BEYOND):
         name = file_name(what.name)
         verdicts += msgspec.json.decode((results / f"{name}.json").read_bytes(), type=list[Verdict])
         if (drawn := results / f"shown-{name}.json").exists():
@@ -50,9 +50,9 @@ def write(results: Path) -> None:
     pictures.write(results, found.verdicts, found.shown)
 
 
-def text(found: Found) -> str:
-    """Returns the page."""
-    parts = (
+def tables(found: Found) -> tuple[tuple[str, str], ...]:
+    """Returns every table with its title."""
+    return (
         ("What ours holds", ours(found.verdicts)),
         ("Mean absolute error of the day's volume", rivals(found.verdicts, "error")),
         ("Share of scored days within the bound", rivals(found.verdicts, "within")),
@@ -62,13 +62,17 @@ def text(found: Found) -> str:
         ("Two arms", arms(found.arms)),
         ("Gains", gains(found.tried)),
     )
-    return _HEAD + "".join(f"\n## {title}\n\n{table}\n" for title, table in parts)
+
+
+def text(found: Found) -> str:
+    """Returns the page."""
+    return _HEAD + "".join(f"\n## {title}\n\n{table}\n" for title, table in tables(found))
 
 
 def ours(verdicts: list[Verdict]) -> str:
     """Returns the table of our own rule, a row a disturbance."""
     rows = []
-    for what in (*SEVEN, MOODS):
+    for what in (*SEVEN, *BEYOND):
         mine = _of(verdicts, OURS, what)
         rows.append(
             f"| {what.name} | {_percent(mine, 'within')} | {_percent(mine, 'within_cells')} | {_spread(mine, 'error')} "
@@ -84,7 +88,7 @@ def rivals(verdicts: list[Verdict], measure: str) -> str:
     names = [one.name for one in CONTESTANTS]
     rows = [
         f"| {what.name} | " + " | ".join(_spread(_of(verdicts, name, what), measure) for name in names) + " |"
-        for what in (*SEVEN, MOODS)
+        for what in (*SEVEN, *BEYOND)
     ]
     return "\n".join(["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|", *rows])
 
@@ -102,9 +106,9 @@ def after(verdicts: list[Verdict], what: Disturbance) -> str:
 
 def calm(verdicts: list[Verdict]) -> str:
     """Returns, a row a rule, the worst over all seven disturbances and seeds of what tells an oscillation."""
-    rows = []
+    rows, beyond = [], {what.name for what in BEYOND}
     for one in CONTESTANTS:
-        mine = [v for v in verdicts if v.rule == one.name and v.disturbance != MOODS.name]
+        mine = [v for v in verdicts if v.rule == one.name and v.disturbance not in beyond]
         rows.append(
             f"| {one.name} | {max(v.swings for v in mine)} | {max(v.turns_a_day for v in mine):.1f} "
             f"| {sum(v.oscillates for v in mine)} of {len(mine)} | {min(v.rank_low for v in mine):.2f}"

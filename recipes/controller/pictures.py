@@ -59,7 +59,7 @@ def days(verdicts: list[Verdict]) -> alt.TopLevelMixin:
     seeds = len({v.seed for v in verdicts})
     rows = alt.vconcat(*(alt.hconcat(*panels[i : i + 2]) for i in range(0, len(panels), 2)))
     chart: alt.TopLevelMixin = rows.properties(
-        title=f"Simulated: error of the day's volume, mean of {seeds} seeds; trouble begins on day 10 in the last four"
+        title=f"Simulated: error of the day's volume, mean of {seeds} seeds; dashed: trouble begins"
     )
     return chart
 

@@ -123,7 +123,7 @@ class Plant:
         log = np.where(new, 1.2 * log + np.log(1.8) + 0.3 * _normal(self._seed, key, when, "model"), log)
         log += what.drift(when)
         worth: NDArray[np.float64] = np.array([s.median for s in self.segments])[of] * np.exp(log) - COST
-        return worth
+        return what.scale * worth
 
     def _hour(self, at: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
         """The hour below which a share `at` (of a circle) of the person's segment's jobs lies."""

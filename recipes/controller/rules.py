@@ -16,6 +16,7 @@ from controller.disturbance import Disturbance
 from controller.follow import Look
 from controller.plant import SEGMENTS as SEGMENTS_OF_PLANT
 from controller.plant import Day, Plant, Segment
+from tactful.decision.policy import pid
 from tactful.decision.policy.pid import VolumeController
 from tactful.events.records import CHANNELS
 from tactful.features.segments import SEGMENTS
@@ -50,14 +51,14 @@ class Tactful:
 
     If `follows`, the target of every arm but the first is what the first has sent. With `carry = False` every day is
     treated as a cell's first: z is carried from hour to hour and from day to day, and the price is read anew from a
-    histogram that has moved. That was the package's law before the price was carried.
+    histogram that has moved, and begins with the median. That was the package's law before the price was carried.
     """
 
     def __init__(self, plant: Plant, lr: float | None = None, carry: bool = True, follows: bool = False) -> None:
         self._cells, self._carry, self._follows = Cells(plant), carry, follows
         self._arms = plant.disturbance.arms
-        fresh = VolumeController.start(self._arms)
-        self.controller = fresh if lr is None else VolumeController.start(self._arms, lr=lr)
+        lr, z = (pid.LR if lr is None else lr), (pid.START_Z if carry else 0.0)
+        self.controller = VolumeController.start(self._arms, z=z, lr=lr)
         self._nobody: Bool[np.ndarray, "a s h"] = np.zeros(self._cells.shape, dtype=np.bool_)
 
     def prices(self, look: Look) -> Float[np.ndarray, " cells"]:
@@ -154,10 +155,10 @@ class TextbookPid:
 
     def prices(self, look: Look) -> Float[np.ndarray, " cells"]:
         """Returns the PID's outputs."""
-        for cell, pid in enumerate(self._pid):
+        for cell, loop in enumerate(self._pid):
             if look.planned_hour[cell] > 0:
                 gap = (look.actual_hour[cell] - look.planned_hour[cell]) / (look.target_day[cell] / 24)
-                self._price[cell] = pid(1.0 + gap, dt=1.0)
+                self._price[cell] = loop(1.0 + gap, dt=1.0)
         return self._price.copy()
 
     def model_changed(self) -> None:
@@ -197,7 +198,7 @@ def best_constant(
 
     A person is told if her best job of the day exceeds the price: so it is a quantile of these bests.
     """
-    plant = Plant(seed, Disturbance("undisturbed", cycle=disturbance.cycle), segments)
+    plant = Plant(seed, Disturbance("undisturbed", cycle=disturbance.cycle, scale=disturbance.scale), segments)
     bests: list[list[NDArray[np.float64]]] = [[] for _ in range(plant.n_cells)]
     for number in range(n_days):
         for cell, best in enumerate(_bests(plant, plant.day(number))):

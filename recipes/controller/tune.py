@@ -51,7 +51,11 @@ def tune(seeds: tuple[int, ...] = SEEDS, on: tuple[Disturbance, ...] = ON, days:
 
 
 def best(tried: list[Tried], one: Contestant) -> Gains:
-    """Returns the gains that a rule is scored with: its fixed ones, else those of the smallest error."""
-    if one.chosen is not None:
-        return one.chosen
-    return min((t for t in tried if t.rule == one.name), key=lambda t: t.error).gains
+    """Returns the gains that a rule is scored with: its fixed ones, else those that the grid found (`found`)."""
+    return found(tried, one) if one.chosen is None else one.chosen
+
+
+def found(tried: list[Tried], one: Contestant) -> Gains:
+    """Returns the gains of the smallest error among those whose price stayed strictly inside 5-95 %."""
+    inside = [t for t in tried if t.rule == one.name and t.rank_low > 0.05 and t.rank_high < 0.95]
+    return min(inside, key=lambda t: t.error).gains

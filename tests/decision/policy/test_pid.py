@@ -181,6 +181,16 @@ def test_from_the_second_day_on_the_price_does_not_move_with_the_histogram() -> 
     assert dearer[0, 0, 0] > later[0, 0, 0]
 
 
+def test_where_utilities_take_few_values_the_rank_is_carried() -> None:
+    controller, histogram = ready()
+    zero = np.zeros(3_000, dtype=np.int64)
+    for day in range(10, 14):
+        histogram.add(day, zero, zero, zero, np.full(3_000, 0.1 * 0.96**day))  # one value, which drifts
+        controller, price = controller.step(day, cell(50), cell(50), cell(100), histogram, NOBODY)
+        assert controller.z[0, 0, 0] == 0.0
+    assert price[0, 0, 0] == pytest.approx(histogram.quantile(np.full(SHAPE, 0.5))[0][0, 0, 0])
+
+
 def test_a_cell_that_gets_jobs_later_has_a_first_day_of_its_own() -> None:
     controller, histogram = ready()
     for day in range(10, 13):

@@ -49,6 +49,13 @@ def test_ranks_of_what_lies_outside_are_0_and_1_and_nothing_known_ranks_0() -> N
     assert UtilityHistogram(1).rank(np.full(SHAPE, 0.5))[0, 2, 1] == 0.0
 
 
+def test_a_value_that_many_jobs_share_shows_in_the_fullest_bin() -> None:
+    smooth = 0.05 * np.exp(np.random.default_rng(8).standard_normal(3_000))
+    assert filled(smooth).largest_share()[0, 2, 1] < 0.03
+    assert filled(np.append(smooth, np.full(1_000, 0.04))).largest_share()[0, 2, 1] == pytest.approx(0.25, abs=0.02)
+    assert UtilityHistogram(1).largest_share().max() == 0.0
+
+
 def test_negative_utilities_are_resolved_too() -> None:
     sample = np.random.default_rng(2).normal(-0.01, 0.01, 20_000)
     assert read(filled(sample), 0.25)[0] == pytest.approx(np.quantile(sample, 0.25), rel=0.03)

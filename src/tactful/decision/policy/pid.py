@@ -26,6 +26,9 @@ NOISE = 0.5
 """Logits that the luck of a day, √F of F sends, may move the price by: below 64 sends a day lr is 0.5·√F."""
 BOUND = 1.0
 """The error of a day counts up to 100 %: an accident moves the price by a few logits, not by dozens."""
+LUMP_SHARE = 0.1
+"""Where one value (a bin of 3 %) holds so many of the jobs, z is carried, not the price: a price beside such a value
+is at another rank altogether once the value drifts by a bin."""
 START_Z = 0.46
 """Of three jobs for a planned send at least one passes with 1/1.3 (the caps' headroom) if each passes with 0.387."""
 REACHABLE_SHARE = 0.9
@@ -78,7 +81,8 @@ class VolumeController:
 
         The histogram moves, too: it gains jobs every hour and loses a day every midnight. From a cell's second day on
         that leaves c alone: before a step z is the place of the present c in the histogram as it now is. On its first
-        day, and on the first of another model (`model_changed`), z stands and c follows the histogram.
+        day, on the first of another model (`model_changed`), and where utilities take few values (`LUMP_SHARE`), z
+        stands and c follows the histogram.
 
         A cell stands still where the histogram has no job, the target of the day is 0, or a number is
         missing (NaN). In a saturated cell z falls no lower than the quantile 0.1, at which nine tenths of
@@ -141,6 +145,7 @@ class VolumeController:
         lowest = 1 / (1 + np.exp(_LIMIT_Z))
         share = np.clip(histogram.rank(np.nan_to_num(self.price)), lowest, 1 - lowest)
         follows = (self.since >= 0) & (self.since < day) & (histogram.jobs() > 0)
+        follows &= histogram.largest_share() < LUMP_SHARE
         return np.where(follows, np.log(share / (1 - share)), self.z)
 
     def to_bytes(self) -> bytes:

@@ -135,6 +135,14 @@ class UtilityHistogram:
         share = (before + part * (below[cell, at] - before)) / np.maximum(below[:, -1], 1)
         return share.reshape(utility.shape)
 
+    def largest_share(self, min_jobs: int = MIN_JOBS) -> Float[np.ndarray, "arms segments channels"]:
+        """Returns the share of the fullest bin in the pool that `quantile` reads, 0..1; 0 where nothing is known.
+
+        Utilities of many values have a few percent of them in a bin; one value that many jobs share shows here.
+        """
+        pools = self._read_from(min_jobs)
+        return (pools.fullest / np.maximum(pools.below[:, -1], 1)).reshape(pools.jobs.shape)
+
     def _read_from(self, min_jobs: int) -> "_Pools":
         """The pools of the counts as they stand; kept until the next count."""
         if self._pools is None or self._pools.min_jobs != min_jobs:
@@ -190,6 +198,7 @@ class _Pools:
     jobs: Int64[np.ndarray, "arms segments channels"]
     pool: Int8[np.ndarray, "arms segments channels"]
     below: Int64[np.ndarray, "cells bins"]
+    fullest: Int64[np.ndarray, " cells"]
 
 
 def _pools(own: Int64[np.ndarray, "arms segments channels bins"], min_jobs: int) -> _Pools:
@@ -204,7 +213,8 @@ def _pools(own: Int64[np.ndarray, "arms segments channels bins"], min_jobs: int)
     counts = own.copy()
     for i, larger in enumerate((state, channel, everything), start=1):
         counts[pool == i] = larger[pool == i]
-    return _Pools(min_jobs, own.sum(axis=-1), pool, np.cumsum(counts.reshape(-1, bins), axis=1))
+    by_cell = counts.reshape(-1, bins)
+    return _Pools(min_jobs, own.sum(axis=-1), pool, np.cumsum(by_cell, axis=1), by_cell.max(axis=1))
 
 
 def _read(below: Int64[np.ndarray, "cells bins"], q: Float[np.ndarray, " cells"]) -> Float[np.ndarray, " cells"]:
