@@ -6,6 +6,7 @@ among what was tried. Options whose scores are of other heads than the newest ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -53,7 +54,9 @@ class RandomChoices:
     def of(self, segments: Sequence[int]) -> "RandomChoices":
         """Returns those of people in some segments."""
         mine = np.isin(self.segment, segments)
-        arrays = {name: value[mine] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        arrays: dict[str, Any] = {
+            name: value[mine] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
         return replace(self, **arrays)
 
 
@@ -126,7 +129,7 @@ def _tie(option: Option) -> tuple[int, int]:
 
 
 def _place(one: Decision, options: Sequence[Option]) -> int:
-    return [(each.candidate_id, each.channel) for each in options].index((str(one.candidate_id), one.channel))
+    return [(each.candidate_id, each.channel) == (one.candidate_id, one.channel) for each in options].index(True)
 
 
 def _scores(
