@@ -41,6 +41,8 @@ from tactful.models import served
 from tactful.models.served_ranker import ServedRanker
 
 POOLS = (1, 32, 1024)
+QUICK = (32,), (2,), 1024, 1
+"""Pools, processes, candidates and turns that show that it runs."""
 Work = Callable[[], object]
 
 
@@ -176,7 +178,7 @@ def in_processes(file: Path, n: int, c: int, candidates: int, turns: int) -> dic
     return figures | {f"{of}, peak MB": max(s["MB"] for s in said)}
 
 
-def measured(pools: Sequence[int], candidates: int, turns: int) -> dict[str, float]:
+def measured(pools: Sequence[int], processes: Sequence[int], candidates: int, turns: int) -> dict[str, float]:
     """Returns every figure of the page, by name."""
     eager = Eager()
     models = eager.exported()
@@ -190,7 +192,7 @@ def measured(pools: Sequence[int], candidates: int, turns: int) -> dict[str, flo
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "ranker.msgpack"
         file.write_bytes(data["float32"])
-        for n, c in product((1, 2), pools):
+        for n, c in product(processes, pools):
             figures |= in_processes(file, n, c, candidates, turns)
     return figures
 
@@ -214,7 +216,7 @@ def main() -> None:
     if arguments.serve:
         serve(arguments.serve, arguments.pool, arguments.candidates, arguments.turns)
         return
-    figures = measured((32,), 1024, 1) if arguments.quick else measured(POOLS, arguments.candidates, arguments.turns)
+    figures = measured(*QUICK) if arguments.quick else measured(POOLS, (1, 2), arguments.candidates, arguments.turns)
     if arguments.json:
         print(json.dumps(figures))
         return
