@@ -4,6 +4,7 @@ Only what was decided and done is here: ids and numbers, no name, no address, no
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
@@ -79,8 +80,8 @@ def _batch(schema: Any, records: Sequence[Any], made_by: dict[str, Callable[[Seq
         elif field.type == _INSTANT:
             columns.append(pa.array([to_us(getattr(r, field.name)) for r in records], pa.int64()).cast(_INSTANT))
         elif pa.types.is_list(field.type):
-            kind = field.type.value_type
-            columns.append(_lists([getattr(r, field.name) for r in records], lambda flat, k=kind: pa.array(flat, k)))
+            rows = [getattr(r, field.name) for r in records]
+            columns.append(_lists(rows, partial(pa.array, type=field.type.value_type)))
         else:
             columns.append(pa.array([getattr(r, field.name) for r in records], field.type))
     return pa.record_batch(columns, schema=schema)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int8, Int64
+from numpy.typing import NDArray
 
 from tactful.errors import InvalidRecord, InvalidScores
 from tactful.events.records import CHANNELS
@@ -132,7 +133,7 @@ class UtilityHistogram:
         at = np.clip(np.searchsorted(_EDGES, worth, side="right") - 1, 0, BINS - 1)
         before = np.where(at > 0, below[cell, at - 1], 0)
         part = np.clip((worth - _EDGES[at]) / (_EDGES[at + 1] - _EDGES[at]), 0, 1)
-        share = (before + part * (below[cell, at] - before)) / np.maximum(below[:, -1], 1)
+        share: NDArray[np.float64] = (before + part * (below[cell, at] - before)) / np.maximum(below[:, -1], 1)
         return share.reshape(utility.shape)
 
     def largest_share(self, min_jobs: int = MIN_JOBS) -> Float[np.ndarray, "arms segments channels"]:
@@ -141,7 +142,8 @@ class UtilityHistogram:
         Utilities of many values have a few percent of them in a bin; one value that many jobs share shows here.
         """
         pools = self._read_from(min_jobs)
-        return (pools.fullest / np.maximum(pools.below[:, -1], 1)).reshape(pools.jobs.shape)
+        share: NDArray[np.float64] = pools.fullest / np.maximum(pools.below[:, -1], 1)
+        return share.reshape(pools.jobs.shape)
 
     def _read_from(self, min_jobs: int) -> "_Pools":
         """The pools of the counts as they stand; kept until the next count."""
