@@ -1,4 +1,4 @@
-"""One rival with one seed, as it is kept in a file; everything in it is simulated."""
+"""One rival with one seed, as it is kept in a file."""
 
 import time
 from pathlib import Path
@@ -23,7 +23,8 @@ class RankerCell(msgspec.Struct, frozen=True):
     """What is kept of a rival.
 
     Attributes:
-        messages: learned from, judged on; the latter sent at random.
+        people: who got the judged messages.
+        learned, judged, judged_random: messages; the last ones were sent at random.
         loss: weighted log loss over heads, with its 95 % interval over people.
         over: less that of other rivals of the same seed, on the same resamples of people.
         cells: by head and channel.
@@ -33,8 +34,7 @@ class RankerCell(msgspec.Struct, frozen=True):
 
     rival: str
     seed: int
-    users: int
-    days: int
+    people: int
     learned: int
     judged: int
     judged_random: int
@@ -45,21 +45,20 @@ class RankerCell(msgspec.Struct, frozen=True):
     candidates_per_s: float | None
 
 
-def make_cell(name: str, task: Task, users: int, days: int, scratch: Path) -> RankerCell:
+def make_cell(name: str, task: Task, scratch: Path) -> RankerCell:
     """Fits and judges a rival; what it says of the judged messages is kept in the scratch folder for the next ones."""
     began = time.process_time()
     found, judge = fitted(name, task), Judge(task.parts.judged)
     loss, cells = judge.loss(found.chances), judge.cells(found.chances)
     cpu_s = time.process_time() - began
-    folder = scratch / f"chances-{task.seed}-{users}-{days}"
+    folder = scratch / f"chances-{task.seed}-{len(task.parts.judged)}"
     others = {file.stem: np.load(file) for file in sorted(folder.glob("*.npy")) if file.stem != name}
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / f"{name}.npy", found.chances)
     return RankerCell(
         rival=name,
         seed=task.seed,
-        users=users,
-        days=days,
+        people=len(np.unique(task.parts.judged.user)),
         learned=len(task.learn),
         judged=len(task.parts.judged),
         judged_random=int(task.parts.judged.random.sum()),

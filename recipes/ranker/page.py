@@ -15,18 +15,21 @@ BEGIN: Final = "<!-- tables of recipes/ranker_table.py -->"
 END: Final = "<!-- end of tables -->"
 
 
-def tables(cells: Sequence[RankerCell]) -> str:
-    """Returns the table of losses, and that of heads and channels of the default, LightGBM and the simple ones."""
+def tables(cells: Sequence[RankerCell], real: Sequence[RankerCell] = ()) -> str:
+    """Returns losses and scores by head and channel of simulated worlds, and losses on recorded behaviour."""
     if not cells:
         return "No cell is on file yet.\n"
-    return "\n".join([_losses(cells), *(_heads(cells, name) for name in ("network", "boosted", "simple"))])
+    parts = [_losses(cells), *(_heads(cells, name) for name in ("network", "boosted", "simple"))]
+    if real:
+        parts += ["Recorded behaviour (KuaiRand), clicks only, nothing calibrated:\n", _losses(real), _clicks(real)]
+    return "\n".join(parts)
 
 
-def write(cells: Sequence[RankerCell], page: Path) -> None:
+def write(cells: Sequence[RankerCell], real: Sequence[RankerCell], page: Path) -> None:
     """Puts the tables between the markers of a page."""
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{tables(cells)}\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n\n{tables(cells, real)}\n{END}{after}", encoding="utf-8")
 
 
 def pooled(intervals: Sequence[Interval]) -> Interval:
@@ -59,6 +62,17 @@ def _losses(cells: Sequence[RankerCell]) -> str:
                 )
             )
         )
+    return "\n".join([*lines, ""])
+
+
+def _clicks(cells: Sequence[RankerCell]) -> str:
+    """AUC and log loss of clicks, means over seeds."""
+    lines = [_row(("ranker", "AUC", "log loss", "base")), _row(["---"] * 4)]
+    for name, title in TITLES.items():
+        found = [cell for one in cells if one.rival == name for cell in one.cells if cell.channel == "all"]
+        if found:
+            scores = ([c.auc for c in found], [c.log_loss for c in found], [c.base_log_loss for c in found])
+            lines.append(_row((title, *(_mean(values, 4) for values in scores))))
     return "\n".join([*lines, ""])
 
 

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "recipes"))
 
 import jaxtyping
 
-from ranker import page
+from ranker import kuairand, page
 from ranker.cell import RankerCell
 from ranker_table import RESULTS, main, read
 
@@ -37,7 +37,7 @@ def test_every_rival_is_judged_on_the_same_messages(cells: list[RankerCell]) -> 
 def test_the_tables_stand_between_the_markers_of_the_page(cells: list[RankerCell], tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text(f"Before\n\n{page.BEGIN}\nold\n{page.END}\n\nAfter\n", encoding="utf-8")
-    page.write(cells, file)
+    page.write(cells, [], file)
     text = file.read_text(encoding="utf-8")
     assert text.startswith("Before")
     assert text.endswith("After\n")
@@ -48,7 +48,8 @@ def test_the_tables_stand_between_the_markers_of_the_page(cells: list[RankerCell
 
 def test_tables_of_the_page_are_those_of_the_committed_cells() -> None:
     told = (Path(__file__).parents[2] / "docs" / "explanation" / "ranker.md").read_text(encoding="utf-8")
-    assert page.tables(read(RESULTS)) in told, "run recipes/ranker_table.py --page docs/explanation/ranker.md"
+    tables = page.tables(read(RESULTS), read(RESULTS / kuairand.NAME))
+    assert tables in told, "run recipes/ranker_table.py --page docs/explanation/ranker.md"
 
 
 def test_intervals_of_independent_worlds_shrink() -> None:
