@@ -27,6 +27,7 @@ from nep import newcomers, page, stage
 from nep.arms import ABLATIONS, ARMS, SYSTEMS, arm_of
 from nep.cell import cell
 from nep.stage import Sizes
+from tactful.errors import InvalidExperiment
 from tactful.simulator.bound import dual_bound
 from tactful.simulator.closed_loop import follow
 from volume.cell import BoundCell
@@ -81,6 +82,21 @@ def bound(run: Run, seed: int) -> None:
     )
 
 
+def refuse_other_sizes(run: Run) -> None:
+    """Passes if the cells on file are of as many people and days as are asked for: a table of both would mislead.
+
+    Raises:
+        InvalidExperiment: they are not.
+    """
+    for cells in page.systems(run.results).values():
+        for one in cells:
+            if (one.users, one.days) != (run.sizes.users, run.sizes.days):
+                raise InvalidExperiment(
+                    f"got cells of {one.users:,} people and {one.days} days in {run.results}, expected "
+                    f"{run.sizes.users:,} and {run.sizes.days}; give another --results, or --users {one.users}"
+                )
+
+
 def write(file: Path, found: msgspec.Struct) -> None:
     """Writes JSON with indents, under another name first."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -120,6 +136,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--no-newcomers", action="store_true", help="leave the newcomers for another run")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "tactful-nep-arms")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables between the markers of a page")
     parser.add_argument("--slice", action="store_true", help="a few hundred people, a week, two seeds")
     chosen = parser.parse_args(words)
     jaxtyping.config.update("jaxtyping_disable", True)  # shape checks are for tests, and cost thrice the run
@@ -128,8 +145,12 @@ def main(words: Sequence[str] | None = None) -> None:
     if chosen.slice:
         sizes, seeds = Sizes(200, 400, 7, 12, 49, 14), SEEDS[:1]
     run = Run(sizes, chosen.results, chosen.scratch, chosen.teacher)
+    refuse_other_sizes(run)
     make(run, seeds, chosen.arms, not chosen.no_bound and not chosen.slice, not chosen.no_newcomers)
     page.write(run.results)
+    if chosen.page:
+        told = page.filled(chosen.page.read_text(encoding="utf-8"), run.results)
+        chosen.page.write_text(told, encoding="utf-8")
 
 
 if __name__ == "__main__":

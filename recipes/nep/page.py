@@ -34,6 +34,8 @@ NAMES: Final = {
 }
 BASE: Final = "daily_budget"
 OURS: Final = "everything"
+BEGIN: Final = "<!-- tables of recipes/nep_arms.py -->"
+END: Final = "<!-- end of tables -->"
 T = TypeVar("T")
 
 
@@ -44,10 +46,8 @@ def write(results: Path) -> None:
 
 def text(results: Path) -> str:
     """Returns the page."""
-    systems = _by_arm(results, list(SYSTEMS), "")
-    ablated = _by_arm(results, [OURS, *ABLATIONS], "")
-    new = _by_arm(results, list(newcomers.ARMS), "newcomers-")
-    one = next((cell for cells in systems.values() for cell in cells), None)
+    found = systems(results)
+    one = next((cell for cells in found.values() for cell in cells), None)
     size = f"{one.users:,} people a world, {one.days} days" if one else "no cells yet"
     parts = [
         "# Whole systems in a closed loop, simulated",
@@ -55,19 +55,39 @@ def text(results: Path) -> str:
         "What it means: [the closed loop](../../../docs/explanation/closed-loop.md). Differences of J are of the same "
         "people in the same worlds, with Student's 95 % interval over people: the luck of worlds and of the models' "
         "training is in it only as far as there are several seeds.",
-        "## Systems at equal volume",
-        _table(systems, BASE, _bounds(results)),
-        "## Everything together, one part taken out",
-        _table(ablated, OURS, []),
-        "## Who leaves: channels closed per 1,000 people, by activity when the run began",
-        _leavers(systems),
-        "## Newcomers",
-        "A quarter of the people signed up within four weeks before the run; messages make them leave four times as "
-        f"easily. {newcomers.DAYS} days.",
+        *tables(results),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def tables(results: Path) -> list[str]:
+    """Returns every table under its heading."""
+    found = systems(results)
+    new = _by_arm(results, list(newcomers.ARMS), "newcomers-")
+    return [
+        "**Systems at equal volume**",
+        _table(found, BASE, _bounds(results)),
+        "**Everything together, one part taken out**",
+        _table(_by_arm(results, [OURS, *ABLATIONS], ""), OURS, []),
+        "**Who leaves: channels closed per 1,000 people, by activity when the run began; in brackets messages a person "
+        "and week**",
+        _leavers(found),
+        f"**Newcomers: {newcomers.DAYS} days; a quarter of the people signed up in the four weeks before, and messages "
+        "make them leave four times as easily**",
         _leavers(new),
         _table(new, BASE, []),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def filled(told: str, results: Path) -> str:
+    """Returns a page with the tables of now between its markers."""
+    before, rest = told.split(BEGIN)
+    return "\n\n".join([f"{before}{BEGIN}", *tables(results), f"{END}{rest.split(END)[1]}"])
+
+
+def systems(results: Path) -> dict[str, list[Cell]]:
+    """Returns the cells of whole systems by arm."""
+    return _by_arm(results, list(SYSTEMS), "")
 
 
 def _table(arms: dict[str, list[Cell]], base: str, bounds: Sequence[BoundCell]) -> str:
@@ -89,7 +109,7 @@ def _table(arms: dict[str, list[Cell]], base: str, bounds: Sequence[BoundCell]) 
                 NAMES[name],
                 ", ".join(str(cell.seed) for cell in cells),
                 f"{mean['sends_per_user_week']:.3f}",
-                f"{100 * mean['worst_week']:.1f}",
+                f"{100 * mean['worst_week']:.1f}" if name != "silence" else "",
                 *(f"{100 * mean[field]:.1f}" for field in ("mail_share",)),
                 *(f"{100 * mean[field]:.2f}" for field in ("daily_active", "weekly_active")),
                 *(f"{mean[field]:.2f}" for field in ("opens", "clicks")),
@@ -137,7 +157,7 @@ def _leavers(arms: dict[str, list[Cell]]) -> str:
             row.append(f"{1000 * left / people:.1f} ({sent / people / weeks:.2f})" if people else "")
         rows.append(row)
     people = [f"{name} ({_people(arms, name):,})" for name in names]
-    return markdown(["arm (messages a person and week)", *people], rows) if rows else "Not on file yet."
+    return markdown(["arm", *people], rows) if rows else "Not on file yet."
 
 
 def _people(arms: dict[str, list[Cell]], name: str) -> int:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tactful.errors import InvalidExperiment
 from tactful.features.segments import REACHES, SEGMENTS
 from tactful.features.volume import NAMES, SCHEMA
 from tactful.models.slot_histogram import SlotHistogram
@@ -119,8 +120,24 @@ def test_a_cell_on_file_is_not_lived_through_again(tmp_path: Path) -> None:
     assert not (tmp_path / "no such folder").exists()
 
 
-def test_the_page_is_made_of_the_cells_beside_it() -> None:
+def test_cells_of_another_size_are_refused(tmp_path: Path) -> None:
+    import nep_arms
+    from nep.stage import Sizes
+
+    run = nep_arms.Run(Sizes(users=10), nep_arms.RESULTS, tmp_path)
+    if any(nep_arms.RESULTS.glob("silence-*.json")):
+        with pytest.raises(InvalidExperiment, match="--results"):
+            nep_arms.refuse_other_sizes(run)
+    nep_arms.refuse_other_sizes(nep_arms.Run(Sizes(users=10), tmp_path, tmp_path))
+
+
+def test_the_page_is_made_of_the_cells_beside_it_and_the_docs_show_its_tables() -> None:
     import nep_arms
     from nep import page
 
-    assert page.text(nep_arms.RESULTS) == (nep_arms.RESULTS / "README.md").read_text(encoding="utf-8")
+    text = page.text(nep_arms.RESULTS)
+    assert text == (nep_arms.RESULTS / "README.md").read_text(encoding="utf-8")
+    told = (ROOT / "docs" / "explanation" / "closed-loop.md").read_text(encoding="utf-8")
+    for block in text.split("\n\n"):
+        if block.startswith("|"):
+            assert block in told, f"docs/explanation/closed-loop.md lacks\n{block}"
