@@ -40,8 +40,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         rank_low, rank_high: the lowest and highest rank of a price in a scored hour; `rank_inside`: share of hours
             strictly between 0.05 and 0.95.
         hours: sum of |sends − plan| over scored hours, as a share of the plan.
-        days: the signed error of every day; `out`: days after the start of the disturbance until the first within
-            the bound, -1 if none.
+        days: the signed error of every day.
     """
 
     rule: str

@@ -23,7 +23,6 @@ COST: Final = 0.004
 """Taken off every utility; so a few are negative."""
 WAKE_SHARE: Final = 0.3
 """Chance of a fourth job on a day, for something fresh."""
-_HOURS: Final = np.arange(24)
 
 
 @dataclass(frozen=True)
