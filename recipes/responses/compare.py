@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from responses.cells import DRAWS, Floats, Predictions, of_test, rounded
 from responses.data import ResponseData
+from responses.models import NEURAL
 from tactful.experiments.response_scores import UserScores, differences, mean
 from tactful.experiments.stats import Interval
 
@@ -24,8 +25,9 @@ LENGTHS: Final = (1, 5, 10, 15, 20, 51)
 class Difference(msgspec.Struct, frozen=True):
     """A model less a rival in each measure, with 95 % intervals over users; both are means over the seeds named.
 
-    Intervals over users say nothing of the luck of the seeds: `won` tells with how many of the `paired` seeds, which
-    both were fitted with, the model has the higher AUC.
+    Of two neural models these are the seeds that both were fitted with; a simple one is compared by all that there are.
+    Intervals over users say nothing of the luck of the seeds: `won` tells with how many of the `paired` ones the model
+    has the higher AUC.
     """
 
     data: str
@@ -40,7 +42,10 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class ByLength(msgspec.Struct, frozen=True):
-    """GAUC of TIN with target-relative positions and with chronological order on histories of `first` to `last`."""
+    """GAUC of TIN with target-relative positions and with chronological order on histories of `first` to `last`.
+
+    Means over the seeds that both were fitted with.
+    """
 
     data: str
     checksum: str
@@ -58,14 +63,14 @@ def compared(data: ResponseData, predictions: Predictions, rivals: Sequence[str]
         mine = dict(predictions.kept(data, model))
         for rival in rivals:
             theirs = dict(predictions.kept(data, rival))
-            if mine and theirs and rival != model:
+            if mine.keys() & theirs.keys() and rival != model:
                 yield _difference(data, (model, mine), (rival, theirs))
 
 
 def by_length(data: ResponseData, predictions: Predictions) -> Iterator[ByLength]:
     """Yields both encodings in every range of lengths that has a user to judge by."""
-    relative, order = dict(predictions.kept(data, RELATIVE)), dict(predictions.kept(data, ORDER))
-    if not relative or not order:
+    relative, order = _of_both(dict(predictions.kept(data, RELATIVE)), dict(predictions.kept(data, ORDER)))
+    if not relative:
         return
     samples = data.test.samples
     length = samples.end - samples.start
@@ -85,8 +90,10 @@ def _difference(
 ) -> Difference:
     """From names and predictions by seed."""
     (model, p), (rival, q) = mine, theirs
-    gains = differences(_mean(data, p), _mean(data, q), np.random.default_rng(0), DRAWS)
     both = sorted(p.keys() & q.keys())
+    if rival in NEURAL:
+        p, q = _of_both(p, q)
+    gains = differences(_mean(data, p), _mean(data, q), np.random.default_rng(0), DRAWS)
     return Difference(
         data=data.name,
         checksum=data.checksum,
@@ -98,6 +105,12 @@ def _difference(
         paired=len(both),
         gains={name: rounded(interval) for name, interval in gains.items()},
     )
+
+
+def _of_both(p: dict[int, Floats], q: dict[int, Floats]) -> tuple[dict[int, Floats], dict[int, Floats]]:
+    """The predictions with the seeds that both have."""
+    both = sorted(p.keys() & q.keys())
+    return {seed: p[seed] for seed in both}, {seed: q[seed] for seed in both}
 
 
 def _mean(data: ResponseData, by_seed: dict[int, Floats], rows: NDArray[np.int64] | None = None) -> UserScores:
