@@ -73,8 +73,7 @@ class RankBoosted:
     def rank(self, inputs: RankInputs) -> Float[np.ndarray, "n c h heads"]:
         """Returns the probability of every head for every candidate and channel; 0 where no candidate is.
 
-        Raises:
-            InvalidFeatures: for NaN.
+        Bad features stop nobody's decision: a number that is NaN or infinite counts as 0, not known.
         """
         n, places = inputs.present.shape
         p = np.zeros((n, places, len(CHANNELS), len(RANK_HEADS)))
@@ -90,6 +89,7 @@ class RankBoosted:
     ) -> Float64[np.ndarray, "m heads"]:  # fmt: skip
         """Returns what the trees say of m messages on one channel each, before calibration."""
         table = rank_table(inputs, row, place, channel)
+        table = np.where(np.isfinite(table), table, 0.0).astype(table.dtype)
         return np.stack([self.forests[head].scores(table) for head in RANK_HEADS], axis=1)
 
     def _chances(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tactful.errors import NotEnoughData
 from tactful.events.event_type import EventType
-from tactful.events.records import CHANNELS, KINDS, Channel
+from tactful.events.records import CHANNELS, KINDS, Channel, Reason
 from tactful.features.join import Sends, Touches, kinds_mask
 from tactful.features.ranking import SCHEMA, RankInputs
 from tactful.features.ranking_snapshot import opened, schema_of
@@ -25,6 +25,8 @@ from tactful.training.ranking.touches import Tell, read_touches, signed
 
 _SEND: Final = 0
 _RANDOM: Final = "random_send"
+"""The bucket of a day and the reason of a send that it drew; what is owed goes out on such a day, too, undrawn."""
+_OWED: Final = "transactional"
 _READ_AT_ONCE: Final = 50_000
 _OPENED_AT_ONCE: Final = 4096
 _FAILURE: Final = KINDS.index("failure")
@@ -37,9 +39,14 @@ class _Sent(msgspec.Struct, gc=False):
     type: str | None = None
     channel: Channel | None = None
     bucket: str = ""
+    reasons: tuple[Reason, ...] = ()
     snapshot: bytes = b""
     snapshot_place: int = -1
     log_probability: float = 0.0
+
+    def says(self, reason: str) -> bool:
+        """Whether a reason was met."""
+        return any(one.code == reason for one in self.reasons)
 
 
 _SENT: Final = msgspec.msgpack.Decoder(_Sent)
@@ -49,7 +56,7 @@ def read_log(store: Store, types: Sequence[EventType], tell: Tell = lambda rows:
     """Returns the messages of a store that can be learned from, up to the last committed decision.
 
     Left out are messages without a snapshot, with one of another release's inputs, of a type that is not declared any
-    more, and those that reached nobody (`failure`).
+    more, those that reached nobody (`failure`), and those that were owed (`transactional`), which no ranker decides on.
 
     Args:
         store: of an engine; may be open read-only.
@@ -73,7 +80,7 @@ def read_log(store: Store, types: Sequence[EventType], tell: Tell = lambda rows:
     return RankLog(
         inputs=_inputs([told[i] for i in order.tolist()]),
         sends=taken(columns, order),
-        random=np.array([one.bucket == _RANDOM for one in told])[order],
+        random=np.array([one.bucket == _RANDOM and one.says(_RANDOM) for one in told])[order],
         logged=np.array([one.log_probability for one in told], dtype=np.float64)[order],
         touches=touches,
         until_us=until_us,
@@ -87,7 +94,7 @@ def _sends(store: Store, types: set[str], until_us: int, tell: Tell) -> tuple[li
         if number % _READ_AT_ONCE == 0:
             tell(_READ_AT_ONCE)
         sent = _SENT.decode(row.data) if row.action_code == _SEND else _Sent()
-        if not sent.snapshot or sent.snapshot_place < 0 or sent.type not in types:
+        if not sent.snapshot or sent.snapshot_place < 0 or sent.type not in types or sent.says(_OWED):
             continue
         if schema_of(sent.snapshot) == SCHEMA:
             found.append((row, sent))
