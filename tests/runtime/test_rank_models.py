@@ -113,9 +113,7 @@ def test_explain_shows_all_heads_of_each_option_in_80_columns() -> None:
     for option in decision.feasible:
         numbers = [f"{score:.4f}" for score in (*option.scores, option.utility)]
         named = [option.candidate_id, option.channel]
-        assert any(
-            [*line.replace(" * ", " ").split()[:2], *line.split()[-8:-1]] == [*named, *numbers] for line in lines
-        )
+        assert any([*line[:2], *line[-8:-1]] == [*named, *numbers] for line in lines)
 
 
 def lived(store: Store, model: RankModel, alone: str = "") -> Engine:
