@@ -111,6 +111,10 @@ class InvalidExperiment(TactfulError):
     """Raised when an experiment or a statistic cannot be computed: shares above 1, too few units."""
 
 
+class NotIdentifiable(InvalidExperiment):
+    """Raised when a log cannot say what a change would have brought: nothing was randomised for it, or too little."""
+
+
 class InvalidMapping(TactfulError):
     """Raised when an import mapping has an unknown key, an unknown kind or channel, or contradicts itself."""
 
