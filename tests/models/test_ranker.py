@@ -21,9 +21,10 @@ VARIANTS = {
     "tin": {},
     "transformer": {"sequences": "transformer"},
     "none": {"sequences": "none"},
-    "concat": {"mixer": False},
+    "mixer": {"mixer": True},
+    "transformer and mixer": {"sequences": "transformer", "mixer": True},
     "one head": {"heads": ("click",)},
-    "four attention heads": {"attention_heads": 4},
+    "four attention heads": {"mixer": True, "attention_heads": 4},
 }
 
 
@@ -113,8 +114,9 @@ def test_a_candidate_of_a_category_that_was_read_scores_otherwise_though_no_vect
     assert gap[0].abs().max() > 1e-3
 
 
-def test_scoring_from_an_encoded_person_is_the_whole_model() -> None:
-    model, columns = _model("tin"), tensors(rank_rows(N, C))
+@pytest.mark.parametrize("name", ["tin", "mixer"])
+def test_scoring_from_an_encoded_person_is_the_whole_model(name: str) -> None:
+    model, columns = _model(name), tensors(rank_rows(N, C))
     with torch.no_grad():
         state = model.encode(*(columns[name] for name in ENCODED))
         logits = model.score(state, columns["candidate"], columns["candidate_ids"])

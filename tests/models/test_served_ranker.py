@@ -38,7 +38,7 @@ def _one_thread() -> Iterator[None]:
 
 @cache
 def _exported() -> tuple[Ranker, ServedRanker]:
-    model = seeded(lambda: Ranker(dim=8, blocks=1, hidden=16), 3)
+    model = seeded(lambda: Ranker(dim=8, mixer=True, blocks=1, hidden=16), 3)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         for parameter in model.parameters():

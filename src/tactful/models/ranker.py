@@ -53,7 +53,7 @@ _STD: Final = 0.02
 
 
 class Ranker(nn.Module):
-    """Feature tokens of person and candidate, mixed by one transformer, and a head for each (channel, outcome).
+    """Feature tokens of person and candidate side by side, and a head for each (channel, outcome).
 
     Tokens have the width d. E are tables; those of types and categories are shared by candidate and sequences.
 
@@ -62,28 +62,30 @@ class Ranker(nn.Module):
         sequences   "tin": four tokens of the candidate, what it finds in what she read, got and answered
                     (`layers/interests.py`), asked with v = E[type] + E[category] + now;
                     "transformer": three tokens of the person, the mean of each sequence after a transformer block
-        mixer       blocks of a transformer over all tokens (`layers/mixer.py`), where hers do not heed the candidate's
+        mixer       if asked for: blocks of a transformer over all tokens (`layers/mixer.py`), where hers do not heed
+                    the candidate's
         trunk       h = gelu(A·candidate's tokens + B·her tokens + a), each normed and side by side
         logits      C h + c, one for each (channel, head)
 
     Nothing of the person depends on the candidate, so `encode` runs once a rank job and leaves one row of numbers, from
-    which `score` goes on: entries of the sequences, keys and values of her tokens by block, and `B·her tokens`.
+    which `score` goes on: entries of the sequences, `B·her tokens`, and keys and values of her tokens by block.
 
-    The multiply-adds of `score` for one candidate with t = 7 tokens and u = 4 of the person (d = 32, two blocks, a
-    trunk of 64): interests 3·64·d + 7·d² = 13 k; the mixer 2·t·(8·d² + 2·(t + u)·d) = 124 k; trunk and heads
-    64·t·d + 64·30 = 16 k; about 155 k in all, so that 50,000 candidates a second are 8 thousand million multiply-adds.
+    The multiply-adds of `score` for one candidate with t = 7 tokens and u = 4 of the person (d = 32, a trunk of 64):
+    interests 3·64·d + 7·d² = 13 k; trunk and heads 64·t·d + 64·30 = 16 k; about 30 k in all. A mixer of two blocks adds
+    2·t·(8·d² + 2·(t + u)·d) = 124 k.
 
     Source: Pinterest, "NEP: Notification System and Relevance", 2024: three sequences, a transformer over them, a
     transformer mixer for the crossing of features, many heads on one trunk. TIN: see `layers/interests.py`.
     Deviations: the article gives neither sizes nor formulas, so all of them are ours, as is the mask of the mixer,
-    which makes scoring cheap. The article names only the transformer for sequences; TIN is the other one to compare.
+    which makes scoring cheap. It names the transformer for sequences, and mixes; by default this does neither, since
+    neither earned its cost (`docs/explanation/ranker.md`).
     """
 
     def __init__(
         self,
         dim: int = 32,
         sequences: SequenceEncoder = "tin",
-        mixer: bool = True,
+        mixer: bool = False,
         blocks: int = 2,
         attention_heads: int = 1,
         hidden: int = 64,
@@ -95,7 +97,7 @@ class Ranker(nn.Module):
         Args:
             dim: d, the width of a token.
             sequences: what reads the sequences; "none" is an ablation.
-            mixer: False, an ablation, leaves the tokens side by side as they are.
+            mixer: True lets tokens heed each other before they are read; it costs four times the rest of `score`.
             blocks, attention_heads: of the mixer; the attention heads divide d.
             hidden: width of the trunk.
             dropout: 0..1, of the mixer's parts and the trunk, in training.

@@ -19,7 +19,7 @@ from tactful.training.ranking.rows import RankRows, rows
 LOG = rank_log(250, 8)
 ROWS = rows(LOG)
 CLICK = RANK_HEADS.index("click")
-SMALL = {"dim": 8, "hidden": 8, "blocks": 1}
+SMALL = {"dim": 8, "hidden": 8}
 
 
 def _learner(heads: tuple[str, ...] = RANK_HEADS) -> RankLearner:
