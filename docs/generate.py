@@ -142,7 +142,10 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     "Sending": {"delivery/send.py": ("Sender",), "delivery/channels/__init__.py": ("default_channels",)},
     "Judging": {
         "experiments/assign.py": ("Layer", "assign"),
-        "experiments/stats.py": ("Interval", "mean_difference", "ratio", "ratio_difference", "bootstrap", "fieller"),
+        "experiments/interval.py": ("Interval",),
+        "experiments/stats.py": ("mean_difference", "ratio", "ratio_difference", "bootstrap", "fieller"),
+        "experiments/sums.py": ("Sums", "sums_of", "merged"),
+        "experiments/effects.py": ("Effects", "mean_difference", "ratio_difference", "relative_lift", "cuped"),
         "experiments/dose.py": ("contributions", "curve", "slope", "regression"),
         "experiments/uplift.py": ("contributions", "fractional_rank", "qini", "gain"),
         "experiments/response_scores.py": ("judged", "UserScores", "mean", "intervals", "differences"),

@@ -1,43 +1,37 @@
 """Differences and ratios with intervals, from one row of sums per user (users are independent, their sends
 are not).
 
-Everything two-sided. An interval is a frequentist confidence interval at `level`.
+Everything two-sided. An interval is a frequentist confidence interval at `level`. Differences and ratios are those of
+`effects`, on the sums of the rows.
 """
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidExperiment
+from tactful.experiments import effects
 from tactful.experiments.distributions import normal_quantile, student_quantile
+from tactful.experiments.interval import Interval as Interval
+from tactful.experiments.sums import Sums, sums_of
 
 _CELLS = 4_000_000
 """Users resampled at a time by the bootstrap: three arrays of 32 MB."""
 
 
-class Interval(NamedTuple):
-    """An estimate and the interval around it."""
-
-    value: float
-    low: float
-    high: float
-
-
 def mean_difference(
     treated: Float[np.ndarray, " a"], control: Float[np.ndarray, " b"], level: float = 0.95
 ) -> Interval:
-    """Returns the difference of two means over independent users, by the normal approximation.
+    """Returns the difference of two means over independent users, by Student's t with Welch's degrees of freedom.
 
     Raises:
         InvalidExperiment: for an arm with fewer than two users.
     """
     _need_two(treated, control)
-    error = math.sqrt(treated.var(ddof=1) / len(treated) + control.var(ddof=1) / len(control))
-    return _around(float(treated.mean() - control.mean()), error, level)
+    return effects.mean_difference(_arm(treated), _arm(control), 0).intervals(level)[0]
 
 
 def ratio(numerator: Float[np.ndarray, " n"], denominator: Float[np.ndarray, " n"], level: float = 0.95) -> Interval:
@@ -50,8 +44,9 @@ def ratio(numerator: Float[np.ndarray, " n"], denominator: Float[np.ndarray, " n
         InvalidExperiment: for fewer than two users or a denominator that sums to 0.
     """
     _need_two(numerator)
-    value, error = _ratio_error(numerator, denominator)
-    return _around(value, error, level)
+    value, variance = effects.ratios(_arm(numerator, denominator), 0, 1)
+    half = normal_quantile((1.0 + level) / 2.0) * math.sqrt(float(variance[0]))
+    return Interval(float(value[0]), float(value[0]) - half, float(value[0]) + half)
 
 
 def ratio_difference(
@@ -67,9 +62,8 @@ def ratio_difference(
         InvalidExperiment: as `ratio`.
     """
     _need_two(treated_numerator, control_numerator)
-    treated, treated_error = _ratio_error(treated_numerator, treated_denominator)
-    control, control_error = _ratio_error(control_numerator, control_denominator)
-    return _around(treated - control, math.hypot(treated_error, control_error), level)
+    treated, control = _arm(treated_numerator, treated_denominator), _arm(control_numerator, control_denominator)
+    return effects.ratio_difference(treated, control, 0, 1).intervals(level)[0]
 
 
 def bootstrap_totals(
@@ -154,17 +148,9 @@ def fieller(
     return Interval(y / x, float((b - root) / a), float((b + root) / a))
 
 
-def _ratio_error(y: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[float, float]:
-    total = float(x.sum())
-    if total == 0.0:
-        raise InvalidExperiment("got a ratio whose denominator sums to 0; there is nothing to divide by")
-    value = float(y.sum()) / total
-    return value, math.sqrt(float((y - value * x).var(ddof=1)) * len(x)) / abs(total)
-
-
-def _around(value: float, error: float, level: float) -> Interval:
-    half = normal_quantile((1.0 + level) / 2.0) * error
-    return Interval(value, value - half, value + half)
+def _arm(*columns: NDArray[np.float64]) -> Sums:
+    """The sums of one arm's users."""
+    return sums_of(np.stack(columns, axis=1), np.zeros(len(columns[0]), dtype=np.int64), 1)
 
 
 def _need_two(*arms: NDArray[np.float64]) -> None:
