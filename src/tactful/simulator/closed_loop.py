@@ -93,6 +93,8 @@ class Loop:
         self.sent, self.sent_week = np.zeros((2, self.users.n), dtype=np.int64)
         self.waiting = columns((), self.registry).engagements
         self.type_of = np.array([self.registry.index(name) for name in world.types])
+        if policy.meet is not None:
+            policy.meet(world)
 
     @classmethod
     def start(cls, world: World, policy: Policy) -> "Loop":
@@ -157,6 +159,7 @@ class Loop:
     def live(self, tally: Tally) -> tuple[SendColumns, SendFeatures, EngagementColumns]:
         """Lives through one tick: inputs, decisions, and what people do about them."""
         self._rebudget()
+        self._show_day()
         start, end = self.at_us, self.at_us + TICK_US
         came = self.world.candidates(start, end)
         told = candidate_rows(came, self.registry, self.type_of, self.policy.waits_for_slot)
@@ -194,6 +197,14 @@ class Loop:
         weeks, within = divmod(self.at_us - self.began_us, WEEK_US)
         if self.policy.rebudget is None or within:
             return
-        moment = Moment(self.population.table.rows, self.at_us, weeks, self.sent.copy(), self.sent_week.copy())
-        self._assign(self.policy.rebudget(moment))
+        self._assign(self.policy.rebudget(self._moment(weeks)))
         self.sent_week[:] = 0
+
+    def _show_day(self) -> None:
+        """Every day: what a policy that plans by itself may see."""
+        days, within = divmod(self.at_us - self.began_us, DAY_US)
+        if self.policy.daily is not None and not within:
+            self.policy.daily(self._moment(days // 7))
+
+    def _moment(self, weeks: int) -> Moment:
+        return Moment(self.population.table.rows, self.at_us, weeks, self.sent.copy(), self.sent_week.copy())

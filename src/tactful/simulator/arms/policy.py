@@ -12,6 +12,7 @@ from tactful.decision.policy.explore import Exploration
 from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
 from tactful.simulator.exploration_log import ExplorationLog
+from tactful.simulator.protocol import World
 
 NO_EXPLORATION = Exploration(
     random_send=0.0, greedy_send=0.0, greedy_no_send=0.0, jitter=0.0, slot_epsilon=0.0, volume_share=0.0
@@ -44,6 +45,10 @@ class Moment:
 
 Rebudget: TypeAlias = Callable[[Moment], Int64[np.ndarray, " n"]]
 """Returns everyone's weekly budget for the week to come."""
+Daily: TypeAlias = Callable[[Moment], None]
+"""Is shown everyone at the beginning of a UTC day."""
+Meet: TypeAlias = Callable[[World], None]
+"""Is handed the world that the arm lives in, before its first instant."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Policy:
         budgets: a weekly budget for every user, by row; None leaves the default of `settings.volume`.
         rebudget: sets the budgets anew every seven days, the first time at once; None leaves `budgets` for good.
         waits_for_slot: whether ranked messages wait for the slots of the day's plan, whatever their types say.
+        daily: for arms that plan days ahead by themselves.
+        meet: for oracles only: an honest world refuses its truth to whoever asks.
     """
 
     settings: Settings
@@ -63,6 +70,8 @@ class Policy:
     budgets: Int64[np.ndarray, " n"] | None = None
     waits_for_slot: bool = False
     rebudget: Rebudget | None = None
+    daily: Daily | None = None
+    meet: Meet | None = None
 
 
 @runtime_checkable
