@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from nep.stage import Sizes, learned
 from tactful.errors import NotEnoughData
 from tactful.models import served
 from tactful.models.shipped import FILES
+from tactful.simulator.bench.teach import Sizes, learned
 
 SEED: Final = 9
 

@@ -23,11 +23,12 @@ import jaxtyping
 import msgspec
 from rich.console import Console
 
-from nep import newcomers, page, stage
+from nep import newcomers, page
 from nep.arms import ABLATIONS, ARMS, SYSTEMS, arm_of
 from nep.cell import cell
-from nep.stage import Sizes
 from tactful.errors import InvalidExperiment
+from tactful.simulator.bench import teach, worlds
+from tactful.simulator.bench.teach import Sizes
 from tactful.simulator.bound import dual_bound
 from tactful.simulator.closed_loop import follow
 from volume.cell import BoundCell
@@ -60,11 +61,11 @@ def live(run: Run, name: str, seed: int) -> None:
     file = run.results / f"{name}-{seed}.json"
     if file.exists():
         return
-    explored = stage.explored(seed, run.sizes, run.scratch)
+    explored = worlds.explored("default", seed, run.sizes, run.scratch)
     teacher = run.taught_by(seed)
-    arm = arm_of(name, stage.learned(teacher, run.sizes, run.scratch), explored).at_volume(VOLUME)
+    arm = arm_of(name, teach.learned(teacher, run.sizes, run.scratch), explored).at_volume(VOLUME)
     write(file, cell(follow(explored, arm, run.sizes.days, seed), explored, seed, VOLUME))
-    write(run.results / f"ranker-{teacher}.json", stage.report_of(teacher, run.sizes, run.scratch))
+    write(run.results / f"ranker-{teacher}.json", teach.report_of(teacher, run.sizes, run.scratch))
 
 
 def bound(run: Run, seed: int) -> None:
@@ -72,7 +73,7 @@ def bound(run: Run, seed: int) -> None:
     file = run.results / f"bound-{seed}.json"
     if file.exists():
         return
-    explored = stage.explored(seed, run.sizes, run.scratch)
+    explored = worlds.explored("default", seed, run.sizes, run.scratch)
     found = dual_bound(explored.world, run.sizes.days, VOLUME, users=min(BOUND_USERS, run.sizes.users))
     write(
         file,

@@ -32,6 +32,7 @@ from tactful.simulator.arms.policy import Arm
 from tactful.simulator.arms.silence import Silence
 from tactful.simulator.arms.true_curves import TrueCurves
 from tactful.simulator.arms.volume_rules import RULES
+from tactful.simulator.bench.lifts import default_world
 from tactful.simulator.bound import dual_bound
 from tactful.simulator.closed_loop import Explored
 from volume import curves, page, stage, trap
@@ -105,7 +106,7 @@ def arm_of(name: str, seed: int, explored: Explored, scratch: Path) -> Arm:
         return Budgeted(name, RULES["uniform"], learned, delivery=HandCaps().prepare)
     if name == "true_curves":
         return Budgeted(
-            name, TrueCurves.of(stage.default_world(explored).truth(), learned.fill, lifts.click, lifts.leave), learned
+            name, TrueCurves.of(default_world(explored).truth(), learned.fill, lifts.click, lifts.leave), learned
         )
     return Budgeted(name, RULES["discounted" if name == WEEKLY else name], learned)
 

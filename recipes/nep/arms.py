@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from nep.stage import Models
 from tactful.decision.rules import Rules
 from tactful.simulator.arms.assembled import Assembled
 from tactful.simulator.arms.budgeted import Budgeted, Learned, Rule
@@ -17,8 +16,9 @@ from tactful.simulator.arms.silence import Silence
 from tactful.simulator.arms.simple_curves import SimpleCurves
 from tactful.simulator.arms.true_curves import TrueCurves
 from tactful.simulator.arms.volume_rules import RULES
+from tactful.simulator.bench.lifts import default_world
+from tactful.simulator.bench.teach import Models
 from tactful.simulator.closed_loop import Explored
-from volume.stage import default_world
 
 WIDE: Final = 2.0
 """Headroom at which budgets hardly bind: three times the volume."""

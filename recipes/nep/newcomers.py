@@ -8,17 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from nep import arms, stage
+from nep import arms
 from nep.cell import Cell, cell
-from nep.stage import Models, Sizes
 from tactful.decision.rules import Rules
 from tactful.simulator import closed_loop
 from tactful.simulator.arms.policy import Arm
 from tactful.simulator.arms.volume_rules import RULES
+from tactful.simulator.bench import teach
+from tactful.simulator.bench.scratch import kept
+from tactful.simulator.bench.teach import Models, Sizes
 from tactful.simulator.closed_loop import Explored, follow
 from tactful.simulator.constants import NEWCOMERS
 from tactful.simulator.world import START_US, make
-from timing_simulated.stage import kept
 
 DAYS: Final = 28
 """After these nobody is new any more."""
@@ -31,8 +32,8 @@ _WORLDS: Final = 40
 def live(name: str, seed: int, teacher: int, sizes: Sizes, scratch: Path, volume: float) -> Cell:
     """Lives through four weeks with newcomers, with models of the teaching seed."""
     explored = _explored(seed, sizes.users, sizes.warm_up, scratch)
-    ranker = stage.ranker_of(teacher, sizes, scratch, NEWCOMERS)
-    models = replace(stage.learned(teacher, sizes, scratch), ranker=ranker)
+    ranker = teach.ranker_of(teacher, sizes, scratch, NEWCOMERS)
+    models = replace(teach.learned(teacher, sizes, scratch), ranker=ranker)
     days = min(DAYS, sizes.days)
     arm = _arm(name, models, explored).at_volume(volume)
     return cell(follow(explored, arm, days, seed), explored, seed, volume)

@@ -1,12 +1,12 @@
 """Worlds after their exploration, profiles and the slot model, kept in a scratch folder: many cells begin with them."""
 
-import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from tactful.models.slot_boosted import SlotBoosted
 from tactful.models.slot_model import SlotNet
+from tactful.simulator.bench.scratch import kept
 from tactful.simulator.timing_only import Stage, explore
 from tactful.simulator.world import make
 from timing_simulated import boosted, learned, profiles
@@ -15,7 +15,6 @@ from timing_simulated.profiles import Profile
 
 LEARNING_SEED: Final = 100
 """Of the world in which the slot model learns; it is not scored."""
-T = TypeVar("T")
 
 
 def explored(seed: int, users: int, days: int, scratch: Path) -> Stage:
@@ -60,14 +59,3 @@ def modelled(stage: Stage, net: SlotNet, file: Path) -> Mapping[str, Profile]:
 def boosted_profiles(stage: Stage, model: SlotBoosted, file: Path) -> Mapping[str, Profile]:
     """Returns the boosted model's profiles."""
     return kept(file, lambda: profiles.of_model(boosted.chances(model, stage.log), "boosted"))
-
-
-def kept(file: Path, make_it: Callable[[], T]) -> T:
-    """Returns what lies in the file, made first if it is not there; a run that is killed leaves no half a file."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_bytes(pickle.dumps(make_it()))
-        part.rename(file)
-    found: T = pickle.loads(file.read_bytes())
-    return found

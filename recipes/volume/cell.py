@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 
 from tactful.features.segments import REACHES
 from tactful.simulator.answers import EMAIL, PUSH
+from tactful.simulator.bench.lifts import default_world
 from tactful.simulator.closed_loop import Explored
 from tactful.simulator.result import Result
 from tactful.simulator.scoring import score, sends_per_user_week
 from tactful.simulator.world import DefaultWorld
-from volume.stage import default_world
 
 PARTS = 20
 """Parts of equal size into which people are put by their own visits a day: the world's truth, for display only."""

@@ -15,10 +15,11 @@ from tactful.models.volume_response import GAMMA, Responses, discounted_value
 from tactful.simulator.arms.budgeted import Learned
 from tactful.simulator.arms.delivery import VOLUME_CHOICES, fixed_budgets
 from tactful.simulator.arms.true_curves import TrueCurves
+from tactful.simulator.bench.lifts import Lifts, default_world
 from tactful.simulator.volume_log import volume_log
 from tactful.training.volume.labels import label
 from tactful.training.volume.log import VolumeLog
-from volume.stage import Lifts, default_world, training_world
+from volume.stage import training_world
 
 SEED: Final = 100
 """Of the world in which curves are compared: 2100."""

@@ -15,11 +15,11 @@ from tactful.models import served
 from tactful.models.volume_response import VolumeResponse
 from tactful.simulator import closed_loop
 from tactful.simulator.arms.budgeted import Learned
-from tactful.simulator.arms.delivery import VOLUME_CHOICES, fixed_budgets, randomised_volume
-from tactful.simulator.arms.true_curves import settled
+from tactful.simulator.arms.delivery import VOLUME_CHOICES, randomised_volume
+from tactful.simulator.bench.lifts import Lifts, lifts
 from tactful.simulator.closed_loop import WARM_UP_DAYS, Explored
 from tactful.simulator.volume_log import start_before_a_period, volume_log
-from tactful.simulator.world import START_US, DefaultWorld, make
+from tactful.simulator.world import START_US, make
 from tactful.training.volume.fit import fit
 
 TRAINING_SEED: Final = 2000
@@ -27,14 +27,6 @@ TRAINING_SEED: Final = 2000
 PERIOD_WEEKS: Final = 8
 LEARNING_DAYS: Final = 13 * 7
 """Eight weeks under the first budget and five under a second one, so that long-term windows close."""
-LIFT_DAYS: Final = 14
-
-
-class Lifts(msgspec.Struct, frozen=True):
-    """What the common delivery's messages have over ordinary ones: factors of the chances to click and to leave."""
-
-    click: float
-    leave: float
 
 
 def explored(seed: int, users: int, scratch: Path, days: int = WARM_UP_DAYS) -> Explored:
@@ -58,7 +50,7 @@ def learn(seed: int, users: int, scratch: Path, days: int = WARM_UP_DAYS, learni
     log = volume_log(world, randomised_volume(world.log, TRAINING_SEED + seed), learning)
     fitted = fit(log, seed=seed, threads=1)
     fill = fitted.report.fill.expected_sent(max(VOLUME_CHOICES))
-    kept = {"model": served.save(fitted.model), "fill": fill, "lifts": lifts(world, seed, fill)}
+    kept = {"model": served.save(fitted.model), "fill": fill, "lifts": lifts(world, TRAINING_SEED + seed, fill)}
     _write(scratch / f"learned-{seed}.pickle", kept)
     return msgspec.json.encode(fitted.report)
 
@@ -77,29 +69,6 @@ def learned(seed: int, scratch: Path, weekly: bool = False) -> tuple[Learned, Li
     if not weekly:
         model = served.resolve("volume_response")(**{**model.parameters(), "weekly_states": np.zeros(0)})
     return Learned(model, kept["fill"]), kept["lifts"]
-
-
-def lifts(world: Explored, seed: int, fill: np.ndarray) -> Lifts:
-    """Returns clicks and leaves of a fortnight at three messages a week over what mean-field arithmetic expects."""
-    k = 3
-    policy = fixed_budgets(world.log, TRAINING_SEED + seed, np.full(world.log.users.n, k))
-    result = closed_loop.Loop.after(world, policy).run("lifts", LIFT_DAYS, judge=False)
-    truth = default_world(world).truth()
-    state = world.rows
-    channels = state["addresses"] & state["opt_in"] & ~state["blocked"]
-    clicks = leaves = 0.0
-    for mask in (1, 2, 3):
-        here, mine = settled(truth, mask, float(fill[mask - 1, k])), channels == mask
-        clicks += float(here.clicks[mine].sum()) * LIFT_DAYS
-        leaves += float(here.leaves[mine].sum()) * LIFT_DAYS / 7.0
-    return Lifts(click=float(result.clicks.sum()) / clicks, leave=float(result.unsubscribes.sum()) / leaves)
-
-
-def default_world(explored: Explored) -> DefaultWorld:
-    """Returns the default world of an exploration, whose truth has more to tell than any world's must."""
-    if not isinstance(explored.world, DefaultWorld):
-        raise TypeError(f"got a {type(explored.world).__name__}, expected the default world")
-    return explored.world
 
 
 def _write(file: Path, what: object) -> None:

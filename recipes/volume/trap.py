@@ -16,12 +16,13 @@ from tactful.experiments.stats import Interval
 from tactful.models.volume_response import VolumeResponse
 from tactful.simulator.arms.budgeted import Learned
 from tactful.simulator.arms.delivery import fixed_budgets
+from tactful.simulator.bench.lifts import default_world
 from tactful.simulator.volume_log import volume_log
 from tactful.training.volume.fit import fit
 from tactful.training.volume.log import VolumeLog
 from tactful.training.volume.randomised import check
 from volume.curves import active_share
-from volume.stage import default_world, training_world
+from volume.stage import training_world
 
 SEED: Final = 200
 """Of the world in which the trap is set: 2200."""

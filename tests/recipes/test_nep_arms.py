@@ -48,8 +48,8 @@ def parts() -> ModuleType:
 @pytest.fixture
 def made(parts: ModuleType, explored: Explored) -> dict[str, Budgeted]:
     """Every arm but silence, of made-up models."""
-    from nep.stage import Models
-    from volume.stage import Lifts
+    from tactful.simulator.bench.lifts import Lifts
+    from tactful.simulator.bench.teach import Models
 
     k = np.arange(K_MAX + 1)
     active, leaves = np.tile(0.1 + 0.01 * k, (len(SEGMENTS), 1)), np.tile(0.001 * k, (len(SEGMENTS), 1))
@@ -111,7 +111,7 @@ def test_a_cell_has_everybodys_score(explored: Explored, made: dict[str, Budgete
 
 def test_a_cell_on_file_is_not_lived_through_again(tmp_path: Path) -> None:
     import nep_arms
-    from nep.stage import Sizes
+    from tactful.simulator.bench.teach import Sizes
 
     run = nep_arms.Run(Sizes(users=10), tmp_path, tmp_path / "no such folder")
     (tmp_path / "nep-21.json").write_text("{}")
@@ -122,7 +122,7 @@ def test_a_cell_on_file_is_not_lived_through_again(tmp_path: Path) -> None:
 
 def test_cells_of_another_size_are_refused(tmp_path: Path) -> None:
     import nep_arms
-    from nep.stage import Sizes
+    from tactful.simulator.bench.teach import Sizes
 
     run = nep_arms.Run(Sizes(users=10), nep_arms.RESULTS, tmp_path)
     if any(nep_arms.RESULTS.glob("silence-*.json")):

@@ -99,6 +99,8 @@ class Constants(NamedTuple):
     """Share of the people who sign up only in the world's first four weeks."""
     newcomer_leaves: float = 4.0
     """How many times as easily a message makes them leave: who has just come owes the app nothing."""
+    flat_hours: float = 0.0
+    """1: nobody has hours of her own; every hour of every day is like another."""
 
 
 class TypeConstants(NamedTuple):
@@ -157,10 +159,19 @@ MOVES_VISITS = Constants(moved_share=1.0, leaving_loss=0.0, fatigue_tires=0.0)
 PAYS_LATER = Constants(burnout_per_send=0.004)
 """A variant that contradicts us: less volume costs activity now and gains it back after months."""
 
+STEEP_FATIGUE = Constants(fatigue_dulls=0.12, fatigue_tires=0.032, leave_fatigue=0.2)
+"""A variant in which every message tires twice as much, in all that tiredness does."""
+
+WEAK_FATIGUE = Constants(fatigue_dulls=0.03, fatigue_tires=0.008, leave_fatigue=0.05)
+"""A variant in which it tires half as much."""
+
+FLAT_HOURS = Constants(flat_hours=1.0)
+"""A variant in which nobody has hours of her own: every hour of a day is as good as another."""
+
 NEWCOMERS = Constants(newcomers=0.25)
 """A variant in which a quarter of the people are new, and messages drive those away sooner."""
 
-_FIXED = ("moved_share", "burnout_per_send", "burnout_days", "newcomers", "newcomer_leaves")
+_FIXED = ("moved_share", "burnout_per_send", "burnout_days", "newcomers", "newcomer_leaves", "flat_hours")
 _SPREAD = 0.2
 
 

@@ -19,9 +19,12 @@ from tactful.simulator.users import People
 
 
 def _week_tables() -> Float32[np.ndarray, "archetypes 2 24"]:
-    """The rate in every hour relative to an average hour, mean 1 over five work days and two rest days."""
+    """The rate in every hour relative to an average hour, mean 1 over five work days and two rest days.
+
+    After the archetypes comes one to whom every hour is like another (`users.NO_HOURS`).
+    """
     hours = np.arange(24)
-    tables = np.empty((len(ARCHETYPES), 2, 24))
+    tables = np.ones((len(ARCHETYPES) + 1, 2, 24))
     for a, (work, rest) in enumerate(ARCHETYPES):
         for day, peaks in enumerate((work, rest)):
             distance = [np.abs((hours - at + 12.0) % 24.0 - 12.0) for at, _, _ in peaks]

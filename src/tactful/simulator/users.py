@@ -27,6 +27,8 @@ _ZONE_SHARE = (0.15, 0.25, 0.15, 0.12, 0.15, 0.10, 0.08)
 _REACH_SHARE = {1: 0.35, 2: 0.25, 3: 0.40}
 """Email only, push only, both (bits of `UserColumns.reach`)."""
 SIGN_UP_DAYS = 28
+NO_HOURS = len(ARCHETYPES)
+"""The archetype after the last: every hour is like another."""
 _QUIET_STARTS = (21 * 60, 22 * 60, 23 * 60)
 _QUIET_ENDS = (6 * 60, 7 * 60, 8 * 60)
 
@@ -72,11 +74,16 @@ def make_people(seed: int, n_users: int, start_us: int, constants: Constants) ->
             np.exp(-constants.leave_power * log_visits) * np.where(new, constants.newcomer_leaves, 1.0)
         ).astype(np.float32),
         social=np.clip(np.exp(constants.social_power * log_visits), 0.3, 2.0).astype(np.float32),
-        archetype_a=rng.integers(0, len(ARCHETYPES), n_users).astype(np.int8),
-        archetype_b=rng.integers(0, len(ARCHETYPES), n_users).astype(np.int8),
+        archetype_a=_archetypes(rng, n_users, constants),
+        archetype_b=_archetypes(rng, n_users, constants),
         mix=rng.uniform(0.5, 1.0, n_users).astype(np.float32),
         shift_hours=rng.integers(-2, 3, n_users).astype(np.int8),
     )
+
+
+def _archetypes(rng: np.random.Generator, n_users: int, constants: Constants) -> Int8[np.ndarray, " n"]:
+    drawn = rng.integers(0, len(ARCHETYPES), n_users).astype(np.int8)
+    return np.full_like(drawn, NO_HOURS) if constants.flat_hours else drawn
 
 
 def _columns(rng: np.random.Generator, n_users: int, start_us: int) -> UserColumns:
