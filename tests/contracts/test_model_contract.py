@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,13 @@ import pytest
 import tactful.models
 from rank_rows import rank_rows
 from tactful.errors import InvalidModel
-from tactful.features.rank_table import COLUMNS
-from tactful.features.ranking import RankInputs
+from tactful.features.ranking import CATEGORIES, RankInputs
 from tactful.features.slot_table import OF_HISTORY, SlotWindow
 from tactful.models import MODELS, served
 from tactful.models.click_rate import ClickRate
 from tactful.models.forest import Forest
 from tactful.models.protocol import RANK_HEADS
-from tactful.models.rank_boosted import RankBoosted
+from tactful.models.rank_boosted import N_NUMBERS, RankBoosted
 from tactful.models.rank_calibration import RankCalibration
 from tactful.models.served_responses import ServedResponses
 from tactful.models.served_slots import ServedSlots
@@ -107,10 +107,12 @@ def _rank_inputs(x: dict[str, Any]) -> RankInputs:
 
 
 def _rank_boosted() -> RankBoosted:
-    forests = {head: _forest(len(COLUMNS), seed) for seed, head in enumerate(RANK_HEADS)}
+    every = list(product((0, 1, 3), RANK_HEADS))
+    forests = {each: _forest(N_NUMBERS, seed) for seed, each in enumerate(every)}
+    says = np.random.default_rng(0).normal(size=(3, len(RANK_HEADS), CATEGORIES))
     shape = (H, len(RANK_HEADS))
     lean = RankCalibration(np.full(shape[1], 0.5), np.linspace(0.8, 1.2, 30).reshape(shape), np.full(shape, -1.0))
-    return RankBoosted.of(forests, (0, 1, 3), lean)
+    return RankBoosted.of(forests, dict(zip((0, 1, 3), says, strict=True)), lean)
 
 
 def _forest(n_features: int, seed: int) -> Forest:

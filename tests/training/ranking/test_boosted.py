@@ -8,6 +8,7 @@ import pytest
 from rank_logs import EMAIL, PUSH, START_US, rank_log
 from tactful.clock import DAY_US
 from tactful.errors import InvalidModel, NotEnoughData
+from tactful.features.ranking import CATEGORIES
 from tactful.models import served
 from tactful.models.protocol import RANK_HEADS
 from tactful.models.rank_boosted import RankBoosted
@@ -78,6 +79,28 @@ def test_an_unseen_channel_has_the_mean_of_the_seen_ones(model: RankBoosted) -> 
     assert np.all(p[:, 4] > low - 0.15)
 
 
+def test_messages_of_one_channel_teach_nothing_of_another(model: RankBoosted) -> None:
+    pushed = (LEARN.channel == PUSH) & (LEARN.at_us % 2 == 0)
+    other = _fitted(replace(LEARN, label=np.where(pushed[:, None], ~LEARN.label, LEARN.label)))
+    every = np.arange(len(JUDGED)), np.zeros(len(JUDGED), dtype=np.int64)
+    before, after = model.logits(JUDGED.inputs, *every), other.logits(JUDGED.inputs, *every)
+    assert np.array_equal(before[:, EMAIL], after[:, EMAIL])
+    assert not np.allclose(before[:, PUSH], after[:, PUSH])
+
+
+def test_a_category_that_never_was_is_told_nothing_of_and_an_id_out_of_range_is_none(model: RankBoosted) -> None:
+    assert len(np.unique(LEARN.inputs.candidate_ids[:, 0, 1])) < CATEGORIES
+    unseen = np.setdiff1d(np.arange(CATEGORIES), LEARN.inputs.candidate_ids[:, 0, 1])
+    assert not model.categories[:, :, unseen].any()
+    ids = JUDGED.inputs.candidate_ids.copy()
+    ids[:, 0, 1] = 0
+    none = model.rank(replace(JUDGED.inputs, candidate_ids=ids))
+    ids[:, 0, 1] = CATEGORIES
+    strange = model.logits(replace(JUDGED.inputs, candidate_ids=ids), np.arange(3), np.zeros(3, dtype=np.int64))
+    assert np.isfinite(strange).all()
+    assert np.isfinite(none).all()
+
+
 def test_nothing_to_learn_from_is_said() -> None:
     nothing = LEARN.only(np.zeros(0, dtype=np.int64))
     with pytest.raises(NotEnoughData, match="0 rows to learn from"):
@@ -88,3 +111,7 @@ def test_a_ranker_of_other_inputs_is_refused(model: RankBoosted) -> None:
     parameters = dict(model.parameters())
     with pytest.raises(InvalidModel, match="train it with this release"):
         RankBoosted(**{**parameters, "schema": "0" * 16})
+    with pytest.raises(InvalidModel, match="1024 categories"):
+        RankBoosted(**{**parameters, "categories": np.zeros((2, 6, 7))})
+    with pytest.raises(InvalidModel, match="without 'push_click_splits'"):
+        RankBoosted(**{name: value for name, value in parameters.items() if name != "push_click_splits"})

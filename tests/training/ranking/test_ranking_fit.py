@@ -68,7 +68,7 @@ def test_what_is_judged_is_what_is_served(trained: Trained) -> None:
 
 def test_what_does_not_beat_the_simple_predictors_outside_the_interval_is_not_taken() -> None:
     """Clicks by channel only, which the simple predictors know, too."""
-    rng = np.random.default_rng(4)
+    rng = np.random.default_rng(1)
     unlike = rng.random(LOG.inputs.candidate.shape, dtype=np.float32)
     match = rng.permutation(LOG.inputs.candidate_ids)
     answers = np.flatnonzero(np.isin(LOG.touches.kind, [KINDS.index("open"), KINDS.index("click")]))

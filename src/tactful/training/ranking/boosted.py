@@ -1,6 +1,7 @@
-"""Grows the forests of the boosted ranker, one for each head: LightGBM on the row of numbers of each message.
+"""Grows the forests of the boosted ranker, one for each channel and head: LightGBM on rows of numbers.
 
-Settings were written down before any result. Rounds stop where later days stop gaining.
+Settings were chosen on a simulated world in which nobody is scored (`docs/explanation/ranker.md`). Rounds stop where
+later days stop gaining.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,20 +10,24 @@ from typing import Any, Final
 import lightgbm as lgb
 import numpy as np
 from jaxtyping import Float32, Float64
+from numpy.typing import NDArray
 
 from tactful.errors import NotEnoughData
+from tactful.events.records import CHANNELS
 from tactful.features.rank_table import rank_table
+from tactful.features.ranking import CANDIDATE_IDS
 from tactful.models.forest import Forest
 from tactful.models.lightgbm_text import forest_of
 from tactful.models.protocol import RANK_HEADS
 from tactful.models.rank_boosted import RankBoosted
-from tactful.training.ranking.calibrate import calibrated
+from tactful.training.ranking.calibrate import calibrated, own
+from tactful.training.ranking.categories import leanings, leanings_from_others
 from tactful.training.ranking.rows import RankRows
 
 SETTINGS: Final[Mapping[str, Any]] = {
     "objective": "binary",
     "metric": "binary_logloss",
-    "num_leaves": 15,
+    "num_leaves": 7,
     "learning_rate": 0.08,
     "min_data_in_leaf": 50,
     "lambda_l2": 5.0,
@@ -34,9 +39,10 @@ SETTINGS: Final[Mapping[str, Any]] = {
 }
 ROUNDS: Final = 150
 PATIENCE: Final = 15
+_CATEGORY: Final = list(CANDIDATE_IDS).index("category")
 
 Tell = Callable[[str, int, int], None]
-"""Is told the head, the round, from 0, and how many rows each round learns from."""
+"""Is told the channel and the head, the round, from 0, and how many rows each round learns from."""
 
 
 def fit_boosted(
@@ -44,7 +50,7 @@ def fit_boosted(
     rate: Float64[np.ndarray, " heads"],
     tune: RankRows,
     seed: int = 0,
-    tell: Tell = lambda head, round_, rows: None,
+    tell: Tell = lambda forest, round_, rows: None,
     rounds: int = ROUNDS,
 ) -> RankBoosted:
     """Returns the boosted ranker, calibrated.
@@ -54,30 +60,42 @@ def fit_boosted(
         rate: shares of the negatives that are there, by head.
         tune: whole rows of later days: they say when to stop, and what to lean by.
         seed: draws columns.
-        rounds: trees a head, at most.
+        rounds: trees a forest, at most.
 
     Raises:
         NotEnoughData: without a row to learn from or to stop by.
     """
     if not (len(learn) and len(tune)):
         raise NotEnoughData(f"got {len(learn)} rows to learn from and {len(tune)} to stop by, expected some of each")
-    x, x_tune = table_of(learn), table_of(tune)
-    forests = {}
-    for place, head in enumerate(RANK_HEADS):
+    forests, categories = {}, {}
+    for channel in sorted(set(learn.channel.tolist())):
+        here, later = (rows.only(np.flatnonzero(rows.channel == channel)) for rows in (learn, tune))
+        categories[channel] = leanings(here)
+        said = categories[channel][:, later.inputs.candidate_ids[:, 0, _CATEGORY].astype(np.int64)].T
+        x, x_tune = _numbers(here, leanings_from_others(here)), _numbers(later, said)
+        for place, head in enumerate(RANK_HEADS):
 
-        def told(now: Any, head: str = head) -> None:
-            tell(head, now.iteration, len(learn))
+            def told(now: Any, name: str = f"{CHANNELS[channel]}, {head}", taught: int = len(here)) -> None:
+                tell(name, now.iteration, taught)
 
-        forests[head] = _forest(x, learn, x_tune, tune, place, float(rate[place]), seed, told, rounds)
-    channels = sorted(set(learn.channel.tolist()))
-    raw = np.stack([forests[head].scores(x_tune) for head in RANK_HEADS], axis=1)
-    return RankBoosted.of(forests, channels, calibrated(tune, raw, rate))
+            rate_here = float(rate[place])
+            forests[channel, head] = _forest(x, here, x_tune, later, place, rate_here, seed, told, rounds)
+    raw = RankBoosted.of(forests, categories).logits(tune.inputs, *_every(tune))
+    return RankBoosted.of(forests, categories, calibrated(tune, own(raw, tune.channel), rate))
 
 
 def table_of(rows: RankRows) -> Float32[np.ndarray, "n F"]:
     """Returns the numbers of every row's message on the channel on which it was sent."""
-    n = len(rows)
-    return rank_table(rows.inputs, np.arange(n), np.zeros(n, dtype=np.int64), rows.channel)
+    return rank_table(rows.inputs, *_every(rows), rows.channel)
+
+
+def _every(rows: RankRows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The row and the place of each message."""
+    return np.arange(len(rows)), np.zeros(len(rows), dtype=np.int64)
+
+
+def _numbers(rows: RankRows, of_category: Float64[np.ndarray, "n heads"]) -> Float32[np.ndarray, "n F"]:
+    return np.column_stack([table_of(rows), of_category]).astype(np.float32)
 
 
 def _forest(

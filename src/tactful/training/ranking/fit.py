@@ -71,7 +71,7 @@ def train_ranker(
         seed: draws rows, columns and the network's weights; the same seed and log give the same ranker.
         kind: what is fitted; `auto` tries all that can be.
         most_rows: that are learned from.
-        rounds: trees a head of the boosted ranker, at most.
+        rounds: trees a forest of the boosted ranker, at most.
         console: shows the epochs of the network there.
 
     Raises:
@@ -99,8 +99,8 @@ def _tried(
     yield _Tried("simple", None, fit_simple(parts.past).chances(parts.judged))
     if kind in ("auto", "boosted"):
 
-        def tell(head: str, round_: int, rows: int) -> None:
-            watch(f"trees ({head})", (round_ + 1) * rows, rounds * rows)
+        def tell(forest: str, round_: int, rows: int) -> None:
+            watch(f"trees ({forest})", (round_ + 1) * rows, rounds * rows)
 
         boosted = fit_boosted(learn, rate, parts.tune, seed, tell, rounds)
         yield _Tried("boosted", boosted, said(boosted, parts.judged))
