@@ -80,8 +80,7 @@ def events(marks: UInt8[np.ndarray, "n planes days bytes"], base: Int[np.ndarray
     The last and not the first: in a zone whose hours lie on quarters (Kathmandu) a mark may move to the next local
     day, but nothing of today can pass for yesterday's. A watched half hour counts `WATCHED_SECONDS` once.
     """
-    bits = np.unpackbits(marks, axis=3, bitorder="little")
-    user, plane, cell, half = np.nonzero(bits)
+    user, plane, cell, half = _set_bits(marks, _count_bits(marks))
     newest = base[user].astype(np.int64) + DAY_SLACK
     day = newest - (newest - cell) % MARK_DAYS
     return _representative(user, day * HALF_HOURS + half, plane)
@@ -138,6 +137,35 @@ def _mark(
             marks[r, plane, cell, bit // 8] |= np.uint8(1 << (bit % 8))
             if view[kind[i]] and value[i] >= WATCHED_SECONDS:
                 marks[r, _WATCHED, cell, bit // 8] |= np.uint8(1 << (bit % 8))
+
+
+@kernel
+def _count_bits(marks: NDArray[Any]) -> int:
+    count = 0
+    for byte in marks.ravel():
+        while byte:
+            byte &= byte - 1
+            count += 1
+    return count
+
+
+@kernel
+def _set_bits(marks: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """Where bits are set, by (user, plane, day of the ring, half hour): most bytes are empty, and passed by."""
+    place, m = np.empty((4, count), dtype=np.int64), 0
+    n, planes, days, size = marks.shape
+    for r in range(n):
+        for plane in range(planes):
+            for day in range(days):
+                for b in range(size):
+                    byte, bit = marks[r, plane, day, b], 0
+                    while byte:
+                        if byte & 1:
+                            place[0, m], place[1, m], place[2, m], place[3, m] = r, plane, day, 8 * b + bit
+                            m += 1
+                        byte >>= 1
+                        bit += 1
+    return place
 
 
 @kernel

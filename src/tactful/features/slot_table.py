@@ -5,13 +5,14 @@ caller brings: this room knows no models.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int64, Integer
+from jaxtyping import Bool, Float, Float32, Float64, Integer
 from numpy.typing import NDArray
 
 from tactful.features.slots import FEATURES
+from tactful.kernel import kernel
 
 RECENT: Final = (1, 3, 7)
 """Days back over which activity is counted anew."""
@@ -43,8 +44,9 @@ class SlotWindow:
     def summed(self, feature: int, same_type: bool = False) -> Float64[np.ndarray, "n K"]:
         """Returns a feature of each slot summed over the known days, or over those of today's type."""
         days = self.known & (self.rest == self.today_rest[:, None]) if same_type else self.known
-        total: NDArray[np.float32] = (self.history[..., feature] * days[:, None, :]).sum(axis=2)
-        return total.astype(np.float64)
+        total = np.empty(self.history.shape[:2])
+        _sum(self.history, days, feature, total)
+        return total
 
 
 def slot_table(window: SlotWindow, foretold: Float[np.ndarray, "n K m"]) -> Float32[np.ndarray, "n K F"]:
@@ -55,23 +57,20 @@ def slot_table(window: SlotWindow, foretold: Float[np.ndarray, "n K m"]) -> Floa
     ago, of sessions, receipts and clicks; log(1 + days since she was last active in the slot); the same counts over all
     slots; whether today is for rest, its weekday, how many days are on record; the slot's number.
     """
-    seen = window.history * window.known[:, None, :, None]
-    active, n_known = seen[..., ACTIVE], window.known.sum(axis=1)
-    total, record = active.sum(axis=2), np.maximum(n_known, 1)
+    n_known = window.known.sum(axis=1)
+    count, since = _counts(window.history, window.known)
+    recent, week_ago, total = count[: len(RECENT)], count[len(RECENT)], count[len(RECENT) + 1 :]
+    active, sessions, receipts, clicks = total
     in_slot = [
-        *(active[:, :, :days].sum(axis=2) for days in RECENT),
-        *(np.roll(total, step, axis=1) + np.roll(total, -step, axis=1) for step in (1, 2)),
-        total,
+        *recent,
+        *(np.roll(active, step, axis=1) + np.roll(active, -step, axis=1) for step in (1, 2)),
+        active,
         window.summed(SESSIONS, same_type=True),
-        active[:, :, _WEEK - 1] if active.shape[2] >= _WEEK else np.zeros_like(total),
-        *(seen[..., feature].sum(axis=2) for feature in (SESSIONS, RECEIPTS, CLICKS)),
-        _days_since(active, record),
+        week_ago,
+        *(sessions, receipts, clicks),
+        since,
     ]
-    of_day = [
-        *(active[:, :, :days].sum(axis=(1, 2)) for days in RECENT),
-        *(seen[..., feature].sum(axis=(1, 2)) for feature in (ACTIVE, SESSIONS, RECEIPTS, CLICKS)),
-        _days_since(active.max(axis=1, keepdims=True), record)[:, 0],
-    ]
+    of_day = [*(days.sum(axis=1) for days in recent), *(of.sum(axis=1) for of in total), since.min(axis=1)]
     n, slots, m = foretold.shape
     out = np.empty((n, slots, m + OF_HISTORY), dtype=np.float32)
     out[..., :m] = foretold
@@ -85,8 +84,51 @@ def slot_table(window: SlotWindow, foretold: Float[np.ndarray, "n K m"]) -> Floa
     return out
 
 
-def _days_since(active: NDArray[np.floating[Any]], n_known: NDArray[np.int64]) -> Int64[np.ndarray, "n K"]:
-    """Days since the last active one in each slot, 1 for yesterday; one more than there are if there is none."""
-    some = active > 0
-    since: NDArray[np.int64] = np.where(some.any(axis=2), some.argmax(axis=2), n_known[:, None]) + 1
-    return since
+def _counts(history: NDArray[np.float32], known: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Sums over the known days by slot, and days since the last active one, 1 for yesterday; one more than there are
+    if there is none.
+
+    The sums are of activity over each of `RECENT`, a week ago and in all, and of sessions, receipts and clicks.
+    """
+    count = np.zeros((len(RECENT) + 5, *history.shape[:2]), dtype=np.float32)
+    since = np.empty(history.shape[:2], dtype=np.int64)
+    _count(history, known, np.array(RECENT), np.array((ACTIVE, SESSIONS, RECEIPTS, CLICKS)), count, since)
+    return count, since
+
+
+# --- the loops, one row a user: counts are small integers, whose sums are exact in any order -------------------
+
+
+@kernel
+def _count(
+    history: NDArray[np.float32], known: NDArray[np.bool_], recent: NDArray[np.int64], totals: NDArray[np.int64],
+    count: NDArray[np.float32], since: NDArray[np.int64],
+) -> None:  # fmt: skip
+    n, slots, days, _ = history.shape
+    for r in range(n):
+        none = max(known[r].sum(), 1) + 1
+        for k in range(slots):
+            since[r, k] = none
+            for day in range(days - 1, -1, -1):
+                if not known[r, day]:
+                    continue
+                active = history[r, k, day, ACTIVE]
+                if active > 0:
+                    since[r, k] = day + 1
+                for i in range(len(recent)):
+                    if day < recent[i]:
+                        count[i, r, k] += active
+                if day == _WEEK - 1:
+                    count[len(recent), r, k] = active
+                for i in range(len(totals)):
+                    count[len(recent) + 1 + i, r, k] += history[r, k, day, totals[i]]
+
+
+@kernel
+def _sum(history: NDArray[np.float32], days: NDArray[np.bool_], feature: int, total: NDArray[np.float64]) -> None:
+    for r in range(history.shape[0]):
+        for k in range(history.shape[1]):
+            total[r, k] = 0.0
+            for day in range(history.shape[2]):
+                if days[r, day]:
+                    total[r, k] += history[r, k, day, feature]
