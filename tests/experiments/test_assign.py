@@ -5,53 +5,79 @@ import pytest
 
 from tactful.draws import key
 from tactful.errors import InvalidExperiment
-from tactful.experiments.assign import OUTSIDE, Layer, assign, sample_ratio_p
+from tactful.experiments.assign import OUTSIDE, arms_of, assigned, place, sample_ratio_p
+from tactful.experiments.design import Experiment, ExperimentArm
 from tactful.experiments.holdout import held_out
 
 USERS = np.array([key(f"user-{i}") for i in range(40_000)], dtype=np.uint64)
-HALVES = Layer("timing", ("control", "best_slot"), (0.5, 0.5))
+MANY, PART = 10_000_000, 500_000
+
+
+def of_shares(name: str, *shares: float, offset: float = 0.0, layer: str = "policy") -> Experiment:
+    arms = tuple(ExperimentArm(f"arm-{i}", share) for i, share in enumerate(shares))
+    return Experiment(name=name, arms=arms, offset=offset, layer=layer)
+
+
+HALVES = of_shares("timing", 0.5, 0.5)
 
 
 def test_one_user_alone_has_the_arm_that_she_has_in_the_crowd() -> None:
-    arms = assign(HALVES, USERS[:200], salt=1)
-    assert [assign(HALVES, USERS[i : i + 1], salt=1)[0] for i in range(200)] == arms.tolist()
+    arms = assigned([HALVES], USERS[:200], 1)
+    assert [assigned([HALVES], USERS[i : i + 1], 1)[0] for i in range(200)] == arms.tolist()
 
 
 def test_arms_are_of_the_stated_shares_and_the_rest_is_outside() -> None:
-    layer = Layer("volume", ("a", "b", "c"), (0.1, 0.2, 0.3))
-    arm = assign(layer, USERS, salt=1)
-    counts = np.bincount(arm + 1, minlength=4)
-    assert sample_ratio_p(counts, (0.4, 0.1, 0.2, 0.3)) > 0.001
+    arm = assigned([of_shares("volume", 0.1, 0.2, 0.3, offset=0.25)], USERS, 1)
+    assert sample_ratio_p(np.bincount(arm + 1, minlength=4), (0.4, 0.1, 0.2, 0.3)) > 0.001
     assert OUTSIDE in arm
 
 
 def test_shares_that_sum_to_one_leave_nobody_outside() -> None:
-    ten = Layer("ten", tuple("abcdefghij"), (0.1,) * 10)
-    assert assign(ten, USERS, salt=3).min() == 0
+    assert assigned([of_shares("ten", *(0.1,) * 10)], USERS, 3).min() == 0
 
 
 def test_an_arm_without_share_gets_nobody() -> None:
-    assert set(assign(Layer("x", ("a", "b", "c"), (0.5, 0.0, 0.5)), USERS, salt=1).tolist()) == {0, 2}
+    assert set(assigned([of_shares("x", 0.5, 0.0, 0.5)], USERS, 1).tolist()) == {0, 2}
 
 
-def test_layers_are_independent_of_each_other_and_of_the_holdout() -> None:
-    other = Layer("content", ("control", "new"), (0.5, 0.5))
-    first, second = assign(HALVES, USERS, salt=1), assign(other, USERS, salt=1)
-    assert sample_ratio_p(np.bincount(first * 2 + second, minlength=4), (0.25,) * 4) > 0.001
-    held = held_out(USERS, 0.5, salt=1).astype(int)
-    assert sample_ratio_p(np.bincount(first * 2 + held, minlength=4), (0.25,) * 4) > 0.001
+def test_nobody_is_in_two_experiments_of_one_layer() -> None:
+    one, other = of_shares("one", 0.2, 0.2), of_shares("other", 0.3, 0.3, offset=0.4)
+    both = assigned([one, other], USERS, 1)
+    apart = np.stack([assigned([one], USERS, 1), assigned([other], USERS, 1)])
+    assert not np.any((apart >= 0).all(axis=0))
+    assert np.array_equal(both, np.where(apart[0] >= 0, apart[0], np.where(apart[1] >= 0, apart[1] + 2, OUTSIDE)))
+    assert arms_of([one, other])[3] == "other/arm-1"
+
+
+def test_a_hundred_and_twenty_arms_have_their_shares() -> None:
+    arm = assigned([of_shares(f"e{i}", *(1 / 120,) * 12, offset=i / 10) for i in range(10)], USERS, 1)
+    assert sample_ratio_p(np.bincount(arm, minlength=120), (1 / 120,) * 120) > 0.001
+
+
+def test_ten_million_users_are_spread_evenly_and_independently_between_layers_and_the_holdout() -> None:
+    even, joint, held = np.zeros(1000), np.zeros((20, 20)), np.zeros((2, 20))
+    for start in range(0, MANY, PART):
+        users = np.arange(start, start + PART, dtype=np.uint64)  # keys in a row are the hardest to spread
+        policy, screen = place("policy", users, 1), place("screen", users, 1)
+        even += np.bincount((policy * 1000).astype(np.int64), minlength=1000)
+        cell = (policy * 20).astype(np.int64) * 20 + (screen * 20).astype(np.int64)
+        joint += np.bincount(cell, minlength=400).reshape(20, 20)
+        inside = held_out(users, 0.5, 1).astype(np.int64)
+        held += np.bincount(inside * 20 + (policy * 20).astype(np.int64), minlength=40).reshape(2, 20)
+    assert even.sum() == MANY
+    for counts in (even, joint.ravel(), held.ravel()):
+        assert sample_ratio_p(counts.astype(np.int64), (1 / counts.size,) * counts.size) > 0.001
 
 
 def test_another_salt_deals_anew() -> None:
-    agree = (assign(HALVES, USERS, salt=1) == assign(HALVES, USERS, salt=2)).mean()
+    agree = (assigned([HALVES], USERS, 1) == assigned([HALVES], USERS, 2)).mean()
     assert agree == pytest.approx(0.5, abs=0.02)
 
 
-def test_growing_the_last_arm_moves_nobody_between_the_others() -> None:
-    small = assign(Layer("ramp", ("control", "new"), (0.2, 0.1)), USERS, salt=1)
-    large = assign(Layer("ramp", ("control", "new"), (0.2, 0.5)), USERS, salt=1)
-    inside = small != OUTSIDE
-    assert np.array_equal(small[inside], large[inside])
+def test_experiments_of_several_layers_are_asked_one_layer_at_a_time() -> None:
+    with pytest.raises(InvalidExperiment, match="layer by layer"):
+        assigned([HALVES, of_shares("colour", 0.5, layer="screen")], USERS[:3], 1)
+    assert assigned([], USERS[:3], 1).tolist() == [OUTSIDE] * 3
 
 
 def test_a_grown_holdout_keeps_its_members() -> None:
@@ -72,21 +98,6 @@ def test_sample_ratio_check_alarms_as_often_as_it_says() -> None:
     rng = np.random.default_rng(1)
     p = [sample_ratio_p(rng.multinomial(3000, [0.2, 0.3, 0.5]), (0.2, 0.3, 0.5)) for _ in range(2000)]
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.015)
-
-
-@pytest.mark.parametrize(
-    ("arms", "shares"),
-    [
-        (("a", "b"), (0.6, 0.6)),
-        (("a", "a"), (0.5, 0.5)),
-        (("a",), (0.5, 0.5)),
-        (("a", "b"), (-0.1, 0.5)),
-        ((), ()),
-    ],
-)
-def test_impossible_layers_are_refused(arms: tuple[str, ...], shares: tuple[float, ...]) -> None:
-    with pytest.raises(InvalidExperiment, match="expected distinct arms"):
-        Layer("x", arms, shares)
 
 
 def test_impossible_checks_and_holdouts_are_refused() -> None:

@@ -61,6 +61,7 @@ REASONS: Final[tuple[str, ...]] = (
     "aggregated",
     "pool_full",
     "sender_reputation",
+    "holdout",
 )
 REASON_CODE: Final = {name: code for code, name in enumerate(REASONS)}
 

@@ -27,7 +27,7 @@ class Person:
     `since_send_us`, `since_active_us` are ages, very large when never. `p_organic` is the chance that she comes
     by herself in the rest of the day. `bucket` indexes `policy.explore.BUCKETS`; `forced_today` tells that a ranked
     message went out this UTC day, so that a forced send is spent; `volume_slice` that her budget is
-    randomised and delivered without threshold.
+    randomised and delivered without threshold; `held_out` that she is in the permanent holdout.
     """
 
     key: UInt[np.ndarray, " n"]
@@ -62,6 +62,7 @@ class Person:
     bucket_probability: Float[np.ndarray, " n"]
     forced_today: Bool[np.ndarray, " n"]
     volume_slice: Bool[np.ndarray, " n"]
+    held_out: Bool[np.ndarray, " n"]
     n_sends: Int[np.ndarray, "n h"]
     n_clicks: Int[np.ndarray, "n h"]
 

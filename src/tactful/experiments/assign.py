@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import msgspec
 import numpy as np
 from jaxtyping import Float64, Int64, Integer, UInt64
 
@@ -59,49 +58,6 @@ def assigned(
     part = np.searchsorted(low, where, side="right") - 1
     inside = (part >= 0) & (where < high[part])
     return np.where(inside, arm[part], OUTSIDE).astype(np.int64)
-
-
-class Layer(msgspec.Struct, frozen=True):
-    """One experiment: arms that exclude each other, and the share of users of each.
-
-    Layers of different names are independent: every arm of one meets every arm of the other in proportion.
-    Experiments that must not meet are arms of one layer. Users beyond the sum of the shares are outside.
-    """
-
-    name: str
-    arms: tuple[str, ...]
-    shares: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        """Checks the arms.
-
-        Raises:
-            InvalidExperiment: for a share below 0, shares above 1 in sum, repeated arms or another number of
-            shares.
-        """
-        fine = len(set(self.arms)) == len(self.arms) == len(self.shares) > 0
-        if not fine or not min(self.shares) >= 0.0 or not sum(self.shares) <= 1.0 + 1e-9:
-            raise InvalidExperiment(
-                f"got arms {self.arms} with shares {self.shares} in layer {self.name!r}, "
-                "expected distinct arms, each with a share of 0 or more, of 1 in sum at most"
-            )
-
-
-def assign(layer: Layer, user: UInt64[np.ndarray, " n"], salt: int) -> Int64[np.ndarray, " n"]:
-    """Returns the index of every user's arm in `layer.arms`, `OUTSIDE` for none.
-
-    Growing the last arm's share moves nobody between the others.
-
-    Args:
-        layer: the experiment.
-        user: `draws.key` of the user ids.
-        salt: the installation's seed; another salt deals anew.
-    """
-    edges = np.cumsum(layer.shares)
-    if edges[-1] > 1.0 - 1e-9:
-        edges[-1] = 1.0  # shares such as ten times 0.1 sum to a hair below 1
-    arm = np.searchsorted(edges, uniform(salt, user, 0, f"layer:{layer.name}"), side="right")
-    return np.where(arm < len(edges), arm, OUTSIDE).astype(np.int64)
 
 
 def sample_ratio_p(counts: Integer[np.ndarray, " arms"], shares: tuple[float, ...]) -> float:

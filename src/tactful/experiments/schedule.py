@@ -45,6 +45,10 @@ class Schedule(msgspec.Struct, frozen=True):
         others = [one for one in known.values() if one.name != experiment.name]
         started = before.started_at if before else _started(since_us, experiment)
         refuse_overlaps([*others, msgspec.structs.replace(experiment, started_at=started)])
+        return self.and_then(since_us, experiment)
+
+    def and_then(self, since_us: int, experiment: Experiment) -> "Schedule":
+        """Returns the schedule after one more announcement, which was checked when it was accepted."""
         return Schedule((*self.announced, Announced(since_us, experiment)))
 
     def latest(self) -> tuple[Experiment, ...]:

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from tactful.errors import InvalidModel, StoreError, TactfulError
 from tactful.features import ranking
 from tactful.features.slot_past import nobody
-from tactful.models import served
+from tactful.models import MODELS, served
 from tactful.models.protocol import RankModel, SlotModel
 from tactful.stores.protocols import Artefacts, StateSnapshots, Store
 
@@ -74,6 +74,23 @@ def rank_model(store: Artefacts, kept: Kept) -> RankModel:
     if not isinstance(model, RankModel):
         raise _of_another_kind(kept, "rank")
     return model
+
+
+def rank_model_of(store: Artefacts, version: str) -> RankModel:
+    """Returns the rank model of a version that a store keeps, in force or not.
+
+    Raises:
+        StoreError: there is none.
+        InvalidModel: it cannot be loaded.
+    """
+    for name in MODELS:
+        found = _loaded(store, Kept(name, version), "rank") if store.model(name, version) else None
+        if isinstance(found, RankModel):
+            return found
+    raise StoreError(
+        f"got ranker {version!r}, which this store does not keep, expected the version of one that was trained here; "
+        "`tactful train ranker` names it"
+    )
 
 
 def slot_model_in_force(store: Store) -> SlotModel | None:

@@ -35,6 +35,7 @@ from tactful.events.records import (
 )
 from tactful.events.registry import Registry, load_folder
 from tactful.features.history import UserTable
+from tactful.runtime import experiments_in_force
 from tactful.runtime.event_types import declaration, declares
 from tactful.runtime.intake import KIND_CODE, Line, Receipt, Rejection, check, line_of
 from tactful.stores.protocols import BudgetRow, ControlRow, LoggedInput, Store
@@ -61,12 +62,15 @@ class Acceptance:
         clock: Clock,
         telemetry: Telemetry,
         folder: Path | None = None,
+        keeps_models: bool = False,
     ) -> None:
         """Begins at the log's end.
 
         Args:
             folder: of event-type files; read once more when a candidate names a type that only a file there knows.
+            keeps_models: whether the store keeps the models that experiments may name; a replay's keeps none.
         """
+        self._keeps_models = keeps_models
         self._store, self._table, self._folder = store, table, folder
         self.registry = registry
         self._clock, self._telemetry = clock, telemetry
@@ -128,6 +132,16 @@ class Acceptance:
 
         That is a declaration of event types, if a candidate is of one that only a new file knows.
         """
+        records = experiments_in_force.numbered(self._store, records)
+        news, lines, refused = self._checked_by_type(records, stamps_us, after_us)
+        since_us = max(self.log_us, after_us + 1)
+        clashes = experiments_in_force.clashes(self._store, lines, since_us, self._keeps_models)
+        refused += [Rejection(position, why) for position, why in clashes.items()]
+        return news, [line for line in lines if line.position not in clashes], refused
+
+    def _checked_by_type(
+        self, records: list[Input], stamps_us: Sequence[int] | None, after_us: int
+    ) -> tuple[list[Line], list[Line], list[Rejection]]:
         known = set(self.registry.names) - self.registry.retired
         strange = {r.type for r in records if isinstance(r, Candidate)} - known
         if not strange or self._folder is None or strange.isdisjoint(f.stem for f in self._folder.glob("*.toml")):

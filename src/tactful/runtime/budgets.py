@@ -10,6 +10,7 @@ from tactful import draws
 from tactful.clock import WEEK_US
 from tactful.decision.policy import explore
 from tactful.decision.volume import pace
+from tactful.experiments.holdout import held_out
 from tactful.features import standing
 from tactful.features.history import SENDS, SENT_RANKED
 from tactful.runtime.settings import Settings
@@ -24,8 +25,8 @@ def in_force(
 ) -> tuple[Int[np.ndarray, " n"], Bool[np.ndarray, " n"], Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
     """Returns the weekly cap, whether it was drawn at random, the probability of that draw, and the period.
 
-    Drawn in the randomised slice; else the assigned one; else the default, K·(1 + h) rounded up or down by a hash
-    draw so that its mean is right.
+    0 in the permanent holdout; drawn in the randomised slice; else the assigned one; else the default, K·(1 + h)
+    rounded up or down by a hash draw so that its mean is right.
     """
     key = state["user_key"]
     exploration = settings.exploration
@@ -37,7 +38,15 @@ def in_force(
     u = draws.uniform(settings.seed, key, period, "default budget")
     default = np.floor(mean + u).astype(np.int64)
     k = np.where(inside, drawn, np.where(state["k"] >= 0, state["k"], default)).astype(np.int64)
-    return k, inside, chance, period
+    held = in_holdout(state, settings)
+    return np.where(held, 0, k), inside & ~held, np.where(held, 1.0, chance), period
+
+
+def in_holdout(state: State, settings: Settings) -> Bool[np.ndarray, " n"]:
+    """Returns who is in the permanent holdout, and gets nothing ranked."""
+    if not settings.holdout.share:
+        return np.zeros(len(state), dtype=np.bool_)
+    return held_out(state["user_key"], settings.holdout.share, settings.seed)
 
 
 def tokens(
@@ -77,7 +86,7 @@ def exploratory(
 
     Not where the 0 was drawn at random: nothing at all is one of the doses that the response models learn from.
     """
-    due: Bool[np.ndarray, " n"] = (state["k_now"] == 0) & (state["k_random"] == 0)
+    due: Bool[np.ndarray, " n"] = (state["k_now"] == 0) & (state["k_random"] == 0) & ~in_holdout(state, settings)
     rows = np.flatnonzero(due)
     if len(rows):
         some = state[rows]

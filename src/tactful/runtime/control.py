@@ -18,8 +18,10 @@ from tactful.decision.policy import explore
 from tactful.decision.policy.pid import VolumeController, lower_if_saturated
 from tactful.decision.policy.threshold import UtilityHistogram
 from tactful.decision.request import Request, Thresholds
+from tactful.experiments.design import DEFAULT
 from tactful.features.history import N_CHANNELS
 from tactful.features.segments import SEGMENTS
+from tactful.runtime.arms import Regrouping
 from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, PlanRequest
 
@@ -42,7 +44,7 @@ class Epoch:
     """What one look at the counts gave: thresholds from `effective_us` on, and the numbers behind them.
 
     `planned` are the sends of the users' integer plans after their constraints, by hour of the UTC day: the shape that
-    the target follows. `target_day` leaves out the hours of an outage (`open_hours`).
+    the target follows. `target_day` leaves out the hours of an outage (`open_hours`). `arms` are named in order.
     """
 
     effective_us: int
@@ -51,13 +53,13 @@ class Epoch:
     target_day: Float[np.ndarray, "a s h"]
     actual: Float[np.ndarray, "a s h"]
     saturated: Bool[np.ndarray, "a s h"]
+    arms: tuple[str, ...] = (DEFAULT,)
 
 
 class VolumeState:
     """Counts by (arm, segment, channel) and UTC day, and the controller that reads them."""
 
-    def __init__(self, settings: Settings) -> None:
-        arms = len(settings.arms.names)
+    def __init__(self, settings: Settings, arms: int = 1) -> None:
         cells = (arms, len(SEGMENTS), N_CHANNELS)
         self._settings = settings
         self._planned = np.zeros((DAYS_KEPT, 24, *cells))
@@ -148,14 +150,32 @@ class VolumeState:
             1.0,
         )
 
-    def model_changed(self) -> None:
+    def model_changed(self, arms: Bool[np.ndarray, " a"] | None = None) -> None:
         """Prepares for utilities of another model: to be called when it comes into force, before its first decision.
 
         Ranks are carried over, prices are not: the histogram starts anew, and every cell has the quantile it had.
         Thresholds in force stay until the next epoch's; without this call the controller takes two days.
+
+        Args:
+            arms: those whose messages it scores; all by default.
         """
-        self._histogram = UtilityHistogram(len(self._settings.arms.names))
-        self._controller = self._controller.model_changed()
+        arms = np.ones(len(self._controller.z), dtype=np.bool_) if arms is None else arms
+        self._histogram = self._histogram.regrouped(np.diag(np.where(arms, 0.0, 1.0)))
+        self._controller = self._controller.regrouped(np.arange(len(arms)), arms)
+
+    def regroup(self, change: Regrouping) -> None:
+        """Goes on with other arms: counts go with the users that they are of, in proportion and rounded.
+
+        So the target of an arm's first day is that of its users. An arm that is new has the price of `default`; where
+        utilities mean something else than there, it keeps the price until it has utilities of its own.
+        """
+        for name, arms_at in (("_planned", 2), ("_due", 1), ("_reachable", 1), ("_sent", 1)):
+            counts: NDArray[np.float64] = getattr(self, name)
+            moved = np.moveaxis(np.tensordot(counts, change.share, axes=(arms_at, 0)), -1, arms_at)
+            setattr(self, name, np.rint(moved))
+        self._histogram = self._histogram.regrouped(change.share * change.alike)
+        anew = ~change.alike[change.source, np.arange(len(change.source))]
+        self._controller = self._controller.regrouped(change.source, anew)
 
     def close_epoch(self, end_us: int) -> Epoch:
         """Returns the thresholds that follow from everything before `end_us`; they take effect one epoch later."""
@@ -240,7 +260,7 @@ class VolumeState:
     def from_bytes(cls, data: bytes, settings: Settings) -> "VolumeState":
         """Returns the state that `to_bytes` wrote."""
         stored = msgspec.msgpack.decode(data, type=_Stored)
-        state = cls(settings)
+        state = cls(settings, len(stored.due) // 8 // (DAYS_KEPT * len(SEGMENTS)))
         for name in ("planned", "due", "jobs", "reachable", "sent"):
             counts: NDArray[Any] = getattr(state, f"_{name}")
             kept: bytes = getattr(stored, name)

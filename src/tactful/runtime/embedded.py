@@ -25,6 +25,7 @@ from tactful.events import type_changes
 from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan, decode, encode
 from tactful.events.registry import Registry
 from tactful.events.type_changes import TypeChange
+from tactful.experiments import schedule
 from tactful.features.pool import CandidateRows
 from tactful.models.protocol import SlotScores
 from tactful.runtime import event_types, logbook, noted_models, snapshot
@@ -91,8 +92,9 @@ class Engine:
         self._candidates: dict[int, str] = {}
         folder = Path(settings.event_types) if settings.event_types and registry is None else None
         self._acceptance = Acceptance(
-            store, self.registry, self.population.table, clock or WallClock(), self.telemetry, folder
-        )
+            store, self.registry, self.population.table, clock or WallClock(), self.telemetry, folder,
+            keeps_models=self._models is not None,
+        )  # fmt: skip
         self._committed_us = -1
         self._saved_inputs, self._saved_us = 0, -1
         self._waiting_us: list[int] = []
@@ -107,8 +109,8 @@ class Engine:
         self._recover()
         if registry is None:
             self.reload_types()
-        self._collect()
         note(store, settings)
+        self._collect()
         noted_models.note(store, self._scorer, self._committed_us + 1)
 
     @classmethod
@@ -188,9 +190,12 @@ class Engine:
 
     def _control(self, log_us: int, control: Control) -> None:
         """An operator's control; one that would lie in the past takes effect as soon as it is accepted."""
+        at = max(to_us(control.effective_at), log_us)
         if control.key == "kill_switch":
-            at = max(to_us(control.effective_at), log_us)
             self.population.killed = sorted([*self.population.killed, (at, bool(control.value))])
+        elif control.key == schedule.KEY:
+            self.population.announce(at, schedule.read(control.value))
+            self._load_rankers()
 
     # --- decide ---------------------------------------------------------------------------------------------
 
@@ -226,7 +231,13 @@ class Engine:
         """Takes models that were put in force since the last micro-batch; the next one is decided with them."""
         if self._models is not None and self._models.changed():
             self._scorer = self.population.scorer = self._models.scorer
+            self._load_rankers()
             noted_models.note(self.store, self._scorer, self._committed_us + 1)
+
+    def _load_rankers(self) -> None:
+        """Takes the rankers of arms that have one of their own; scores from elsewhere are theirs, too."""
+        if self._models is not None:
+            self.population.rankers = self._models.rankers_of(self.population.schedule.latest())
 
     def _next_end(self, until_us: int) -> int:
         """Where the next micro-batch ends: after `micro_batch` inputs, or at the end."""
@@ -288,7 +299,8 @@ class Engine:
         self, rows: NDArray[np.int64], request: Request, scores: Scores, outcome: Outcome, controls: Thresholds
     ) -> None:
         """Files decisions, and remembers the sends for the outbox."""
-        made = logbook.decisions(rows, request, scores, outcome, controls, self._names(), self.settings)
+        names = self._names(self.population.scorer_of(rows))
+        made = logbook.decisions(rows, request, scores, outcome, controls, names, self.settings)
         self._made.extend(made)
         verdict = outcome.verdict
         state = self.population.table.rows
@@ -339,13 +351,14 @@ class Engine:
         """Files the thresholds of the next epoch."""
         self._epochs.append(epoch)
 
-    def _names(self) -> logbook.Names:
+    def _names(self, scorer: Scorer | None = None) -> logbook.Names:
+        """The texts of records; `scorer` is who spoke, by default the models in force."""
         return logbook.Names(
             self.user_ids,
             self.registry.names,
-            self.settings.arms.names,
+            self.population.arms.names,
             self._candidates,
-            version_at(self.population.scorer.versions, self.population.applied_us + 1),
+            version_at((scorer or self.population.scorer).versions, self.population.applied_us + 1),
             self.settings.engine.policy_version,
         )
 
@@ -395,6 +408,7 @@ class Engine:
         """Brings the population to a saved state and returns the last offset that it includes."""
         population = self.population
         self._committed_us, offset = snapshot.restore(population, saved, self._stored_rows())
+        self._load_rankers()
         self.registry = self._acceptance.registry = population.registry
         spoke = noted_models.versions(noted_models.history(self.store))
         population.spoke = version_at(spoke, self._committed_us) if spoke else ""
@@ -429,8 +443,9 @@ class Engine:
                  if isinstance(p, SlotPlan)]  # fmt: skip
         spoke = noted_models.versions(noted_models.history(self.store))
         self.population.scorer = LoggedScorer(records, plans, spoke or self._scorer.versions)
+        rankers, self.population.rankers = self.population.rankers, {}
         self.population.run(until_us, self)
-        self.population.scorer = self._scorer
+        self.population.scorer, self.population.rankers = self._scorer, rankers
         again = {d.key for d in self._made}
         known = {row.decision_key for row in rows}
         if again != known:

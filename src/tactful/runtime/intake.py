@@ -36,6 +36,7 @@ from tactful.events.records import (
     encode,
 )
 from tactful.events.registry import Registry
+from tactful.experiments import schedule
 from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
 from tactful.features.history import EngagementRows
@@ -158,6 +159,8 @@ def line_of(record: Input, registry: Registry, position: int = 0) -> Line:
             _instant(record.effective_at)
             if record.key == type_changes.KEY:
                 type_changes.changed(registry, type_changes.read(record.value))
+            elif record.key == schedule.KEY:
+                schedule.read(record.value)
             name = f"control:{record.version}:{record.key}"
         case Catalogue():
             _instant(record.at)

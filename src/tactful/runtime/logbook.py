@@ -337,6 +337,7 @@ def control(epoch: Epoch) -> ControlRow:
     """Returns an epoch's thresholds for the control log, with the counts that they came from.
 
     `planned` is a list of [UTC hour, arm, segment, sends], the cells that are not 0; `planned_by_hour` reads it.
+    `arms` names the arms in the order of all arrays.
     `reputation` is a list of [channel, mailbox group, share of user-days open, rate, level that it met], where not all
     is open.
     """
@@ -357,6 +358,7 @@ def control(epoch: Epoch) -> ControlRow:
         "actual": epoch.actual.ravel().tolist(),
         "saturated": epoch.saturated.ravel().tolist(),
         "shape": list(prices.mid.shape),
+        "arms": list(epoch.arms),
         "reputation": _guarded(prices.guard),
     }
     control = Control(version=prices.version, effective_at=from_us(epoch.effective_us), key="thresholds", value=value)

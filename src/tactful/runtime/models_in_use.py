@@ -6,19 +6,21 @@ until another one is put in force.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, TypeVar
 
 from tactful.errors import InvalidSettings, TactfulError
+from tactful.experiments.design import Experiment
 from tactful.models import in_force
 from tactful.models.click_rate import ClickRate
 from tactful.models.in_force import Kept, Kind
-from tactful.models.protocol import GraphModel, Model
+from tactful.models.protocol import GraphModel, Model, RankModel
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.unsubscribe_rate import UnsubscribeRate
 from tactful.runtime import noted_models
 from tactful.runtime.noted_models import Spoke
-from tactful.runtime.scoring import LiveScorer
+from tactful.runtime.scoring import LiveScorer, Scorer
 from tactful.stores.protocols import Store
 from tactful.telemetry import Telemetry
 
@@ -83,6 +85,7 @@ class ModelsInUse:
         """
         self._store, self._telemetry, self._provider = store, telemetry, provider
         self._looked = self._look()
+        self._of_arms: dict[str, RankModel | None] = {}
         self.scorer = simple_scorer()
         spoke = noted_models.history(store)
         for kind, kept in self._looked.items():
@@ -108,6 +111,29 @@ class ModelsInUse:
                 self._take(kind, kept)
         self._looked = looked
         return self.scorer is not before
+
+    def rankers_of(self, experiments: Iterable[Experiment]) -> dict[str, Scorer]:
+        """Returns the scorers of arms that have a ranker of their own, by its version; one that is refused is missing.
+
+        Its arm is then decided with the ranker in force, like the others.
+        """
+        named = {arm.models["ranker"] for one in experiments for arm in one.arms if "ranker" in arm.models}
+        for version in sorted(named - self._of_arms.keys()):
+            self._of_arms[version] = self._own_ranker(version)
+        return {
+            version: replace(self.scorer, rank_model=model)
+            for version in named
+            if (model := self._of_arms[version]) is not None
+        }
+
+    def _own_ranker(self, version: str) -> RankModel | None:
+        try:
+            model = _on(in_force.rank_model_of(self._store, version), self._provider)
+            replace(self.scorer, rank_model=model)  # is tried on a person of whom nothing is known
+        except TactfulError as error:
+            self._refused(Kept("ranker", version), error)
+            return None
+        return model
 
     def _look(self) -> dict[Kind, Kept | None]:
         return {kind: in_force.in_force(self._store, kind) for kind in in_force.KINDS}

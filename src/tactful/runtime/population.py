@@ -19,7 +19,8 @@ from tactful.decision.request import Request, Scores, Thresholds
 from tactful.events import budget_plan
 from tactful.events.records import CHANNELS, BudgetPlan, Cancel, Suppression, User, UserInput
 from tactful.events.registry import Registry
-from tactful.experiments.assign import Layer, assign
+from tactful.experiments.design import POLICY, Experiment
+from tactful.experiments.schedule import Schedule
 from tactful.features import assignment, history, pool
 from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
@@ -30,6 +31,7 @@ from tactful.features.pool import CandidateRows
 from tactful.features.segments import SEGMENTS
 from tactful.models.protocol import SlotScores
 from tactful.runtime import budgets, steps
+from tactful.runtime.arms import Arms
 from tactful.runtime.control import EPOCH_US, Epoch, VolumeState
 from tactful.runtime.intake import Batch, cancel_keys, columns
 from tactful.runtime.reputation import Reputation
@@ -85,7 +87,10 @@ class Population:
 
     Attributes:
         scorer: the models; another one may be put here between two runs.
+        rankers: the scorers of arms that have a ranker of their own, by its version; where one is missing, `scorer`.
         spoke: the version that spoke last; "" before the first.
+        arms: which arm each user is in.
+        schedule: which experiments run when.
     """
 
     def __init__(self, settings: Settings, registry: Registry, scorer: Scorer, zones: Zones | None = None) -> None:
@@ -93,13 +98,15 @@ class Population:
         self.volume = VolumeState(settings)
         self.reputation = Reputation(settings.reputation)
         self.scorer = scorer
+        self.rankers: Mapping[str, Scorer] = {}
         self.spoke = ""
         self.frame = Frame(settings, registry.columns(), zones or Zones.of(("UTC",)))
         day_types(np.zeros(1, dtype=np.int64), settings.timing.country or None)  # an unknown country is refused now
         self._counted = budgets.counted(settings)
         self.awaited: dict[str, set[int]] = {}
         self._use(registry)
-        self._layer = Layer("arm", settings.arms.names, settings.arms.shares)
+        self.arms = Arms(settings)
+        self.schedule = Schedule()
         self.killed: list[tuple[int, bool]] = []
         self.thresholds: list[tuple[int, Thresholds]] = []
         self.applied_us = -1
@@ -109,7 +116,6 @@ class Population:
         self._budget_plans: list[tuple[int, int, BudgetPlan]] = []
         self._due: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._plans: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
-        self._arms: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
     def offer(self, batch: Batch) -> None:
         """Takes accepted inputs; they are applied when time reaches them.
@@ -128,6 +134,10 @@ class Population:
     def declare(self, at_us: int, registry: Registry) -> None:
         """Takes the event types that hold from an instant on, which is not before those of earlier calls."""
         self._declared.append((at_us, registry))
+
+    def announce(self, since_us: int, experiment: Experiment) -> None:
+        """Takes an experiment's definition, which holds from an instant on that was not reached."""
+        self.schedule = self.schedule.and_then(since_us, experiment)
 
     def restore_types(self, registry: Registry, awaited: Mapping[str, Collection[int]]) -> None:
         """Sets the types in force and who has opted out of which that are not declared: after loading a snapshot."""
@@ -155,7 +165,7 @@ class Population:
         for effective, value in self.killed:
             if effective <= at_us:
                 killed = value
-        found = _unpriced(len(self.frame.settings.arms.names))
+        found = _unpriced(len(self.arms.names))
         for effective, prices in self.thresholds:
             if effective <= at_us:
                 found = prices
@@ -169,9 +179,11 @@ class Population:
             while self._declared and self._declared[0][0] <= self.applied_us + 1:
                 self._use(self._declared.pop(0)[1])
                 self._touch(np.arange(len(self._due)))
+            self._regroup(self.schedule.at(self.applied_us + 1, POLICY))
             self._hear(version_at(self.scorer.versions, self.applied_us + 1))
             boundary = ((self.applied_us + 1) // EPOCH_US + 1) * EPOCH_US
             breaks = [at_us for at_us, _ in (*self.killed, *self._declared, *self.scorer.versions)]
+            breaks += self.schedule.changes_us()
             cuts = [at_us for at_us in breaks if self.applied_us + 1 < at_us <= until_us]
             end = min([until_us, boundary - 1, *(c - 1 for c in cuts)])
             self._window(end, listener)
@@ -179,15 +191,23 @@ class Population:
             if end == boundary - 1 and self.first_us <= end:
                 epoch = self.volume.close_epoch(boundary)
                 prices = replace(epoch.thresholds, guard=self.reputation.judged(boundary))
-                epoch = replace(epoch, thresholds=prices)
+                epoch = replace(epoch, thresholds=prices, arms=self.arms.names)
                 self.thresholds = [*self.thresholds[-2:], (epoch.effective_us, epoch.thresholds)]
                 listener.priced(epoch)
 
     def _hear(self, version: str) -> None:
         """Prepares the controller for other utilities, where others than before score messages from here on."""
         if self.spoke and of_messages(self.spoke) != of_messages(version):
-            self.volume.model_changed()
+            self.volume.model_changed(self.arms.without_own_ranker())
         self.spoke = version
+
+    def _regroup(self, running: tuple[Experiment, ...]) -> None:
+        """Other experiments run from here on: everybody's arm, counts and prices follow."""
+        if running == self.arms.experiments:
+            return
+        change = self.arms.change(running, self.table.rows[: len(self.arms.of)])
+        self.volume.regroup(change)
+        self.thresholds = [(effective, _of_arms(prices, change.source)) for effective, prices in self.thresholds]
 
     def _window(self, end: int, listener: Listener) -> None:
         """Rounds within one epoch: apply inputs up to each user's next timer, fire what is due, repeat."""
@@ -349,31 +369,44 @@ class Population:
         """Fires timers in chunks; rank jobs by the size of their pools, so that a chunk is as wide as it must be."""
         planned = self._plans[rows]
         plans, ranks = rows[planned], rows[~planned]
-        for chunk in _chunks(plans):
-            self._plan(chunk, listener)
-        for chunk in _chunks(ranks[np.argsort(self.table.rows["c_len"][ranks], kind="stable")]):
-            self._rank(chunk, controls, listener)
+        for alike in self.arms.treated_alike(plans):
+            for chunk in _chunks(alike):
+                self._plan(chunk, listener)
+        for alike in self.arms.treated_alike(ranks):
+            for chunk in _chunks(alike[np.argsort(self.table.rows["c_len"][alike], kind="stable")]):
+                self._rank(chunk, controls, listener)
         self._touch(rows)
 
     def _plan(self, rows: NDArray[np.int64], listener: Listener) -> None:
-        state, now = self.table.rows[rows], self._due[rows]
-        state = steps.take_back(state, self.frame)
-        request = steps.plan_request(state, now, self.frame)
+        state, now, frame = self.table.rows[rows], self._due[rows], self._frame_of(rows)
+        state = steps.take_back(state, frame)
+        request = steps.plan_request(state, now, frame)
         scores = self.scorer.slots(state["user_key"], request)
-        self.table.rows[rows], plan = steps.plan_day(state, request, scores, self.frame)
+        self.table.rows[rows], plan = steps.plan_day(state, request, scores, frame)
+        self.arms.plan(rows, self.table.rows)
         reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.int64)
-        self.volume.plans(state["user_key"], request, plan, self._arms[rows], reach)
+        self.volume.plans(state["user_key"], request, plan, self.arms.of[rows], reach)
         listener.planned(rows, request, scores, plan)
 
     def _rank(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
-        state, now = self.table.rows[rows], self._due[rows]
-        request = steps.rank_request(state, now, self._arms[rows], self.frame)
-        scores = self.scorer.scores(request)
+        state, now, frame = self.table.rows[rows], self._due[rows], self._frame_of(rows)
+        request = steps.rank_request(state, now, self.arms.of[rows], frame)
+        scores = self.scorer_of(rows).scores(request)
         feasible_before = state["feasible_jobs"].astype(np.int64)
-        self.table.rows[rows], outcome = steps.conclude(state, request, scores, controls, self.frame)
+        self.table.rows[rows], outcome = steps.conclude(state, request, scores, controls, frame)
         self.volume.decisions(request, outcome.verdict, feasible_before)
         self.reputation.sent(request.person, outcome.verdict)
         listener.ranked(rows, request, scores, outcome, controls)
+
+    def scorer_of(self, rows: Int[np.ndarray, " n"]) -> Scorer:
+        """Returns who scores the messages of users who are treated alike."""
+        ranker = self.arms.treatment_of(rows).ranker
+        return self.rankers.get(ranker, self.scorer) if ranker else self.scorer
+
+    def _frame_of(self, rows: Int[np.ndarray, " n"]) -> Frame:
+        """What holds for users who are treated alike."""
+        settings = self.arms.treatment_of(rows).settings
+        return self.frame if settings is self.frame.settings else replace(self.frame, settings=settings)
 
     def _touch(self, rows: Int[np.ndarray, " n"]) -> None:
         """Derives the next timer of rows that changed."""
@@ -387,8 +420,7 @@ class Population:
         fresh = np.arange(known, total)
         self._due = np.concatenate([self._due, np.full(total - known, NEVER)])
         self._plans = np.concatenate([self._plans, np.zeros(total - known, dtype=np.bool_)])
-        arm = assign(self._layer, self.table.rows["user_key"][fresh], self.frame.settings.seed)
-        self._arms = np.concatenate([self._arms, np.maximum(arm, 0)])
+        self.arms.grow(self.table.rows["user_key"][fresh])
         self._touch(fresh)
 
 
@@ -425,6 +457,11 @@ def _in_log_order(candidates: CandidateRows) -> CandidateRows:
 
 def _mask(channels: Iterable[str]) -> int:
     return sum(1 << CHANNELS.index(channel) for channel in CHANNELS if channel in set(channels))
+
+
+def _of_arms(prices: Thresholds, source: NDArray[np.int64]) -> Thresholds:
+    """The thresholds of arms that begin with those of others."""
+    return replace(prices, mid=prices.mid[source], low=prices.low[source], high=prices.high[source])
 
 
 def _unpriced(arms: int) -> Thresholds:

@@ -80,6 +80,12 @@ WORDS: Final[Mapping[str, Words]] = {
         "is the level from which on promotional messages wait",
         "a rate below {limit}, or a message that is transactional or critical; while throttled, another UTC day",
     ),
+    "holdout": _check(
+        "permanent holdout",
+        "none",
+        "the user is in the permanent holdout, which gets no ranked message",
+        "a smaller `holdout.share`, or a message that is transactional or critical",
+    ),
     "digest_too_small": _check(
         "digest size",
         "count",

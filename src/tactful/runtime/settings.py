@@ -13,6 +13,8 @@ from tactful.errors import InvalidSettings
 from tactful.stores.protocols import StateSnapshots
 
 _NOTED: Final = "settings"
+_ONE_ARM: Final = {"names": ["default"], "shares": [1.0]}
+"""What earlier versions noted where nobody had set arms; now these come of experiments."""
 
 
 class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,16 +62,17 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     country: str = ""
 
 
-class Arms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which arms users are assigned to, by salted hash; thresholds and targets are kept per arm.
+class Holdout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The permanent holdout: people who get no ranked message, so that the effect of all of them together shows.
+
+    They are outside every experiment. What is transactional or critical reaches them.
 
     Attributes:
-        names: of the arms; decisions name theirs.
-        shares: of the users, one for each name.
+        share: of all users, by hash; 0, for it costs what messages are worth. 0.01 to 0.05 where that must be known. A
+            larger share keeps everyone who was in.
     """
 
-    names: tuple[str, ...] = ("default",)
-    shares: tuple[float, ...] = (1.0,)
+    share: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
 
 
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -111,7 +114,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     exploration: Exploration = Exploration()
     volume: Volume = Volume()
     timing: Timing = Timing()
-    arms: Arms = Arms()
+    holdout: Holdout = Holdout()
     reputation: Levels = Levels()
     engine: EngineSettings = EngineSettings()
 
@@ -143,9 +146,11 @@ def noted(store: StateSnapshots) -> Settings:
     Raises:
         InvalidSettings: they have a key or a value that this version does not read.
     """
-    told = store.load_meta(_NOTED)
+    told = msgspec.json.decode(store.load_meta(_NOTED) or b"{}")
+    if told.get("arms") == _ONE_ARM:
+        del told["arms"]
     try:
-        return Settings() if told is None else msgspec.json.decode(told, type=Settings)
+        return msgspec.convert(told, Settings)
     except msgspec.ValidationError as error:
         raise InvalidSettings(
             f"the store's settings: {error}; another version wrote them; give --settings with those of that run"

@@ -12,6 +12,8 @@ from tactful.decision.request import Thresholds
 from tactful.errors import StoreError
 from tactful.events import type_changes
 from tactful.events.registry import Registry
+from tactful.experiments.design import POLICY
+from tactful.experiments.schedule import Schedule
 from tactful.features.context import Zones
 from tactful.features.history import Layout, layout
 from tactful.runtime.control import VolumeState
@@ -33,7 +35,7 @@ class _Snapshot(msgspec.Struct, frozen=True):
     """Up to where the rows include the log, and what their numbers refer to.
 
     `declared` are the event types in force, in full (earlier versions wrote their names only); `awaited` the keys of
-    users who have opted out of types that are not declared, by name.
+    users who have opted out of types that are not declared, by name; `asked` tells for whom targeted experiments are.
     """
 
     applied_us: int
@@ -49,6 +51,8 @@ class _Snapshot(msgspec.Struct, frozen=True):
     declared: bytes = b""
     awaited: dict[str, list[int]] = {}
     reputation: bytes = b""
+    schedule: Schedule = Schedule()
+    asked: dict[str, bytes] = {}
 
 
 def taken(population: Population, applied_us: int, offset: int) -> bytes:
@@ -71,6 +75,8 @@ def taken(population: Population, applied_us: int, offset: int) -> bytes:
         declared=type_changes.to_bytes(population.registry),
         awaited={name: sorted(users) for name, users in population.awaited.items()},
         reputation=population.reputation.to_bytes(),
+        schedule=population.schedule,
+        asked={name: asked.tobytes() for name, asked in population.arms.asked.items()},
     )
     return msgspec.msgpack.encode(made)
 
@@ -94,6 +100,8 @@ def restore(population: Population, saved: bytes, rows: Iterable[bytes]) -> tupl
     population.thresholds = [(effective, _thresholds(stored)) for effective, stored in found.thresholds]
     population.killed = list(found.killed)
     population.applied_us, population.first_us = found.applied_us, found.first_us
+    population.schedule = found.schedule
+    population.arms.restore(found.schedule.at(found.applied_us, POLICY), found.asked)
     population.refresh()
     return found.applied_us, found.offset
 

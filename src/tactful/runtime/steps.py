@@ -379,6 +379,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         bucket_probability=np.where(state["k_random"], 1.0, probability),
         forced_today=standing.sent_since(state, now // DAY_US * DAY_US - 1, SENT_RANKED) > 0,
         volume_slice=state["k_random"] > 0,
+        held_out=budgets.in_holdout(state, settings),
         n_sends=state["n_sends"].astype(np.int64),
         n_clicks=state["n_clicks"].astype(np.int64),
     )

@@ -54,6 +54,7 @@ def checks(seed: int, request: Request, types: TypeColumns, rules: Rules, contro
     return [
         *_rights(person, pool, types, kind, controls.killed),
         _reputation(seed, person, controls.guard, ranked & ~critical),
+        _holdout(person, ranked & ~critical),
         _digest(pool),
         *_hours(person, rules, critical),
         *_caps(person, pool, types, kind, rules, critical),
@@ -81,6 +82,10 @@ def _reputation(seed: int, person: Person, guard: reputation.Guard, bound: NDArr
     return Check(
         "sender_reputation", shut[:, None, :] & bound, guard.rate[here][:, None, :], guard.level[here][:, None, :]
     )
+
+
+def _holdout(person: Person, bound: NDArray[np.bool_]) -> Check:
+    return Check("holdout", _all(person.held_out) & bound, _one(1.0), _one(0.0))
 
 
 def _digest(pool: Pool) -> Check:

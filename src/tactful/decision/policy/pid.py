@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from tactful.decision.policy.threshold import UtilityHistogram
+from tactful.decision.policy.week import Week, beyond_luck
 from tactful.errors import InvalidRecord, InvalidScores
 from tactful.events.records import CHANNELS
 from tactful.features.segments import SEGMENTS
@@ -45,13 +46,14 @@ class VolumeController:
 
     `price` is the threshold asked for last, NaN before the first; `since` the UTC day from which on the cell has had
     counts to follow under the present model, -1 if it has none yet. `error` is the clipped error that the last step
-    saw, `day` the UTC day it belongs to.
+    saw, `day` the UTC day it belongs to; `week` what past days leave to a day's start.
     """
 
     z: Float[np.ndarray, "arms segments channels"]
     error: Float[np.ndarray, "arms segments channels"]
     price: Float[np.ndarray, "arms segments channels"]
     since: Int64[np.ndarray, "arms segments channels"]
+    week: Week
     day: int = -1
     lr: float = LR
     bound: float = BOUND
@@ -61,7 +63,8 @@ class VolumeController:
         """Returns a controller that has seen nothing, with every threshold at the quantile σ(z)."""
         shape = (n_arms, len(SEGMENTS), len(CHANNELS))
         never = np.full(shape, -1, dtype=np.int64)
-        return VolumeController(np.full(shape, z), np.zeros(shape), np.full(shape, np.nan), never, lr=lr, bound=bound)
+        unknown, week = np.full(shape, np.nan), Week.start(shape)
+        return VolumeController(np.full(shape, z), np.zeros(shape), unknown, never, week, lr=lr, bound=bound)
 
     def step(
         self,
@@ -83,6 +86,10 @@ class VolumeController:
         that leaves c alone: before a step z is the place of the present c in the histogram as it now is. On its first
         day, on the first of another model (`model_changed`), and where utilities take few values (`LUMP_SHARE`), z
         stands and c follows the histogram.
+
+        A day begins with a step of its own (`Week.midnight`): half of what yesterday's error moved the price by, where
+        it was more than luck, and what this weekday needed in both of the last two weeks. A cell's first day leaves
+        nothing to the next.
 
         A cell stands still where the histogram has no job, the target of the day is 0, or a number is
         missing (NaN). In a saturated cell z falls no lower than the quantile 0.1, at which nine tenths of
@@ -116,28 +123,39 @@ class VolumeController:
         z = self._place_of_price(day, histogram)
         floor = np.where(saturated, np.minimum(z, _SATURATED_Z), -_LIMIT_Z)
         lr = np.minimum(self.lr, NOISE * np.sqrt(of_day))
-        z = np.clip(z + lr * (error - before), floor, _LIMIT_Z)
+        week, begins = self.week, np.zeros_like(z)
+        if 0 <= self.day < day:
+            teaches = known & (self.since >= 0) & (self.since < self.day)
+            week, begins = week.midnight(self.day, day, beyond_luck(self.error, of_day, teaches), lr)
+        z = np.clip(z + begins + lr * (error - before), floor, _LIMIT_Z)
         since = np.where(known & (self.since < 0), day, self.since)
-        moved = replace(self, z=z, error=error, since=since, day=day)
+        moved = replace(self, z=z, error=error, since=since, week=week, day=day)
         after = replace(moved, price=moved.thresholds(histogram))
         return after, after.price
 
     def model_changed(self) -> "VolumeController":
-        """Returns the controller under a model whose utilities are on another scale, for a histogram of them alone.
+        """Returns the controller under a model whose utilities are on another scale, for a histogram of them alone."""
+        return self.regrouped(np.arange(len(self.z)), np.ones(len(self.z), dtype=np.bool_))
 
-        A message's rank among others is taken to mean what it did: z stands, and c is read from the new utilities.
+    def regrouped(self, source: Int64[np.ndarray, " m"], anew: Bool[np.ndarray, " m"]) -> "VolumeController":
+        """Returns the controller of m arms, each of which goes on from an arm of this one.
+
+        Where utilities are on another scale from now on (`anew`), for a histogram of them alone, a message's rank among
+        others is taken to mean what it did: z stands, and c is read from the new utilities.
         """
-        return replace(self, since=np.full_like(self.since, -1))
+        since = np.where(anew[:, None, None], -1, self.since[source])
+        z, error, price, week = self.z[source], self.error[source], self.price[source], self.week.regrouped(source)
+        return replace(self, z=z, error=error, price=price, since=since, week=week)
 
     def thresholds(
         self, histogram: UtilityHistogram, shift: float = 0.0
     ) -> Float[np.ndarray, "arms segments channels"]:
         """Returns the utility at the quantile σ(z) + shift of each cell; exploration shifts by ±`jitter`.
 
-        As long as the histogram is empty a price that was asked for stands.
+        As long as an arm's histogram is empty a price that was asked for stands.
         """
         q = np.clip(1 / (1 + np.exp(-self.z)) + shift, 0.0, 1.0)
-        stands = np.isfinite(self.price) & (histogram.jobs().sum() == 0)
+        stands = np.isfinite(self.price) & (histogram.jobs().sum(axis=(1, 2), keepdims=True) == 0)
         return np.where(stands, self.price, histogram.quantile(q)[0])
 
     def _place_of_price(self, day: int, histogram: UtilityHistogram) -> Float[np.ndarray, "arms segments channels"]:
@@ -159,6 +177,7 @@ class VolumeController:
                 self.bound,
                 self.price.tolist(),
                 self.since.tolist(),
+                self.week.to_bytes(),
             )
         )
 
@@ -176,7 +195,8 @@ class VolumeController:
         z = np.array(stored.z)
         price = np.array(stored.price) if stored.price else np.full_like(z, np.nan)
         since = np.array(stored.since) if stored.since else np.full(z.shape, -1, dtype=np.int64)
-        return VolumeController(z, np.array(stored.error), price, since, stored.day, stored.lr, stored.bound)
+        week = Week.from_bytes(stored.week) if stored.week else Week.start(z.shape)
+        return VolumeController(z, np.array(stored.error), price, since, week, stored.day, stored.lr, stored.bound)
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -187,6 +207,7 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     bound: float
     price: list[list[list[float]]] = []
     since: list[list[list[int]]] = []
+    week: bytes = b""
 
 
 def lower_if_saturated(

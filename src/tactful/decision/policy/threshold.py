@@ -97,6 +97,18 @@ class UtilityHistogram:
             self._pools = None
         self._newest = max(self._newest, day)
 
+    def regrouped(self, share: Float[np.ndarray, "o m"]) -> "UtilityHistogram":
+        """Returns the histogram of m arms, to which each of these o arms gives a share of its counts, rounded.
+
+        Args:
+            share: from old arm (rows) to new arm, 0..1; what a row leaves out is forgotten.
+        """
+        after = UtilityHistogram(share.shape[1])
+        after._newest = self._newest
+        for old, new in np.argwhere(share > 0.0).tolist():
+            after._counts[:, new] += np.rint(self._counts[:, old] * share[old, new]).astype(np.int64)
+        return after
+
     def jobs(self) -> Int64[np.ndarray, "arms segments channels"]:
         """Returns the number of feasible jobs in each cell over the ring."""
         return self._read_from(MIN_JOBS).jobs
