@@ -7,8 +7,10 @@ import typer
 from typer.core import TyperGroup
 
 from tactful.cli.allocate import allocate
-from tactful.cli.bench import bench
+from tactful.cli.bench import ScriptsByDefault, bench
+from tactful.cli.bench_decisions import bench_decisions
 from tactful.cli.demo import demo
+from tactful.cli.evaluate import evaluate
 from tactful.cli.explain import explain
 from tactful.cli.export import export
 from tactful.cli.import_ import import_
@@ -30,14 +32,21 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "train ranker": train_ranker,
     "allocate": allocate,
     "tune": tune,
+    "evaluate": evaluate,
     "simulate": simulate,
     "export": export,
-    "bench": bench,
+    "bench scripts": bench,
+    "bench decisions": bench_decisions,
 }
 """Name -> function; of two words, the first is a group. Order is that of a first encounter, and of the help page."""
 
-GROUPS: Final = {"train": "Learn from a store, and keep what was learned there."}
-"""Group -> its help."""
+GROUPS: Final = {
+    "train": typer.Typer(help="Learn from a store, and keep what was learned there.", no_args_is_help=True),
+    "bench": typer.Typer(
+        help="Measure: scripts by name, or ways of deciding.", cls=ScriptsByDefault
+    ),
+}
+"""The first words of verbs of two."""
 
 
 class _Verbs(TyperGroup):
@@ -60,11 +69,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-_groups = {name: typer.Typer(help=told, no_args_is_help=True) for name, told in GROUPS.items()}
 for _name, _verb in VERBS.items():
     _group, _, _last = _name.rpartition(" ")
-    (_groups[_group] if _group else app).command(_last)(_verb)
-for _name, _sub in _groups.items():
+    (GROUPS[_group] if _group else app).command(_last)(_verb)
+for _name, _sub in GROUPS.items():
     app.add_typer(_sub, name=_name)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tactful.errors import InvalidExperiment
 from tactful.experiments import stats
-from tactful.experiments.stats import Interval
+from tactful.experiments.interval import Interval
 
 Way: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]], Interval]
 """(top, bottom, unit) of the rows -> their ratio with its interval."""

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from tactful.errors import InvalidExperiment, NotIdentifiable
+from tactful.experiments.interval import Interval
 from tactful.experiments.ope_intervals import delta
-from tactful.experiments.stats import Interval
 
 LEAST_ESS: Final = 100.0
 """Effective rows below which nothing is said: with fewer, the weights' own spread decides the estimate."""

@@ -31,11 +31,15 @@ def read_choices(store: Store, types: Sequence[EventType]) -> RandomChoices:
         NotEnoughData: there is no random send.
     """
     until_us = int(store.load_meta("committed") or b"-1") + 1
+    return random_choices(*read_drawn(store, until_us), types, until_us)
+
+
+def read_drawn(store: Store, until_us: int) -> tuple[list[Decision], Touches]:
+    """Returns the random sends before an instant that reached their people, and all that these people did."""
     drawn = _drawn(store, until_us)
     touches = read_touches(store, {draws.key(one.user_id) for one in drawn}, until_us)
     failed = _failures(touches)
-    reached = [one for one in drawn if (user_number(one.user_id), to_us(one.at)) not in failed]
-    return random_choices(reached, touches, types, until_us)
+    return [one for one in drawn if (user_number(one.user_id), to_us(one.at)) not in failed], touches
 
 
 def _drawn(store: Store, until_us: int) -> list[Decision]:

@@ -1,0 +1,1 @@
+"""What a change of policy would have brought, read out of a store: one file for each row of `experiments.identify`."""
