@@ -1,17 +1,27 @@
-"""`tactful bench`: runs the scripts of `benchmarks/`, which print their own tables."""
+"""`tactful bench NAME`: runs the scripts of `benchmarks/`, which print their own tables."""
 
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tactful.cli.options import AsJson, print_json
 
 _PLACES = (Path("benchmarks"), Path(__file__).parents[3] / "benchmarks")
 """Benchmarks are part of the source tree, not of the installed package."""
+
+
+class ScriptsByDefault(TyperGroup):
+    """What follows `bench` names scripts, unless it is a verb of the group: `tactful bench allocator`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts in the verb that is meant."""
+        named = bool(args) and (args[0] in self.commands or args[0] == "--help")
+        return super().parse_args(ctx, args if named else ["scripts", *args])
 
 
 def bench(

@@ -1,5 +1,7 @@
 """A tiny world with made-up models: enough to run every arm of the benchmark."""
 
+from collections.abc import Callable, Sequence
+
 import jaxtyping
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.volume_response import VolumeResponse
 from tactful.simulator import closed_loop
 from tactful.simulator.arms.budgeted import Learned
+from tactful.simulator.bench.cell import Cell
 from tactful.simulator.bench.lifts import Lifts
 from tactful.simulator.bench.teach import Models
 from tactful.simulator.closed_loop import Explored
@@ -38,3 +41,41 @@ def models() -> Models:
     model = VolumeResponse.of(tables, len(NAMES), K_MAX, SCHEMA, weekly_states=())
     learned = Learned(model, np.tile(0.8 * k, (len(REACHES), 1)))
     return Models(learned, Lifts(click=1.0, leave=1.0), SlotHistogram(), None)
+
+
+@pytest.fixture(scope="session")
+def made_cell() -> Callable[..., Cell]:
+    """Makes a cell of given people's J, as if it had been lived."""
+
+    def make_it(
+        arm: str,
+        j: Sequence[float],
+        seed: int = 1,
+        world: str = "default",
+        times: float = 1.0,
+        unsubscribes: float = 10.0,
+    ) -> Cell:
+        scores = np.array(j, dtype="<f2")
+        return Cell(
+            world=world,
+            arm=arm,
+            seed=seed,
+            users=len(scores),
+            days=56,
+            times=times,
+            volume=0.0 if arm == "silence" else 2.5 * times,
+            sends_per_user_week=0.0 if arm == "silence" else 2.5 * times,
+            daily_active=0.1,
+            weekly_active=0.4,
+            opens=1.0,
+            clicks=1.0,
+            unsubscribes=unsubscribes,
+            retention=0.4,
+            active_days=5.6,
+            remaining_value=float(scores.mean()) - 5.6,
+            score=float(scores.mean()),
+            scores=scores.tobytes(),
+            cpu_seconds=1.0,
+        )
+
+    return make_it

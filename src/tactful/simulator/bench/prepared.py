@@ -8,6 +8,7 @@ from tactful.models.protocol import RankModel, SlotModel
 from tactful.simulator.arms.budgeted import Learned
 from tactful.simulator.arms.policy import Arm
 from tactful.simulator.bench.lifts import Lifts
+from tactful.simulator.bench.send_models import SendModels
 from tactful.simulator.bench.teach import Models
 from tactful.simulator.exploration_log import ExplorationLog
 from tactful.simulator.protocol import Truth
@@ -24,6 +25,7 @@ class Prepared:
         ranker: the teacher's ranker; None if none beat the click and unsubscribe rates of the log.
         lifts: what picked messages have over ordinary ones, for arms on the world's truth.
         truth: of the scored world when the arms begin; None for all but the arms named as oracles.
+        sends: gives what the teacher says of a send itself, and learns it first if need be.
     """
 
     log: ExplorationLog
@@ -32,6 +34,7 @@ class Prepared:
     ranker: RankModel | None
     lifts: Lifts
     truth: Truth | None = None
+    sends: Callable[[], SendModels] | None = None
 
 
 Maker: TypeAlias = Callable[[Prepared], Arm]
@@ -40,4 +43,4 @@ Maker: TypeAlias = Callable[[Prepared], Arm]
 
 def prepared(log: ExplorationLog, models: Models, truth: Truth | None = None) -> Prepared:
     """Returns what arms are given in a scored world: its log, the teacher's models, and the truth for oracles."""
-    return Prepared(log, models.volume, models.hours, models.ranker, models.lifts, truth)
+    return Prepared(log, models.volume, models.hours, models.ranker, models.lifts, truth, models.sends)

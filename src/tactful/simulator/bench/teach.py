@@ -4,7 +4,9 @@ All are kept in a scratch folder, each in a file of its own, as an app keeps the
 there. Nothing of a scored world is learned from but the neutral exploration that every arm has.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,7 @@ from tactful.simulator.arms.budgeted import Learned
 from tactful.simulator.arms.delivery import VOLUME_CHOICES, randomised_volume
 from tactful.simulator.bench.lifts import Lifts, lifts
 from tactful.simulator.bench.scratch import kept
+from tactful.simulator.bench.send_models import SendModels, learned_sends
 from tactful.simulator.bench.timing_log import timing_log
 from tactful.simulator.closed_loop import Explored
 from tactful.simulator.constants import Constants
@@ -40,7 +43,7 @@ USUAL: Final = Constants()
 
 @dataclass(frozen=True)
 class Sizes:
-    """People of a scored world and of one that teaches, and days: scored, of neutral exploration, of both logs."""
+    """People of a scored world and of one that teaches, and days: scored, of neutral exploration, of the three logs."""
 
     users: int = 10_000
     training: int = 10_000
@@ -48,16 +51,21 @@ class Sizes:
     warm_up: int = closed_loop.WARM_UP_DAYS
     volume_days: int = 91
     rank_days: int = 35
+    choice_days: int = 14
 
 
 @dataclass(frozen=True)
 class Models:
-    """What the other world taught: responses to volume, hours, and the ranker; None if none beat the simple rates."""
+    """What the other world taught: responses to volume, hours, and the ranker; None if none beat the simple rates.
+
+    `sends` says what a send itself is worth; it is called by the arms that learn that, and learns it the first time.
+    """
 
     volume: Learned
     lifts: Lifts
     hours: SlotModel
     ranker: RankModel | None
+    sends: Callable[[], SendModels] | None = None
 
 
 def learned(seed: int, sizes: Sizes, scratch: Path) -> Models:
@@ -70,7 +78,15 @@ def learned(seed: int, sizes: Sizes, scratch: Path) -> Models:
     )
     assert isinstance(model, VolumeResponse)
     assert isinstance(hours, SlotModel)
-    return Models(Learned(model, fill), lift, hours, ranker_of(seed, sizes, scratch))
+    ranker = ranker_of(seed, sizes, scratch)
+    return Models(Learned(model, fill), lift, hours, ranker, partial(_sends, seed, sizes, scratch, hours, ranker))
+
+
+def _sends(seed: int, sizes: Sizes, scratch: Path, hours: SlotModel, ranker: RankModel | None) -> SendModels:
+    """What a send itself is worth, of weeks in which a coin decides; hours and ranker are those of every arm."""
+    folder, own = scratch / f"learned-{seed}-{sizes.training}", TRAINING_SEED + seed
+    delivery = Assembled(hours=hours, ranker=ranker)
+    return learned_sends(teacher(seed, sizes, scratch), delivery, sizes.choice_days, own, folder)
 
 
 def ranker_of(seed: int, sizes: Sizes, scratch: Path, constants: Constants = USUAL) -> RankModel | None:
