@@ -10,6 +10,7 @@ from tactful.cli.allocate import allocate
 from tactful.cli.bench import ScriptsByDefault, bench
 from tactful.cli.bench_decisions import bench_decisions
 from tactful.cli.demo import demo
+from tactful.cli.evaluate import evaluate
 from tactful.cli.explain import explain
 from tactful.cli.export import export
 from tactful.cli.import_ import import_
@@ -31,6 +32,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "train ranker": train_ranker,
     "allocate": allocate,
     "tune": tune,
+    "evaluate": evaluate,
     "simulate": simulate,
     "export": export,
     "bench scripts": bench,
