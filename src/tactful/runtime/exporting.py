@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from tactful.clock import DAY_US, EPOCH, from_us, to_us
 from tactful.errors import CannotExport
 from tactful.events.records import Decision, Engagement, SlotPlan, decode
-from tactful.runtime import export_columns
-from tactful.stores.protocols import LoggedInput, Store
+from tactful.runtime import export_columns, log_spans
+from tactful.stores.protocols import Store
 
 T = TypeVar("T")
 Batches = Iterator[Any]
@@ -74,7 +74,7 @@ def export(
     Raises:
         CannotExport: the folder cannot be written to, or has a file of that name that is not an export of ours.
     """
-    through_us = _through(store)
+    through_us = log_spans.through(store)
     tables = {name: Table() for name in _TABLES}
     days = _days(store, through_us, first, last)
     try:
@@ -94,15 +94,6 @@ def export(
         last_day=_date(days[-1]) if days else None,
         tables=tables,
     )
-
-
-def _through(store: Store) -> int:
-    """The instant up to which nothing more can come; of a log that was never decided on, its end."""
-    committed = int(store.load_meta("committed") or b"-1")
-    if committed >= 0:
-        return committed
-    offset, at_us = store.last()
-    return at_us if offset >= 0 else -1
 
 
 def _days(store: Store, through_us: int, first: date | None, last: date | None) -> range:
@@ -182,32 +173,9 @@ def _slot_plans(store: Store, since_us: int, until_us: int) -> Batches:
 
 
 def _engagements(store: Store, since_us: int, until_us: int) -> Batches:
-    told = ((line.log_ts_us, decode(line.data)) for line in _accepted(store, since_us, until_us))
+    told = ((line.log_ts_us, decode(line.data)) for line in log_spans.accepted(store, since_us, until_us))
     for part in _parts((at, record) for at, record in told if isinstance(record, Engagement)):
         yield export_columns.engagements([record for _, record in part], [at for at, _ in part])
-
-
-def _accepted(store: Store, since_us: int, until_us: int) -> Iterator[LoggedInput]:
-    """The inputs accepted in an interval."""
-    offset = _offset_before(store, since_us)
-    while part := store.read(offset, ROWS_AT_ONCE):
-        offset = part[-1].offset
-        yield from (line for line in part if since_us <= line.log_ts_us < until_us)
-        if part[-1].log_ts_us >= until_us:
-            return
-
-
-def _offset_before(store: Store, at_us: int) -> int:
-    """An offset behind which the first input accepted at or after an instant comes: instants never fall."""
-    low, high = -1, store.last()[0]
-    while low < high:
-        middle = (low + high) // 2
-        line = store.read(middle, 1)
-        if line and line[0].log_ts_us < at_us:
-            low = line[0].offset
-        else:
-            high = middle
-    return low
 
 
 def _parts(rows: Iterator[T]) -> Iterator[list[T]]:
