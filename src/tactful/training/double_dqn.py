@@ -10,30 +10,20 @@ adds is far smaller than what it adds to. Not here: what states and rewards are 
 """
 
 import copy
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, Int64
+from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from tactful.training.transitions import Transitions
 
 HIDDEN = 32
 STEPS = 1_500
 BATCH = 1_024
 COPIED_EVERY = 50
 LEARNING_RATE, DECAY = 1e-3, 3e-2
-
-
-@dataclass(frozen=True)
-class Transitions:
-    """m choices and what came of them; `discount` is γ^Δ, 0 where nothing follows; `next` is a row, any if so."""
-
-    state: Float32[np.ndarray, "m f"]
-    send: Bool[np.ndarray, " m"]
-    reward: Float64[np.ndarray, " m"]
-    discount: Float64[np.ndarray, " m"]
-    next_state: Float32[np.ndarray, "m f"]
 
 
 class _Network(nn.Module):

@@ -24,7 +24,7 @@ from tactful.decision.policy.utility import UNSUBSCRIBE_COST
 from tactful.errors import InvalidExperiment
 from tactful.simulator.choice_log import GREEDY, LEAVES, SILENT, Choices, next_at
 from tactful.simulator.visits import SESSION
-from tactful.training.double_dqn import Transitions, fit_double_dqn
+from tactful.training.transitions import Transitions
 
 GAMMA: Final = 0.98
 """Of a day: fifty days ahead, near the eight weeks that count."""
@@ -58,7 +58,9 @@ def _said(network: Layers, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def fit_gain(choices: Choices, seed: int = 0) -> SendGain:
-    """Returns the gain that the log teaches."""
+    """Returns the gain that the log teaches; this, and nothing else here, needs torch."""
+    from tactful.training.double_dqn import fit_double_dqn
+
     mean, spread = choices.state.mean(axis=0, dtype=np.float64), choices.state.std(axis=0, dtype=np.float64)
     spread = np.where(spread > 1e-7, spread, 1.0)
     log = transitions(choices, mean, spread)

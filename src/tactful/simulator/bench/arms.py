@@ -13,12 +13,16 @@ from tactful.errors import TruthForbidden
 from tactful.simulator.arms.assembled import Assembled
 from tactful.simulator.arms.budgeted import Budgeted, Delivery, Learned, Rule
 from tactful.simulator.arms.delivery import personal_delivery
+from tactful.simulator.arms.duolingo import Reminders
+from tactful.simulator.arms.greedy_truth import Greedy
 from tactful.simulator.arms.hand_caps import HandCaps
+from tactful.simulator.arms.judged import Judged, Worth
 from tactful.simulator.arms.nine_oclock import NineOclock
-from tactful.simulator.arms.policy import DEFAULT_EXPLORATION, Arm
+from tactful.simulator.arms.policy import DEFAULT_EXPLORATION, NO_EXPLORATION, Arm
 from tactful.simulator.arms.silence import Silence
 from tactful.simulator.arms.tim_proportional import MiddleOfDay
 from tactful.simulator.arms.true_curves import TrueCurves
+from tactful.simulator.arms.uber_plan import UberPlan
 from tactful.simulator.arms.volume_rules import RULES
 from tactful.simulator.bench.prepared import Maker, Prepared
 from tactful.simulator.truth import WorldTruth
@@ -46,6 +50,22 @@ def priced(name: str, given: Prepared, rule: Rule, delivery: Assembled) -> Budge
 def unpriced(name: str, given: Prepared, rule: Rule, delivery: Delivery) -> Budgeted:
     """Returns an arm without a price: a budget costs what it was seen to send."""
     return Budgeted(name, rule, given.learned, delivery=delivery)
+
+
+def uncapped(name: str, given: Prepared, delivery: Delivery, like: Assembled) -> Budgeted:
+    """Returns an arm whose price alone says who gets how much: the same wide budgets for everyone.
+
+    Args:
+        like: what `delivery` is made of; its headroom says what a budget is expected to send.
+    """
+    fill = like.sent_by_budget(given.learned.fill.shape[1] - 1)
+    return Budgeted(name, RULES["uniform"], Learned(given.learned.model, fill), delivery=delivery)
+
+
+def judged(name: str, given: Prepared, model: Worth) -> Budgeted:
+    """Returns an arm that sends where a model of the send itself says more than the price."""
+    delivery = whole(given, headroom=WIDE)
+    return uncapped(name, given, Judged(delivery, model), delivery)
 
 
 def _nine_oclock(given: Prepared) -> Arm:
@@ -92,6 +112,30 @@ def _true_curves(given: Prepared) -> Arm:
     return priced("true_curves", given, rule, delivery)
 
 
+def _linkedin_uplift(given: Prepared) -> Arm:
+    return judged("linkedin_uplift", given, given.sends().visits)
+
+
+def _double_dqn(given: Prepared) -> Arm:
+    return judged("double_dqn", given, given.sends().gain)
+
+
+def _duolingo(given: Prepared) -> Arm:
+    delivery = replace(whole(given, NO_PRICE), exploration=NO_EXPLORATION)  # its softmax explores
+    return unpriced("duolingo", given, RULES["uniform"], Reminders(delivery, given.sends().types))
+
+
+def _uber_plan(given: Prepared) -> Arm:
+    return UberPlan(whole(given))
+
+
+def _greedy_truth(given: Prepared) -> Arm:
+    if given.truth is None:
+        raise TruthForbidden("got no truth, expected one: greedy_truth is an oracle")
+    delivery = whole(given, headroom=WIDE)
+    return uncapped("greedy_truth", given, Greedy(delivery), delivery)
+
+
 ARMS: Final[dict[str, Maker]] = {
     "silence": lambda given: Silence(),
     "nine_oclock": _nine_oclock,
@@ -101,12 +145,17 @@ ARMS: Final[dict[str, Maker]] = {
     "kdd18": _kdd18,
     "tim_proportional": _tim_proportional,
     "nep": _nep,
+    "linkedin_uplift": _linkedin_uplift,
+    "uber_plan": _uber_plan,
+    "duolingo": _duolingo,
+    "double_dqn": _double_dqn,
     "tactful": _tactful,
     "true_curves": _true_curves,
+    "greedy_truth": _greedy_truth,
 }
 """Name -> maker, in the order of the tables."""
 
-ORACLES: Final = ("true_curves",)
+ORACLES: Final = ("true_curves", "greedy_truth")
 """Arms that see the truth: references, which no honest arm is ranked against."""
 
 OURS: Final = "tactful"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from tactful.errors import InvalidExperiment
 from tactful.models.protocol import RankModel, SlotModel
 from tactful.simulator.arms.budgeted import Learned
 from tactful.simulator.arms.policy import Arm
@@ -25,7 +26,7 @@ class Prepared:
         ranker: the teacher's ranker; None if none beat the click and unsubscribe rates of the log.
         lifts: what picked messages have over ordinary ones, for arms on the world's truth.
         truth: of the scored world when the arms begin; None for all but the arms named as oracles.
-        sends: gives what the teacher says of a send itself, and learns it first if need be.
+        taught: see `sends`.
     """
 
     log: ExplorationLog
@@ -34,7 +35,17 @@ class Prepared:
     ranker: RankModel | None
     lifts: Lifts
     truth: Truth | None = None
-    sends: Callable[[], SendModels] | None = None
+    taught: Callable[[], SendModels] | None = None
+
+    def sends(self) -> SendModels:
+        """Returns what the teacher says of a send itself, learned first if need be.
+
+        Raises:
+            InvalidExperiment: no teacher was given.
+        """
+        if self.taught is None:
+            raise InvalidExperiment("got nobody who says what a send is worth, expected a teacher (`teach.learned`)")
+        return self.taught()
 
 
 Maker: TypeAlias = Callable[[Prepared], Arm]

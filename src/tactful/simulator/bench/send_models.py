@@ -19,7 +19,6 @@ from tactful.simulator.bench.scratch import kept
 from tactful.simulator.choice_log import Choices, by_coin, choice_log
 from tactful.simulator.closed_loop import Explored
 
-
 RANKED: Final = 6
 """Candidates of a job that the ranker scores, as for the arms (`arms.RANKED`)."""
 
