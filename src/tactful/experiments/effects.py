@@ -98,11 +98,16 @@ def relative_lift(treated: Sums, control: Sums, metric: int) -> Effects:
         InvalidExperiment: for an arm with fewer than two users, or a control whose mean is 0.
     """
     own, other = treated.variance(metric) / treated.n, control.variance(metric) / control.n
-    base = control.mean[:, metric]
-    if not base.all():
-        raise InvalidExperiment("got a relative lift over a control whose mean is 0; there is nothing to divide by")
-    share = treated.mean[:, metric] / base
-    return _normal(share - 1.0, (own + share**2 * other) / base**2)
+    return _lift(treated.mean[:, metric], own, control.mean[:, metric], other)
+
+
+def relative_ratio_lift(treated: Sums, control: Sums, numerator: int, denominator: int) -> Effects:
+    """Returns `R_t / R_c − 1` of ratios `Σy / Σx`, such as clicks a send, by the delta method.
+
+    Raises:
+        InvalidExperiment: as `ratio_difference`, and for a control whose ratio is 0.
+    """
+    return _lift(*ratios(treated, numerator, denominator), *ratios(control, numerator, denominator))
 
 
 def cuped(sums: Sums, covariates: Sequence[int]) -> Sums:
@@ -130,6 +135,18 @@ def cuped(sums: Sums, covariates: Sequence[int]) -> Sums:
     by[:, x] -= theta.T
     overall = sums.total().sum(axis=0) / max(int(sums.n.sum()), 1)
     return sums.changed(by, theta.T @ overall[x])
+
+
+def _lift(
+    own: NDArray[np.float64],
+    own_variance: NDArray[np.float64],
+    base: NDArray[np.float64],
+    base_variance: NDArray[np.float64],
+) -> Effects:
+    if not base.all():
+        raise InvalidExperiment("got a relative lift over a control whose mean is 0; there is nothing to divide by")
+    share = own / base
+    return _normal(share - 1.0, (own_variance + share**2 * base_variance) / base**2)
 
 
 def _normal(value: NDArray[np.float64], variance: NDArray[np.float64]) -> Effects:

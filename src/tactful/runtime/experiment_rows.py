@@ -67,7 +67,9 @@ class UserRows:
     days: float
 
 
-def daily_rows(store: Store, start_us: int, until_us: int, days_before: int) -> Iterator[UserRows]:
+def daily_rows(
+    store: Store, start_us: int, until_us: int, days_before: int, begun_us: int | None = None
+) -> Iterator[UserRows]:
     """Yields the rows at the end of each day since the start, and at last those up to `until_us`.
 
     Days have 24 hours and are counted from the start, on both sides of it. Who has nothing on record since the days
@@ -76,9 +78,10 @@ def daily_rows(store: Store, start_us: int, until_us: int, days_before: int) -> 
 
     Args:
         store: of an engine, which may be running; it is only read.
-        start_us: when the experiment began.
+        start_us: when the experiment began, or from when on it is counted.
         until_us: exclusive; nothing must be able to come before it any more.
         days_before: length of the pre-period.
+        begun_us: when the pre-period ends, if not at `start_us`: nothing in it may have been treated.
 
     Raises:
         InvalidExperiment: an end that is not after the start.
@@ -86,8 +89,9 @@ def daily_rows(store: Store, start_us: int, until_us: int, days_before: int) -> 
     if until_us <= start_us:
         raise InvalidExperiment("got an experiment that has not begun by the look, expected a later look; wait a day")
     tally = _Tally()
+    treated_us = start_us if begun_us is None else begun_us
     for day in range(-days_before, 0):
-        tally.count(store, start_us + day * DAY_US, start_us + (day + 1) * DAY_US)
+        tally.count(store, treated_us + day * DAY_US, treated_us + (day + 1) * DAY_US)
     tally.begin()
     for at_us in range(start_us, until_us, DAY_US):
         end_us = min(at_us + DAY_US, until_us)
