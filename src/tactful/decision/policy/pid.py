@@ -46,7 +46,7 @@ class VolumeController:
 
     `price` is the threshold asked for last, NaN before the first; `since` the UTC day from which on the cell has had
     counts to follow under the present model, -1 if it has none yet. `error` is the clipped error that the last step
-    saw, `day` the UTC day it belongs to; `week` what past days leave to a day's start.
+    saw, `day` the UTC day it belongs to; `week` what its weekday needed before.
     """
 
     z: Float[np.ndarray, "arms segments channels"]
@@ -87,9 +87,8 @@ class VolumeController:
         day, on the first of another model (`model_changed`), and where utilities take few values (`LUMP_SHARE`), z
         stands and c follows the histogram.
 
-        A day begins with a step of its own (`Week.midnight`): half of what yesterday's error moved the price by, where
-        it was more than luck, and what this weekday needed in both of the last two weeks. A cell's first day leaves
-        nothing to the next.
+        A day begins with a step of its own, the one that its weekday needed in both of the last two weeks
+        (`Week.midnight`). A cell's first day teaches nothing.
 
         A cell stands still where the histogram has no job, the target of the day is 0, or a number is
         missing (NaN). In a saturated cell z falls no lower than the quantile 0.1, at which nine tenths of
@@ -126,7 +125,8 @@ class VolumeController:
         week, begins = self.week, np.zeros_like(z)
         if 0 <= self.day < day:
             teaches = known & (self.since >= 0) & (self.since < self.day)
-            week, begins = week.midnight(self.day, day, beyond_luck(self.error, of_day, teaches), lr)
+            week = week.midnight(self.day, day, beyond_luck(self.error, of_day, teaches), lr)
+            begins = week.foretold
         z = np.clip(z + begins + lr * (error - before), floor, _LIMIT_Z)
         since = np.where(known & (self.since < 0), day, self.since)
         moved = replace(self, z=z, error=error, since=since, week=week, day=day)
