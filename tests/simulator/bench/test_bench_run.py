@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tactful.errors import InvalidExperiment
-from tactful.simulator.bench import cell, run, scratch, sensitivity, worlds
+from tactful.simulator.bench import cell, compare, run, scratch, sensitivity, worlds
 from tactful.simulator.bench.cell import Cell
 from tactful.simulator.bench.run import Bench, Job
 from tactful.simulator.bench.scratch import kept
@@ -31,6 +31,9 @@ def test_a_run_makes_what_is_missing_once_and_the_same_again(bench: Bench) -> No
     assert found["uniform_personal"].of_each.shape == (60,)
     assert found["uniform_personal"].sends_per_user_week > found["silence"].sends_per_user_week
     assert list(run.missing(bench, wanted)) == []
+    saved = compare.precision([found["uniform_personal"]], [found["silence"]])
+    assert saved is not None
+    assert saved >= 5.0  # common random numbers: the difference has a fifth of the variance, or less
     before = found["uniform_personal"]
     run.cell_file(bench, wanted[1]).unlink()
     run.live(bench, wanted[1])

@@ -82,6 +82,18 @@ def share(
     return share_of_gain(of_arm, of_base, np.array([most[seed] for seed in seeds]))
 
 
+def precision(arm: Sequence[Cell], base: Sequence[Cell]) -> float | None:
+    """Returns how many times more variance the difference of two arms would have if their people and luck were apart.
+
+    With common random numbers a difference varies as everybody's J less her own J under the other arm does; apart, as
+    the sum of both variances. None without a seed that both have, or where nobody differs.
+    """
+    pairs = _paired(arm, base)
+    together = sum(float(np.var(mine - theirs)) for mine, theirs in pairs)
+    apart = sum(float(np.var(mine) + np.var(theirs)) for mine, theirs in pairs)
+    return apart / together if together > 0.0 else None
+
+
 def at_equal_loss(cells: Sequence[Cell], world: str, base: str) -> list[AtEqualLoss]:
     """Returns every arm with a sweep where it closes as many channels as the base does at the volume itself.
 

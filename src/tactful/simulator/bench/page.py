@@ -24,7 +24,7 @@ def tables(cells: Sequence[Cell], bounds: Sequence[BoundCell]) -> list[str]:
     names = list(dict.fromkeys(cell.world for cell in cells))
     drawn = [name for name in names if name.startswith(worlds.PRIOR)]
     shown = [name for name in (*worlds.VARIANTS, *_own(names)) if name in names]
-    parts = []
+    parts: list[str] = []
     for name in shown:
         parts += [f"**The world `{name}` at equal volume**", equal_volume(cells, bounds, name)]
         swept = equal_unsubscribes(cells, name)
@@ -42,13 +42,19 @@ def filled(told: str, made: Sequence[str]) -> str:
 
 
 def equal_volume(cells: Sequence[Cell], bounds: Sequence[BoundCell], world: str) -> str:
-    """Returns one world's arms, those of most J first; an arm that is off the volume by over 1 % is marked."""
+    """Returns one world's arms, those of most J first; an arm that is off the volume by over 1 % is marked.
+
+    Where a world contradicts what we assume, silence is what an arm must not fall behind.
+    """
     arms, limits = compare.of_world(cells, world), [bound for bound in bounds if bound.world == world]
     base = compare.base_of(arms)
+    harmed = world in worlds.CONTRADICTING and SILENCE in arms
     heads = [
         *("arm", "seeds", "sends a user and week", "daily active %", "weekly active %", "mails opened a user"),
         *("channels closed per 1,000", "active in the last week %", "J", f"J over {base} (95 %)"),
+        *(["J over silence (95 %)"] if harmed else []),
         *([f"share of the attainable gain over {base} (95 %)"] if limits else []),
+        "variance saved",
     ]
     rows = []
     for name in sorted(arms, key=lambda name: -_mean(arms[name], "score")):
@@ -66,7 +72,9 @@ def equal_volume(cells: Sequence[Cell], bounds: Sequence[BoundCell], world: str)
                 f"{100.0 * _mean(mine, 'retention'):.1f}",
                 f"{_mean(mine, 'score'):.3f}",
                 _interval(over, "+.3f"),
+                *([_interval(compare.gain(mine, arms[SILENCE]), "+.3f") if name != SILENCE else ""] if harmed else []),
                 *([_interval(part, ".2f")] if limits else []),
+                f"{compare.precision(mine, arms[base or name]) or 0.0:.0f} times" if over else "",
             ]
         )
     return "\n\n".join([markdown(heads, rows), _made_of(arms)])
