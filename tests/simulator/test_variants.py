@@ -5,7 +5,15 @@ import pytest
 
 from tactful.clock import DAY_US, HOUR_US
 from tactful.simulator.calibration import Run, run_habit, views_lost
-from tactful.simulator.constants import MOVES_VISITS, NEWCOMERS, PAYS_LATER, Constants
+from tactful.simulator.constants import (
+    FLAT_HOURS,
+    MOVES_VISITS,
+    NEWCOMERS,
+    PAYS_LATER,
+    STEEP_FATIGUE,
+    WEAK_FATIGUE,
+    Constants,
+)
 from tactful.simulator.protocol import SendColumns
 from tactful.simulator.world import make
 
@@ -49,3 +57,19 @@ def test_a_newcomer_is_unknown_before_she_signs_up_and_leaves_more_easily() -> N
     came = world.respond(SendColumns.none(), start, start + HOUR_US)
     assert len(came.user)
     assert (came.at_us >= signup[came.user]).all()
+
+
+def test_where_hours_are_flat_people_come_at_any_hour_alike_and_are_else_the_same() -> None:
+    usual, flat = make(3, 500), make(3, 500, FLAT_HOURS)
+    by_hour = flat.truth().organic(flat.start_us, 24)
+    np.testing.assert_allclose(by_hour, np.repeat(by_hour[:, :1], 24, axis=1), rtol=1e-6)
+    assert np.ptp(usual.truth().organic(usual.start_us, 24), axis=1).min() > 0.0
+    np.testing.assert_array_equal(flat.truth().people.mix, usual.truth().people.mix)
+
+
+def test_a_message_tires_more_where_fatigue_is_steep_and_less_where_it_is_weak() -> None:
+    worth = [make(3, 500, constants).truth().active_after_leaving() for constants in (STEEP_FATIGUE, WEAK_FATIGUE)]
+    np.testing.assert_allclose(worth[0], worth[1])  # who has left is not tired
+    for name in ("fatigue_dulls", "fatigue_tires", "leave_fatigue"):
+        steep, usual, weak = (getattr(c, name) for c in (STEEP_FATIGUE, Constants(), WEAK_FATIGUE))
+        assert (steep, weak) == (2.0 * usual, 0.5 * usual)
