@@ -146,22 +146,43 @@ def test_a_job_alone_is_decided_with_the_same_bits_as_among_many(model: RankMode
         assert len(mine) >= 1
 
 
+class Counting(PlainRanker):
+    """Remembers how many jobs it was asked about at a time; the first is the trial."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def rank(self, inputs: RankInputs) -> np.ndarray:
+        self.asked.append(len(inputs.user))
+        return super().rank(inputs)
+
+
 def test_the_ranker_is_asked_once_a_job_with_all_who_are_due() -> None:
-    asked: list[int] = []
-
-    class Counting(PlainRanker):
-        def rank(self, inputs: RankInputs) -> np.ndarray:
-            asked.append(len(inputs.user))
-            return super().rank(inputs)
-
-    here = app(Counting())
+    model = Counting()
+    here = app(model)
     n = FIRE_AT_ONCE + 88
     here.submit(at(0.5), *(person(f"u{i}") for i in range(n)))
     here.submit(at(9), *(told(f"c{i}", user_id=f"u{i}", created=at(9)) for i in range(n)))
     here.run(at(9.5))
     jobs = [d for d in here.decisions if d.action != "drop"]
-    assert sum(asked[1:]) == len(jobs) >= n  # the first was the trial
-    assert max(asked) <= FIRE_AT_ONCE
+    assert sum(model.asked[1:]) == len(jobs) >= n
+    assert max(model.asked) <= FIRE_AT_ONCE
+
+
+@pytest.mark.parametrize("most", [0, 6])
+def test_the_ranker_is_not_asked_about_jobs_in_which_nothing_can_be_sent(most: int) -> None:
+    model = Counting()
+    here = app(model, with_rules(gap_minutes=120, candidates_ranked=most))
+    here.submit(at(0.5), *(person(f"u{i}") for i in range(3)))
+    here.submit(at(9), *(told(f"c{i}", user_id=f"u{i}", created=at(9)) for i in range(2)))
+    here.submit(at(9.5), *(told(f"d{i}", user_id=f"u{i}", created=at(9.5)) for i in (1, 2)))
+    here.run(at(9.6))
+    jobs = [d for d in here.decisions if d.action != "drop"]
+    held = [d for d in jobs if not d.feasible]
+    assert ["gap_minutes"] in [codes(d) for d in held]
+    assert sum(model.asked[1:]) == len(jobs) - len(held) == 3
+    assert {d.features["mean_unsubscribe"] for d in held} == {0.0}
 
 
 def test_decisions_of_a_ranker_replay_byte_for_byte_and_so_do_those_of_the_next_one() -> None:

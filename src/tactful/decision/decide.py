@@ -96,15 +96,26 @@ class Verdict:
     drop_limit: Float[np.ndarray, "n c"]
 
 
-def decide(
-    seed: int, request: Request, scores: Scores, controls: Thresholds, types: TypeColumns, rules: Rules
-) -> Verdict:
-    """Returns the decision of every rank job in the request.
+@dataclass(frozen=True, eq=False)
+class Options:
+    """What rights, caps, gaps and quiet hours leave of each job, with what they told: known before a model is asked.
 
-    Raises:
-        InvalidScores: an option that may be sent has no finite utility.
+    `decide` goes on from it and writes into its notes: it is good for one decision.
     """
-    person, pool = request.person, request.pool
+
+    feasible: Bool[np.ndarray, "n c h"]
+    notes: "_Notes"
+    drops: "_Drops"
+
+    @property
+    def open(self) -> Bool[np.ndarray, " n"]:
+        """Whether a job has any option at all."""
+        return _any(self.feasible)
+
+
+def options(seed: int, request: Request, controls: Thresholds, types: TypeColumns, rules: Rules) -> Options:
+    """Returns what may be sent in each rank job of the request, before anything is drawn or scored."""
+    pool = request.pool
     notes = _Notes(request.n)
     drops = _Drops(pool.present.shape)
     drops.add("expired", pool.present & pool.expired & (pool.tried == 0), pool.age_us / 3.6e9, np.zeros(1))
@@ -113,8 +124,29 @@ def decide(
 
     alive = live(pool)
     notes.add("empty_pool", ~_any(alive), np.zeros(request.n), np.ones(request.n))
-    feasible = _feasible(request, alive, checks(seed, request, types, rules, controls), notes, drops)
+    return Options(_feasible(request, alive, checks(seed, request, types, rules, controls), notes, drops), notes, drops)
 
+
+def decide(
+    seed: int,
+    request: Request,
+    scores: Scores,
+    controls: Thresholds,
+    types: TypeColumns,
+    rules: Rules,
+    left: Options | None = None,
+) -> Verdict:
+    """Returns the decision of every rank job in the request.
+
+    Args:
+        left: `options` of the same request, if they are known already.
+
+    Raises:
+        InvalidScores: an option that may be sent has no finite utility.
+    """
+    person, pool = request.person, request.pool
+    left = left or options(seed, request, controls, types, rules)
+    feasible, notes, drops = left.feasible, left.notes, left.drops
     kind = np.where(pool.present, pool.type, 0)
     transactional = (~types.ranked[kind])[:, :, None] & feasible
     urgent = _any(transactional)

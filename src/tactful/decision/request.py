@@ -105,13 +105,15 @@ class Pool:
 class Request:
     """One rank job for each of n users; `inputs` is what a ranker reads of the same.
 
-    A ranker is asked about `most_ranked` candidates of each job at most, of all if that is 0.
+    A ranker is asked about `most_ranked` candidates of each job at most, of all if that is 0. It need not be asked
+    about jobs that are not `open`: nothing can be sent in them, whatever it says; None: of no job is that known.
     """
 
     person: Person
     pool: Pool
     inputs: RankInputs
     most_ranked: int = 0
+    open: Bool[np.ndarray, " n"] | None = None
 
     @property
     def n(self) -> int:
@@ -123,7 +125,7 @@ class Request:
 class Scores:
     """What the models said; a decision stores these numbers and a replay reads them back.
 
-    `ranked` says of which places they said something; None: of all.
+    `ranked` says of which places they said something; None: of all. Where nothing could be sent, all may be 0.
     """
 
     heads: tuple[str, ...]

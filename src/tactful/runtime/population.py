@@ -391,9 +391,10 @@ class Population:
     def _rank(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
         state, now, frame = self.table.rows[rows], self._due[rows], self._frame_of(rows)
         request = steps.rank_request(state, now, self.arms.of[rows], frame)
+        request, left = steps.sendable(request, controls, frame)
         scores = self.scorer_of(rows).scores(request)
         feasible_before = state["feasible_jobs"].astype(np.int64)
-        self.table.rows[rows], outcome = steps.conclude(state, request, scores, controls, frame)
+        self.table.rows[rows], outcome = steps.conclude(state, request, scores, controls, frame, left)
         self.volume.decisions(request, outcome.verdict, feasible_before)
         self.reputation.sent(request.person, outcome.verdict)
         listener.ranked(rows, request, scores, outcome, controls)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt64
+from jaxtyping import Bool, Float, Int, UInt64
 
 from tactful.decision.candidates.eligibility import live
 from tactful.decision.policy.utility import HEADS
 from tactful.decision.request import Person, Request, Scores
 from tactful.errors import InvalidScores
 from tactful.features import ranking
-from tactful.features.history import N_CHANNELS
+from tactful.features.history import N_CHANNELS, take
 from tactful.features.ranking import RankInputs
 from tactful.features.slot_past import SlotPast, nobody
 from tactful.models.protocol import RANK_HEADS, ClickModel, RankModel, SlotModel, SlotScores, UnsubscribeModel
@@ -111,13 +111,15 @@ class LiveScorer:
         """Returns the rank model's heads, else click and unsubscribe probabilities.
 
         The mean unsubscribe is over the channels on which she can be reached, and over her candidates where they
-        differ.
+        differ. The rank model is not asked about jobs that are not open: all that is said of them is 0.
 
         Raises:
             InvalidScores: the rank model fails, or says another shape, NaN, or what is no probability.
         """
         reach = _reach(request.person)
         if self.rank_model is not None:
+            if request.open is not None and not request.open.all():
+                return self._of_open(request, request.open)
             values, ranked = self._asked(self.rank_model, request, reach)
             asked = request.pool.present if ranked is None else live(request.pool) & ranked
             options = asked[:, :, None] & reach[:, None, :]
@@ -126,6 +128,18 @@ class LiveScorer:
         leave = self.unsubscribe_model.unsubscribe(person.sent_7d_channel)
         values = np.stack([click, np.broadcast_to(leave[:, None, :], click.shape)], axis=3)
         return Scores(HEADS, values, _mean(leave[:, None, :], reach[:, None, :]))
+
+    def _of_open(self, request: Request, open_: Bool[np.ndarray, " n"]) -> Scores:
+        """The scores of a request of which only some jobs are open."""
+        rows, (n, c) = np.flatnonzero(open_), request.pool.present.shape
+        values, mean = np.zeros((n, c, N_CHANNELS, len(RANK_HEADS))), np.zeros(n)
+        ranked = np.zeros((n, c), dtype=np.bool_) if request.most_ranked else None
+        if len(rows):
+            some = self.scores(_of_jobs(request, rows))
+            values[rows], mean[rows] = some.values, some.mean_unsubscribe
+            if ranked is not None:
+                ranked[rows] = some.ranked
+        return Scores(RANK_HEADS, values, mean, ranked)
 
     def _click(self, request: Request) -> Float[np.ndarray, "n c h"]:
         person, pool = request.person, request.pool
@@ -146,6 +160,12 @@ class LiveScorer:
             return _ranked(model, request.inputs), None
         places = preranking.best_places(self._click(request), reach, request.pool, most)
         return preranking.spread(_ranked(model, preranking.only(request.inputs, places)), places, c)
+
+
+def _of_jobs(request: Request, rows: Int[np.ndarray, " m"]) -> Request:
+    """The request for some of its jobs."""
+    person, pool, inputs = take(request.person, rows), take(request.pool, rows), take(request.inputs, rows)
+    return Request(person, pool, inputs, request.most_ranked)
 
 
 def _reach(person: Person) -> Bool[np.ndarray, "n h"]:

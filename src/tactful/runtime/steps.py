@@ -6,7 +6,7 @@ what follows from the scores, so that a runtime may score many users at once. `o
 `conclude` write into the rows that they are given; whoever wants to keep those copies them first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tactful import draws
 from tactful.clock import DAY_US, HOUR_US, MINUTE_US, WEEK_US
 from tactful.decision.candidates.aggregate import count_needed, groups
-from tactful.decision.decide import REASON_CODE, Verdict, decide
+from tactful.decision.decide import REASON_CODE, Options, Verdict, decide, options
 from tactful.decision.policy import explore
 from tactful.decision.request import Person, Pool, Request, Scores, Thresholds
 from tactful.decision.timing import quiet_hours, send_time, send_windows
@@ -45,7 +45,17 @@ from tactful.models.protocol import SlotScores
 from tactful.runtime import budgets
 from tactful.runtime.settings import Settings
 
-__all__ = ["admit", "cancel", "conclude", "observe", "plan_day", "plan_request", "rank_request", "take_back"]
+__all__ = [
+    "admit",
+    "cancel",
+    "conclude",
+    "observe",
+    "plan_day",
+    "plan_request",
+    "rank_request",
+    "sendable",
+    "take_back",
+]
 
 State = NDArray[Any]
 """Rows of `features.history.ROW`."""
@@ -245,12 +255,18 @@ def rank_request(state: State, now_us: Int[np.ndarray, " n"], arm: Int[np.ndarra
     return Request(person, pool, _inputs(state, person, pool, frame), frame.settings.rules.candidates_ranked)
 
 
+def sendable(request: Request, controls: Thresholds, frame: Frame) -> tuple[Request, Options]:
+    """Returns the request with what models need not be asked about, and what may be sent in each rank job."""
+    left = options(frame.settings.seed, request, controls, frame.types, frame.settings.rules)
+    return replace(request, open=left.open), left
+
+
 def conclude(
-    state: State, request: Request, scores: Scores, controls: Thresholds, frame: Frame
+    state: State, request: Request, scores: Scores, controls: Thresholds, frame: Frame, left: Options | None = None
 ) -> tuple[State, Outcome]:
-    """Brings the states behind each rank job, and returns them with what was decided."""
+    """Brings the states behind each rank job, and returns them with what was decided; `left` as of `sendable`."""
     settings = frame.settings
-    verdict = decide(settings.seed, request, scores, controls, frame.types, settings.rules)
+    verdict = decide(settings.seed, request, scores, controls, frame.types, settings.rules, left)
     person, pool = request.person, request.pool
     now, n = person.now_us, request.n
     here = np.arange(n)
