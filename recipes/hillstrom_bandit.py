@@ -4,7 +4,7 @@ Source: K. Hillstrom, "The MineThatData e-mail analytics and data mining challen
 each mailed about men's goods, about women's goods, or not at all, by chance. Reward: a visit within two weeks.
 Two questions. *Halves*: half A, whose actions are uniform, is the truth (and noisy, too); 20 logging policies by
 rejection from half B, ten target policies, 20 dealings of the halves. *Coverage*: the same covariates with outcomes
-drawn from a fitted model, so that the truth is exact; 1,000 fresh logs for each of twelve pairs of policies.
+drawn from a fitted model, so that the truth is exact; 1,000 fresh logs for each of six pairs of policies.
 Command: `python recipes/hillstrom_bandit.py`; cells on file under `results/hillstrom_bandit` are not computed again.
 `--slice 20` takes one customer in 20, one dealing and 40 logs.
 Data: `hillstrom`. Seeds: in the code; policies are drawn over covariates and look at no outcome.
