@@ -15,7 +15,8 @@ def some_options(seed: int, people: int, messages: int = 3, days: int = 2) -> Op
     """Every message in three slots of each day, of random worth."""
     rng = np.random.default_rng(seed)
     person, message, day, slot = (
-        part.reshape(-1) for part in np.meshgrid(range(people), range(messages), range(days), (8, 13, 20), indexing="ij")
+        part.reshape(-1)
+        for part in np.meshgrid(range(people), range(messages), range(days), (8, 13, 20), indexing="ij")
     )
     at = day * DAY_US + slot * HOUR_US
     return Options(person.astype(np.int64), message.astype(np.int64), at.astype(np.int64), rng.random(len(person)))

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from tactful.training.transitions import Transitions
 
 HIDDEN = 32
-STEPS = 1_500
 BATCH = 1_024
 COPIED_EVERY = 50
 LEARNING_RATE, DECAY = 1e-3, 3e-2
@@ -40,7 +39,7 @@ class _Network(nn.Module):
         return said
 
 
-def fit_double_dqn(log: Transitions, seed: int, steps: int = STEPS) -> list[tuple[NDArray[np.float64], ...]]:
+def fit_double_dqn(log: Transitions, seed: int, steps: int) -> list[tuple[NDArray[np.float64], ...]]:
     """Returns (weight [in, out], bias [out]) of each layer; the last has two outputs, v and g.
 
     Args:

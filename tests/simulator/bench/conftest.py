@@ -6,15 +6,20 @@ import jaxtyping
 import numpy as np
 import pytest
 
+from tactful.events.registry import Registry
 from tactful.features.segments import REACHES, SEGMENTS
 from tactful.features.volume import NAMES, SCHEMA
 from tactful.models.slot_histogram import SlotHistogram
 from tactful.models.volume_response import VolumeResponse
 from tactful.simulator import closed_loop
 from tactful.simulator.arms.budgeted import Learned
+from tactful.simulator.arms.double_dqn import SendGain
+from tactful.simulator.arms.linkedin_uplift import VisitModel
 from tactful.simulator.bench.cell import Cell
 from tactful.simulator.bench.lifts import Lifts
+from tactful.simulator.bench.send_models import SendModels
 from tactful.simulator.bench.teach import Models
+from tactful.simulator.choice_log import STATE
 from tactful.simulator.closed_loop import Explored
 from tactful.simulator.world import make
 
@@ -40,7 +45,16 @@ def models() -> Models:
     tables = {name: (table,) * len(REACHES) for name, table in heads.items()}
     model = VolumeResponse.of(tables, len(NAMES), K_MAX, SCHEMA, weekly_states=())
     learned = Learned(model, np.tile(0.8 * k, (len(REACHES), 1)))
-    return Models(learned, Lifts(click=1.0, leave=1.0), SlotHistogram(), None)
+    return Models(learned, Lifts(click=1.0, leave=1.0), SlotHistogram(), None, made_up_sends)
+
+
+def made_up_sends() -> SendModels:
+    """Of a send: it is worth more to whoever has not been in the app for long."""
+    n, since = len(STATE), STATE.index("since_active")
+    longs = np.eye(n + 1)[since + 1]
+    visits = VisitModel(np.zeros(n), np.ones(n), longs, -longs, 1.0)
+    gain = SendGain(np.zeros(n), np.ones(n), [[(np.stack([longs[1:], longs[1:]], axis=1), np.zeros(2))]])
+    return SendModels(visits, gain, np.linspace(0.0, 0.01, len(Registry.shipped().types)))
 
 
 @pytest.fixture(scope="session")

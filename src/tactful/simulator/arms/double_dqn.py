@@ -29,6 +29,7 @@ from tactful.training.transitions import Transitions
 GAMMA: Final = 0.98
 """Of a day: fifty days ahead, near the eight weeks that count."""
 NETWORKS: Final = 4
+STEPS: Final = 1_500
 LONGEST_DAYS: Final = 7
 """Days until the next choice beyond which the rest is not counted: hardly any."""
 
@@ -57,14 +58,14 @@ def _said(network: Layers, x: NDArray[np.float64]) -> NDArray[np.float64]:
     return x @ weight + bias
 
 
-def fit_gain(choices: Choices, seed: int = 0) -> SendGain:
-    """Returns the gain that the log teaches; this, and nothing else here, needs torch."""
+def fit_gain(choices: Choices, seed: int = 0, steps: int = STEPS) -> SendGain:
+    """Returns the gain that the log teaches, in so many batches a network; this, and nothing else here, needs torch."""
     from tactful.training.double_dqn import fit_double_dqn
 
     mean, spread = choices.state.mean(axis=0, dtype=np.float64), choices.state.std(axis=0, dtype=np.float64)
     spread = np.where(spread > 1e-7, spread, 1.0)
     log = transitions(choices, mean, spread)
-    return SendGain(mean, spread, [fit_double_dqn(log, seed * NETWORKS + i) for i in range(NETWORKS)])
+    return SendGain(mean, spread, [fit_double_dqn(log, seed * NETWORKS + i, steps) for i in range(NETWORKS)])
 
 
 def transitions(choices: Choices, mean: Float64[np.ndarray, " f"], spread: Float64[np.ndarray, " f"]) -> Transitions:

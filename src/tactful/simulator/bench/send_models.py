@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from tactful.simulator.arms.assembled import Assembled
-from tactful.simulator.arms.double_dqn import SendGain, fit_gain
+from tactful.simulator.arms.double_dqn import STEPS, SendGain, fit_gain
 from tactful.simulator.arms.duolingo import type_scores
 from tactful.simulator.arms.linkedin_uplift import VisitModel, fit_visits
 from tactful.simulator.bench.scratch import kept
@@ -32,7 +32,9 @@ class SendModels:
     types: Float64[np.ndarray, " types"]
 
 
-def learned_sends(world: Explored, delivery: Assembled, days: int, seed: int, folder: Path) -> SendModels:
+def learned_sends(
+    world: Explored, delivery: Assembled, days: int, seed: int, folder: Path, steps: int = STEPS
+) -> SendModels:
     """Returns the models, learned first where they are missing; log and models are kept in the folder.
 
     Args:
@@ -41,6 +43,7 @@ def learned_sends(world: Explored, delivery: Assembled, days: int, seed: int, fo
         days: of the log.
         seed: of the coin, and of the networks.
         folder: of the scratch files.
+        steps: batches that each network learns from.
     """
 
     def log() -> Choices:
@@ -48,6 +51,6 @@ def learned_sends(world: Explored, delivery: Assembled, days: int, seed: int, fo
 
     def learn() -> SendModels:
         choices = kept(folder / "choices.pickle", log)
-        return SendModels(fit_visits(choices), fit_gain(choices, seed), type_scores(choices))
+        return SendModels(fit_visits(choices), fit_gain(choices, seed, steps), type_scores(choices))
 
     return kept(folder / "send-models.pickle", learn)
