@@ -237,7 +237,9 @@ class Engine:
     def _load_rankers(self) -> None:
         """Takes the rankers of arms that have one of their own; scores from elsewhere are theirs, too."""
         if self._models is not None:
-            self.population.rankers = self._models.rankers_of(self.population.schedule.latest())
+            known = self.population.schedule.latest()
+            go_on = [one for one in known if one.ended_at is None or to_us(one.ended_at) > self._committed_us]
+            self.population.rankers = self._models.rankers_of(go_on)
 
     def _next_end(self, until_us: int) -> int:
         """Where the next micro-batch ends: after `micro_batch` inputs, or at the end."""
