@@ -16,6 +16,7 @@ from tactful.events.records import Cancel, Candidate, Decision, SlotPlan, User, 
 from tactful.events.registry import Registry
 from tactful.runtime import event_types
 from tactful.runtime.budget_origin import BudgetOrigin, budget_origin
+from tactful.runtime.experiments_in_force import settings_in
 from tactful.runtime.noted_models import ModelName, noted
 from tactful.runtime.settings import Settings
 from tactful.stores.protocols import Store
@@ -105,7 +106,7 @@ def gather(
         drops=tuple(d for d in decisions if decision and d.at == decision.at and d.action == "drop" and d != decision),
         plan=plan,
         waiting=tuple(r for _, r in records if isinstance(r, Candidate) and r.candidate_id not in told),
-        settings=settings,
+        settings=settings_in(store, settings, decision.arm) if decision else settings,
         registry=registry,
         origin=budget_origin(store, key, inputs, to_us(plan.at), weeks) if plan else None,
         spent=_spent(plan, decisions, until_us, settings, registry) if plan else 0,
