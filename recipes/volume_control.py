@@ -1,11 +1,12 @@
-"""The volume controller and its rivals on a plant with seven disturbances: what does a price of sends hold?
+"""The volume controller and its rivals on a plant with eight disturbances: what does a price of sends hold?
 
 Source: issue 6 (the volume controller) and design 6.4. Rivals: a fixed threshold, yesterday's quantile, a textbook PID
 on the raw threshold (`simple-pid`), the two forms that the text of Pinterest's "NEP: Notification System and Relevance"
 (2024) admits, and the sum of errors of our first design.
 Command: python recipes/volume_control.py [--results FOLDER] [--slice]
 Data: none; everything is simulated by `controller/plant.py`: four segments of 20,200 people, about 40,000 jobs and
-7,200 sends a day, 24 days. Gains are tuned on seeds 101 and 102, twelve places a rule; seeds 1 to 5 are scored.
+7,200 sends a day, 24 days (38 where weekends differ). Gains are tuned on seeds 101 and 102, twelve places a rule; seeds
+1 to 5 are scored.
 Hardware: one core, about ten minutes. Results: one JSON file a disturbance in recipes/results/volume_control; a second
 run makes only those that are missing. `--slice` is a tiny run for CI.
 Expected: recipes/results/volume_control/README.md, which the run writes from the cells.
@@ -22,7 +23,7 @@ from rich.console import Console
 
 from controller import page, pictures, tune
 from controller.contestants import CONTESTANTS, OURS
-from controller.disturbance import ARMS, BEYOND, SEVEN, Disturbance
+from controller.disturbance import ARMS, EVERY, SEVEN, Disturbance
 from controller.follow import Trace, days_of, follow
 from controller.judge import ArmsGap, Verdict, judge, judge_arms
 from controller.pictures import Shown
@@ -32,7 +33,6 @@ from controller.tune import Tried
 
 RESULTS: Final = Path(__file__).parent / "results" / "volume_control"
 SEEDS: Final = (1, 2, 3, 4, 5)
-RUN: Final = (*SEVEN, *BEYOND)
 SHOWN: Final = (SEVEN[1], SEVEN[8])
 """Whose prices are drawn, hour by hour: a daily cycle, and a model swap that nobody announced."""
 
@@ -80,7 +80,7 @@ def main() -> None:
     if not (results / "tuning.json").exists():
         write(results / "tuning.json", tune.tune())
     tried = msgspec.json.decode((results / "tuning.json").read_bytes(), type=list[Tried])
-    for what in RUN:
+    for what in EVERY:
         file = results / f"{page.file_name(what.name)}.json"
         if not file.exists():
             verdicts, traces = play(what, tried, SEEDS)

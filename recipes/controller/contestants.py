@@ -44,9 +44,10 @@ _PID_MORE: Final = tuple(product((0.002, 0.005), (0.005, 0.008, 0.012), (0.0, 0.
 """A second grid: the first ended at its winner."""
 
 OURS: Final = "ours"
+BEFORE: Final = "ours before: no weekdays"
 CONTESTANTS: Final = (
-    Contestant(OURS, lambda p, _, g: Tactful(p, g[0]), tuple((x,) for x in _LRS), (pid.LR,)),
-    Contestant("ours before: z carried, lr 2", lambda p, _, g: Tactful(p, g[0], carry=False), chosen=(2.0,)),
+    Contestant(OURS, lambda p, _, g: Tactful(p, g[0]), chosen=(pid.LR,)),
+    Contestant(BEFORE, lambda p, _, g: Tactful(p, g[0], week=False), tuple((x,) for x in _LRS), (pid.LR,)),
     Contestant("first design: errors summed", lambda p, _, g: Summed(p, g[0]), tuple((x,) for x in _SUMMED)),
     Contestant("fixed threshold", lambda _, start, __: Fixed(start), chosen=()),
     Contestant("yesterday's quantile", lambda _, start, __: Forecast(start), chosen=()),

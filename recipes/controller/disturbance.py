@@ -12,6 +12,9 @@ START_DAY: Final = 10
 """UTC day on which something happens, at `START_HOUR`; the controller has had time to settle."""
 START_HOUR: Final = 14
 DAYS: Final = 24
+LONG: Final = 38
+"""Days of a trouble that comes back every week: two weeks to meet it, three and a bit in which it is known."""
+FIRST_WEEKEND: Final = 5
 _HOURS: Final = np.arange(24)
 
 
@@ -29,6 +32,9 @@ class Disturbance:
         outage_hours: from `START_DAY` 14:00 on, hours in which nobody has a job.
         drift_per_day: change of the logarithm of all scores a day, over `drift_days` from `START_DAY` on.
         mood_spread: standard deviation of a day's own level of utility, in logarithms.
+        weekend: what Saturdays and Sundays (days 5, 6, 12, 13, ...) add to the logarithm of utility.
+        days: how long it is lived through.
+        known_from: the first day that is judged, of a trouble that has to be met before it can be known.
         scale: of all utilities.
         arms: experiment arms; all but the first are scored by the new model from the start.
         judged: the segment that is judged, all but the smallest if None.
@@ -45,6 +51,9 @@ class Disturbance:
     drift_per_day: float = 0.0
     drift_days: int = 0
     mood_spread: float = 0.0
+    weekend: float = 0.0
+    days: int = DAYS
+    known_from: int | None = None
     scale: float = 1.0
     arms: int = 1
     judged: int | None = None
@@ -90,9 +99,10 @@ class Disturbance:
         return self.drift_per_day * np.clip(hour / 24 - START_DAY, 0, self.drift_days)
 
     def mood(self, seed: int, day: int) -> float:
-        """Returns the day's own level of utility, in logarithms: uniform, with the spread as standard deviation."""
+        """Returns the day's own level of utility, in logarithms: a uniform draw, and the weekend's."""
         draw = float(draws.uniform(seed, 0, day, "bench:mood")[0])
-        return self.mood_spread * (draw - 0.5) * float(np.sqrt(12))
+        weekend = self.weekend if day % 7 >= FIRST_WEEKEND else 0.0
+        return self.mood_spread * (draw - 0.5) * float(np.sqrt(12)) + weekend
 
     def _since(self, day: int) -> Bool[np.ndarray, " 24"]:
         return np.asarray(day * 24 + _HOURS >= START_DAY * 24 + START_HOUR)
@@ -119,4 +129,11 @@ BEYOND: Final = (
 )
 """Beyond the seven: days whose level nobody knows beforehand; another app, whose utilities have another scale, with the
 gains that were tuned on this one."""
+WEEKLY: Final = (
+    Disturbance("8 weekly cycle", weekend=0.6, days=LONG),
+    Disturbance("8 weekly cycle, from the third week", weekend=0.6, days=LONG, known_from=15),
+)
+"""Weekends whose utilities are 1.8 times as high: one run, judged from the third day on, and from day 15 on, the first
+before which the same weekday was lived through twice."""
+EVERY: Final = (*SEVEN, *WEEKLY, *BEYOND)
 ARMS: Final = Disturbance("two arms at equal volume", arms=2)

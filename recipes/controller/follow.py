@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from controller.disturbance import DAYS, START_DAY, START_HOUR
+from controller.disturbance import START_DAY, START_HOUR
 from controller.plant import Day, Plant
 from tactful.decision.policy.threshold import UtilityHistogram
 
@@ -69,9 +69,9 @@ def follow(rule: Rule, plant: Plant, days: list[Day]) -> Trace:
     return Trace(run.sends, run.planned, run.price[: 24 * len(days)], run.rank, reachable)
 
 
-def days_of(plant: Plant, n: int = DAYS) -> list[Day]:
-    """Returns the days of a plant; they do not depend on prices, so all rules share them."""
-    return [plant.day(day) for day in range(n)]
+def days_of(plant: Plant, n: int | None = None) -> list[Day]:
+    """Returns the days of a plant, all or the first n; they do not depend on prices, so all rules share them."""
+    return [plant.day(day) for day in range(plant.disturbance.days if n is None else n)]
 
 
 class _Run:

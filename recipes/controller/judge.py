@@ -143,6 +143,7 @@ def judged_cells(what: Disturbance, cells: int) -> NDArray[np.int64]:
 def scored(what: Disturbance, days: int) -> Bool[np.ndarray, " days"]:
     """Returns which days count."""
     first = 2 if what.ends_day is None else what.ends_day + 2
+    first = first if what.known_from is None else what.known_from
     return np.arange(days) >= first
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from controller import pictures
 from controller.contestants import CONTESTANTS, OURS
-from controller.disturbance import BEYOND, SEVEN, START_DAY, Disturbance
+from controller.disturbance import EVERY, FIRST_WEEKEND, SEVEN, START_DAY, WEEKLY, Disturbance
 from controller.judge import ArmsGap, Verdict
 from controller.pictures import Shown
 from controller.tune import Tried, best
@@ -33,7 +33,7 @@ class Found(msgspec.Struct, frozen=True):
 def find(results: Path) -> Found:
     """Reads a run's files."""
     verdicts, shown = [], {}
-    for what in (*SEVEN, *BEYOND):
+    for what in EVERY:
         name = file_name(what.name)
         verdicts += msgspec.json.decode((results / f"{name}.json").read_bytes(), type=list[Verdict])
         if (drawn := results / f"shown-{name}.json").exists():
@@ -58,6 +58,7 @@ def tables(found: Found) -> tuple[tuple[str, str], ...]:
         ("Share of scored days within the bound", rivals(found.verdicts, "within")),
         ("The largest error of a scored day, mean over the seeds", rivals(found.verdicts, "worst")),
         ("Days after a model swap that nobody announced", after(found.verdicts, SEVEN[8])),
+        ("Saturdays and Mondays of a weekly cycle", weekends(found.verdicts, WEEKLY[0])),
         ("Oscillation, and where the price stands", calm(found.verdicts)),
         ("Two arms", arms(found.arms)),
         ("Gains", gains(found.tried)),
@@ -72,7 +73,7 @@ def text(found: Found) -> str:
 def ours(verdicts: list[Verdict]) -> str:
     """Returns the table of our own rule, a row a disturbance."""
     rows = []
-    for what in (*SEVEN, *BEYOND):
+    for what in EVERY:
         mine = _of(verdicts, OURS, what)
         rows.append(
             f"| {what.name} | {_percent(mine, 'within')} | {_percent(mine, 'within_cells')} | {_spread(mine, 'error')} "
@@ -88,7 +89,7 @@ def rivals(verdicts: list[Verdict], measure: str) -> str:
     names = [one.name for one in CONTESTANTS]
     rows = [
         f"| {what.name} | " + " | ".join(_spread(_of(verdicts, name, what), measure) for name in names) + " |"
-        for what in (*SEVEN, *BEYOND)
+        for what in EVERY
     ]
     return "\n".join(["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|", *rows])
 
@@ -104,11 +105,22 @@ def after(verdicts: list[Verdict], what: Disturbance) -> str:
     return "\n".join([head, "|---" * (len(days) + 1) + "|", *rows])
 
 
+def weekends(verdicts: list[Verdict], what: Disturbance) -> str:
+    """Returns the error of the days on which a weekly cycle steps up and down, a row a rule; means over the seeds."""
+    steps = [day for day in range(what.days) if day % 7 in (FIRST_WEEKEND, 0) and day >= FIRST_WEEKEND]
+    rows = []
+    for one in CONTESTANTS:
+        mine = np.mean([v.days for v in _of(verdicts, one.name, what)], axis=0)
+        rows.append(f"| {one.name} | " + " | ".join(f"{100 * mine[day]:+.1f}" for day in steps) + " |")
+    names = [f"{'Mon' if day % 7 == 0 else 'Sat'} {day}" for day in steps]
+    return "\n".join(["| error, % | " + " | ".join(names) + " |", "|---" * (len(steps) + 1) + "|", *rows])
+
+
 def calm(verdicts: list[Verdict]) -> str:
     """Returns, a row a rule, the worst over all seven disturbances and seeds of what tells an oscillation."""
-    rows, beyond = [], {what.name for what in BEYOND}
+    rows, seven = [], {what.name for what in SEVEN}
     for one in CONTESTANTS:
-        mine = [v for v in verdicts if v.rule == one.name and v.disturbance not in beyond]
+        mine = [v for v in verdicts if v.rule == one.name and v.disturbance in seven]
         rows.append(
             f"| {one.name} | {max(v.swings for v in mine)} | {max(v.turns_a_day for v in mine):.1f} "
             f"| {sum(v.oscillates for v in mine)} of {len(mine)} | {min(v.rank_low for v in mine):.2f}"

@@ -8,20 +8,20 @@ import msgspec
 import numpy as np
 import vl_convert as vlc
 
-from controller.disturbance import SEVEN, START_DAY, Disturbance
+from controller.disturbance import SEVEN, START_DAY, WEEKLY, Disturbance
 from controller.follow import Trace
 from controller.judge import Verdict
 
 _COLOURS: Final = {
     "ours": "#1f5a7a",
-    "ours before: z carried, lr 2": "#7fb3d5",
+    "ours before: no weekdays": "#7fb3d5",
     "fixed threshold": "#888888",
     "yesterday's quantile": "#3c8d40",
     "textbook PID, raw threshold": "#c98a1b",
     "NEP, simple": "#c0392b",
     "NEP, with learning rate": "#e28fb0",
 }
-_ROWS: Final = (SEVEN[1], SEVEN[2], SEVEN[4], SEVEN[5], SEVEN[7], SEVEN[8])
+_ROWS: Final = (SEVEN[1], SEVEN[2], SEVEN[4], SEVEN[5], SEVEN[8], WEEKLY[0])
 _FROM_DAY: Final = 9
 _TO_DAY: Final = 14
 

@@ -4,7 +4,7 @@ Rivals that keep a raw threshold begin at the best constant of undisturbed days 
 with all utilities known; ours begins with nothing. Only ours has a use for the news that the model changed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, final
 
 import numpy as np
@@ -49,22 +49,20 @@ class Cells:
 class Tactful:
     """The package's controller, as the engine uses it.
 
-    If `follows`, the target of every arm but the first is what the first has sent. With `carry = False` every day is
-    treated as a cell's first: z is carried from hour to hour and from day to day, and the price is read anew from a
-    histogram that has moved, and begins with the median. That was the package's law before the price was carried.
+    If `follows`, the target of every arm but the first is what the first has sent. With `week = False` no day leaves
+    anything to the start of another, which was the package's law before it knew weekdays.
     """
 
-    def __init__(self, plant: Plant, lr: float | None = None, carry: bool = True, follows: bool = False) -> None:
-        self._cells, self._carry, self._follows = Cells(plant), carry, follows
+    def __init__(self, plant: Plant, lr: float | None = None, week: bool = True, follows: bool = False) -> None:
+        self._cells, self._week, self._follows = Cells(plant), week, follows
         self._arms = plant.disturbance.arms
-        lr, z = (pid.LR if lr is None else lr), (pid.START_Z if carry else 0.0)
-        self.controller = VolumeController.start(self._arms, z=z, lr=lr)
+        self.controller = VolumeController.start(self._arms, lr=pid.LR if lr is None else lr)
         self._nobody: Bool[np.ndarray, "a s h"] = np.zeros(self._cells.shape, dtype=np.bool_)
 
     def prices(self, look: Look) -> Float[np.ndarray, " cells"]:
         """Returns the thresholds after one step."""
-        if not self._carry:
-            self.controller = self.controller.model_changed()
+        if not self._week and look.day > self.controller.day:
+            self.controller = replace(self.controller, error=np.zeros(self._cells.shape))
         planned = look.planned.reshape(self._arms, -1).copy()
         if self._follows:
             planned[1:] = look.actual.reshape(self._arms, -1)[0]

@@ -61,6 +61,17 @@ def test_our_controller_holds_a_daily_cycle_on_the_plant(recipe: ModuleType) -> 
     assert 0.05 < verdict.rank_low < verdict.rank_high < 0.95
 
 
+def test_weekends_are_foreseen_from_the_third_week_on(recipe: ModuleType) -> None:
+    from controller.contestants import BEFORE, OURS
+    from controller.disturbance import WEEKLY
+    from controller.page import find
+
+    verdicts = [v for v in find(recipe.RESULTS).verdicts if v.disturbance == WEEKLY[1].name]
+    error = {rule: np.mean([v.error for v in verdicts if v.rule == rule]) for rule in (OURS, BEFORE)}
+    assert error[OURS] < 0.5 * error[BEFORE]
+    assert all(v.rank_inside == 1.0 and v.turns_a_day < 3 for v in verdicts if v.rule == OURS)
+
+
 def test_all_rules_meet_the_same_days_and_a_day_can_be_made_again(recipe: ModuleType) -> None:
     from controller.plant import Plant
 
