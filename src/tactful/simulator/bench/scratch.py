@@ -12,7 +12,7 @@ T = TypeVar("T")
 def kept(file: Path, make_it: Callable[[], T]) -> T:
     """Returns what lies in the file, made first if it is not there; a run that is killed leaves no half a file.
 
-    Two processes that find it missing both make it, and the later one's stays: what is kept here depends on its name alone.
+    Two processes that find it missing both make it, and the later one's stays: what is kept depends on its name alone.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
