@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
+import evaluation_store
+import experiment_store
 import export_store
 import objectives_store
 import ranking_store
@@ -32,7 +34,9 @@ TIMING = ROOT / "docs" / "how-to" / "train-timing.md"
 RANKER = ROOT / "docs" / "how-to" / "train-ranker.md"
 OBJECTIVES = ROOT / "docs" / "how-to" / "different-objectives.md"
 WEIGHTS = ROOT / "docs" / "how-to" / "tune-weights.md"
+EVALUATE = ROOT / "docs" / "how-to" / "evaluate-a-policy.md"
 EXPORT = ROOT / "docs" / "how-to" / "export-decisions.md"
+EXPERIMENT = ROOT / "docs" / "how-to" / "run-an-experiment.md"
 PAGES = [
     ROOT / "README.md",
     ROOT / "docs" / "tutorials" / "first-loop.md",
@@ -41,7 +45,9 @@ PAGES = [
     RANKER,
     OBJECTIVES,
     WEIGHTS,
+    EVALUATE,
     EXPORT,
+    EXPERIMENT,
 ]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 120
@@ -110,8 +116,13 @@ def prepare(page: Path, folder: Path) -> None:
         objectives_store.fill_store(folder / "app.db")
     if page == WEIGHTS:
         tuning_store.fill_store(folder / "app.db")
+    if page == EVALUATE:
+        evaluation_store.fill_store(folder / "app.db")
     if page == EXPORT:
         export_store.fill_store(folder / "app.db")
+    if page == EXPERIMENT:
+        experiment_store.fill_store(folder / "app.db", with_experiment=False)
+        experiment_store.fill_store(folder / "later.db", with_experiment=True)
 
 
 def save(language: str, block: str, folder: Path) -> None:

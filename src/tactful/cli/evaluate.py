@@ -63,6 +63,7 @@ def _found(
     hour: int | None,
     volume: float | None,
 ) -> "Evaluation":
+    from tactful.models.in_force import rank_model_of
     from tactful.runtime.settings import noted
     from tactful.training.evaluation import evaluate as ask
 
@@ -71,8 +72,6 @@ def _found(
     if settings is not None:
         return _by_settings(log, of_log, settings)
     if ranker is not None:
-        from tactful.models.in_force import rank_model_of
-
         return ask.judge_ranker(log, rank_model_of(opened, ranker))
     if price is not None:
         return ask.judge_price(log, price)
@@ -123,16 +122,16 @@ def _print(found: "Evaluation") -> None:
     say, row = console(), found.row
     say.width = max(say.width, _COLUMNS)
     say.print(f"Judged: {row.question}. Randomised in the log: {row.randomisation} ({row.share}).", markup=False)
-    say.print(f"Present: {found.present}. Target: {found.target}. A row is a {row.unit}.", markup=False)
+    say.print(f"Present: {found.present}. Target: {found.target}.", markup=False)
     table = Table(box=None, pad_edge=False)
-    table.add_column("a mean " + row.unit)
-    for head in ("present", "target", "difference", "rows", "people", "effective"):
+    table.add_column(f"of 1,000 {row.unit}s")
+    for head in ("present", "target", "difference", "rows", "effective"):
         table.add_column(head, justify="right")
     for one in found.findings:
         table.add_row(
             one.reward,
             *(_interval(each[0], each[1], each[2]) for each in (one.present, one.target, one.difference)),
-            *(f"{number:,.0f}" for number in (one.rows, one.people, one.target.ess)),
+            *(f"{number:,.0f}" for number in (one.rows, one.target.ess)),
         )
     say.print(table)
     say.print(f"In brackets 95 % over people. Not said: {row.silent}.", markup=False)
@@ -141,4 +140,4 @@ def _print(found: "Evaluation") -> None:
 
 
 def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.3g} \\[{low:.3g}, {high:.3g}]"
+    return f"{1000 * value:,.1f} \\[{1000 * low:,.1f}, {1000 * high:,.1f}]"
