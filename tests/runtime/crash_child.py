@@ -26,7 +26,9 @@ from tactful.clock import DAY_US, HOUR_US, SimulatedClock, from_us, to_us
 from tactful.decision.policy.explore import Exploration
 from tactful.delivery.channels.file import FileChannel
 from tactful.delivery.send import Sender
-from tactful.events.records import CHANNELS
+from tactful.events.records import CHANNELS, Control
+from tactful.experiments import schedule
+from tactful.experiments.design import Experiment, ExperimentArm
 from tactful.models import served
 from tactful.models.in_force import put_in_force
 from tactful.models.slot_histogram import SlotHistogram
@@ -36,7 +38,16 @@ from tactful.stores.protocols import LoggedInput, Refused
 from tactful.stores.sqlite import SqliteStore
 
 USERS, DAYS, INPUTS_A_DAY = 200, 3, 0.6
-STREAM = stream(3, USERS, DAYS, INPUTS_A_DAY)
+CAPS = Experiment(name="caps", arms=(ExperimentArm("control", 0.4), ExperimentArm("new", 0.5, {"gap_minutes": 30})))
+EXPERIMENT = [
+    (to_us(START) + stamp, Control(version=version, effective_at=at, key=schedule.KEY, value=schedule.value(told)))
+    for version, stamp, at, told in (
+        (1, 11 * HOUR_US, START + timedelta(hours=12, minutes=20), CAPS),
+        (2, 20 * HOUR_US, START, msgspec.structs.replace(CAPS, ended_at=START + timedelta(hours=29))),
+    )
+]
+"""Starts and ends between two batches, and a while after it was told."""
+STREAM = sorted([*stream(3, USERS, DAYS, INPUTS_A_DAY), *EXPERIMENT], key=lambda pair: pair[0])
 BATCHES = [
     [(stamp, record) for stamp, record in STREAM if start < stamp <= start + 9 * HOUR_US]
     for start in range(to_us(START) - 1, to_us(START) + DAYS * DAY_US, 9 * HOUR_US)

@@ -8,11 +8,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streams import START
 from tactful.events.records import Decision, decode
 from tactful.runtime.noted_models import history
 from tactful.stores.sqlite import SqliteStore
@@ -105,6 +107,20 @@ def test_models_that_are_put_in_force_between_kills_decide_from_the_same_instant
     for kind in ("slot", "rank"):
         assert any(name.startswith(f"before {kind}_model_in_force") for name in names)
         assert any(name.startswith(f"after {kind}_model_in_force") for name in names)
+
+
+def test_an_experiment_that_runs_between_kills_decides_from_its_start_to_its_end(
+    boundaries: tuple[Path, list[str]],
+) -> None:
+    folder, _ = boundaries
+    store = SqliteStore(folder / "run-1" / "store.db", read_only=True)
+    decisions = [decode(row.data) for row in store.decisions_between(*ALWAYS)]
+    store.close()
+    seen = [(d.at, d.arm) for d in decisions if isinstance(d, Decision) and d.action != "drop"]
+    inside = {arm for at, arm in seen if START + timedelta(hours=12, minutes=20) <= at < START + timedelta(hours=29)}
+    assert inside == {"default", "caps/control", "caps/new"}
+    assert {arm for at, arm in seen if at < START + timedelta(hours=12, minutes=20)} == {"default"}
+    assert {arm for at, arm in seen if at >= START + timedelta(hours=29)} == {"default"}
 
 
 def test_a_kill_between_the_attempt_and_the_send_sends_once(boundaries: tuple[Path, list[str]]) -> None:

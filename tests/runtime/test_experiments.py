@@ -19,7 +19,7 @@ from tactful.experiments.schedule import KEY, value
 from tactful.models import served
 from tactful.runtime import experiments_in_force
 from tactful.runtime.arm_rules import settings_of
-from tactful.runtime.replaying import verify
+from tactful.runtime.replaying import compare, verify
 from tactful.runtime.settings import Holdout, Settings
 from tactful.stores.memory import MemoryStore
 
@@ -210,6 +210,7 @@ def test_an_arm_is_scored_by_its_own_ranker() -> None:
     assert verify(app.store, app.settings).equal
     app.restart()
     assert app.engine.population.rankers.keys() == {ranker.version}
+    assert compare(app.store, app.settings).changed == 0
 
 
 def test_an_experiment_with_a_missing_model_is_refused_and_the_rest_goes_on() -> None:

@@ -51,8 +51,29 @@ def scorer_of(store: Store) -> LiveScorer:
     return scorer
 
 
-def _with(scorer: LiveScorer, store: Store, kind: Kind, kept: Kept, provider: str = CPU) -> LiveScorer:
-    """The scorer with one of its models replaced."""
+def own_rankers(store: Store, scorer: Scorer, experiments: Iterable[Experiment]) -> dict[str, Scorer]:
+    """Returns the scorers of arms that have a ranker of their own, by its version, beside loaded models.
+
+    Raises:
+        StoreError: a ranker is not there.
+        InvalidModel: one cannot be loaded, or reads what an engine does not keep.
+    """
+    if not isinstance(scorer, LiveScorer):
+        return {}
+    return {
+        version: replace(scorer, rank_model=in_force.rank_model_of(store, version))
+        for version in sorted(_named(experiments))
+    }
+
+
+def _named(experiments: Iterable[Experiment]) -> set[str]:
+    return {arm.models["ranker"] for one in experiments for arm in one.arms if "ranker" in arm.models}
+
+
+def _with(scorer: LiveScorer, store: Store, kind: Kind, kept: Kept | None, provider: str = CPU) -> LiveScorer:
+    """The scorer with one of its models replaced; by the simple one, if none is in force."""
+    if kept is None:
+        return replace(scorer, slot_model=SlotHistogram()) if kind == "slot" else replace(scorer, rank_model=None)
     if kind == "slot":
         return replace(scorer, slot_model=_on(in_force.slot_model(store, kept), provider))
     return replace(scorer, rank_model=_on(in_force.rank_model(store, kept), provider))
@@ -107,7 +128,7 @@ class ModelsInUse:
         if looked == self._looked:
             return False
         for kind, kept in looked.items():
-            if kept is not None and kept != self._looked[kind]:
+            if kept != self._looked[kind]:
                 self._take(kind, kept)
         self._looked = looked
         return self.scorer is not before
@@ -117,7 +138,7 @@ class ModelsInUse:
 
         Its arm is then decided with the ranker in force, like the others.
         """
-        named = {arm.models["ranker"] for one in experiments for arm in one.arms if "ranker" in arm.models}
+        named = _named(experiments)
         for version in sorted(named - self._of_arms.keys()):
             self._of_arms[version] = self._own_ranker(version)
         return {
@@ -138,14 +159,15 @@ class ModelsInUse:
     def _look(self) -> dict[Kind, Kept | None]:
         return {kind: in_force.in_force(self._store, kind) for kind in in_force.KINDS}
 
-    def _take(self, kind: Kind, kept: Kept) -> None:
+    def _take(self, kind: Kind, kept: Kept | None) -> None:
         try:
             self.scorer = _with(self.scorer, self._store, kind, kept, self._provider)
         except TactfulError as error:
-            self._refused(kept, error)
+            if kept is not None:
+                self._refused(kept, error)
             return
         self._telemetry.count("engine.models.taken")
-        _LOG.info("%s %s decides from now on", kept.name, kept.version)
+        _LOG.info("%s decides from now on", " ".join(kept) if kept else f"the simple {kind} predictor")
 
     def _back_to(self, kind: Kind, spoke: Spoke) -> None:
         """Takes the model that spoke last; the simple predictors are there already."""

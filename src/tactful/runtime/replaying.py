@@ -21,9 +21,10 @@ from tactful.features.ranking import SCHEMA
 from tactful.features.ranking_snapshot import schema_of
 from tactful.runtime import event_types
 from tactful.runtime.embedded import Engine
+from tactful.runtime.experiments_in_force import listed
 from tactful.runtime.intake import logged_line
 from tactful.runtime.logged_scores import LoggedScorer
-from tactful.runtime.models_in_use import scorer_of
+from tactful.runtime.models_in_use import own_rankers, scorer_of
 from tactful.runtime.noted_models import history, versions
 from tactful.runtime.scoring import Scorer, Versions
 from tactful.runtime.settings import Settings, noted
@@ -161,6 +162,7 @@ def compare(
     scorer = scorer or scorer_of(store)
     memory = MemoryStore()
     engine = Engine(memory, settings, scorer, registry=_first_types(store, settings))
+    engine.population.rankers = own_rankers(store, scorer, listed(store))
     others = settings.event_types != noted(store).event_types
     replayed, ours = _tally(_run(store, engine, until_us, progress, without_types=others))
     recorded, theirs = _tally(_recorded(store, until_us))
