@@ -40,7 +40,8 @@ def main(words: Sequence[str] | None = None) -> None:
 def tables(folder: Path) -> str:
     """Returns the tables of the cells on file."""
     found, covered = read(folder / "halves.ndjson", HalfCell), read(folder / "coverage.ndjson", CoverageCell)
-    return "\n\n".join([page.half_table(found), page.facts(found), page.coverage_table(covered)])
+    shown = [page.half_table(found), page.facts(found), page.coverage_table(covered), page.effective_table(covered)]
+    return "\n\n".join(shown)
 
 
 def _complete_halves(path: Path, customers: Bandit, seeds: int) -> None:

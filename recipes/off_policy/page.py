@@ -63,6 +63,20 @@ def coverage_table(cells: Sequence[CoverageCell]) -> str:
     return markdown(head, rows)
 
 
+def effective_table(cells: Sequence[CoverageCell]) -> str:
+    """Returns how coverage goes with the effective rows of a pair of policies, by the delta method."""
+    names = ("IPS", "SNIPS", "DR")
+    covered: dict[tuple[float, int], dict[str, float]] = {}
+    for cell in cells:
+        if cell.way == "delta" and cell.estimator in names:
+            covered.setdefault((cell.ess, cell.rows), {})[cell.estimator] = cell.covered
+    rows = [
+        (f"{ess:,.0f}", f"{n:,}", *(f"{found[name]:.1%}" for name in names))
+        for (ess, n), found in sorted(covered.items())
+    ]
+    return markdown(("effective rows", "rows", *names), rows)
+
+
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Returns a Markdown table."""
     lines = [list(head), ["---"] * len(head), *map(list, rows)]
