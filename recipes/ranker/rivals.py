@@ -22,19 +22,21 @@ from tactful.training.ranking.split import Split
 
 NETWORKS: Final[dict[str, dict[str, Any]]] = {
     "network": {},
+    "mixer": {"mixer": True},
     "transformer": {"sequences": "transformer"},
+    "article": {"sequences": "transformer", "mixer": True},
     "no sequences": {"sequences": "none"},
-    "no mixer": {"mixer": False},
 }
-"""Arguments of `Ranker`; the default has temporal interests and a mixer."""
+"""Arguments of `Ranker`; the default has temporal interests and no mixer."""
 TITLES: Final = {
     "simple": "simple predictors",
     "logistic": "logistic regression",
-    "boosted": "LightGBM, a forest a head (default)",
-    "network": "network: temporal interests, mixer",
+    "boosted": "LightGBM, a forest a head and channel (default)",
+    "network": "network: temporal interests",
+    "mixer": "network: temporal interests, mixer",
     "transformer": "network: transformer for the sequences",
+    "article": "network: transformer, mixer (as NEP)",
     "no sequences": "network without sequences",
-    "no mixer": "network without mixer",
     "single-task": "six networks of one head each",
 }
 WHOLE: Final = ("simple", "boosted", "network")

@@ -42,7 +42,7 @@ def test_the_tables_stand_between_the_markers_of_the_page(cells: list[RankerCell
     assert text.startswith("Before")
     assert text.endswith("After\n")
     assert "old" not in text
-    assert "| LightGBM, a forest a head (default) | 1 |" in text
+    assert "| LightGBM, a forest a head and channel (default) | 1 |" in text
     assert "| open | all |" in text
 
 
