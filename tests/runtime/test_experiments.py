@@ -19,6 +19,7 @@ from tactful.experiments.schedule import KEY, value
 from tactful.models import served
 from tactful.runtime import experiments_in_force
 from tactful.runtime.arm_rules import settings_of
+from tactful.runtime.evidence import gather
 from tactful.runtime.replaying import compare, verify
 from tactful.runtime.settings import Holdout, Settings
 from tactful.stores.memory import MemoryStore
@@ -128,6 +129,13 @@ def test_the_control_log_names_the_arms_of_its_thresholds(app: App) -> None:
     controls = [decode(row.data) for row in app.store.controls() if row.key == "thresholds"]
     told = {tuple(c.value["arms"]): c.value["shape"][0] for c in controls if isinstance(c, Control)}
     assert told == {("default",): 1, ("default", "caps/control", "caps/new"): 3}
+
+
+def test_a_decision_is_explained_by_the_rules_of_its_arm(app: App) -> None:
+    for arm, cap in (("caps/new", 1), ("caps/control", CALM.rules.daily_cap)):
+        decision = sends_on(app, 1, arm)[0]
+        evidence = gather(app.store, CALM, decision.user_id, decision_id=decision.decision_id)
+        assert evidence.settings.rules.daily_cap == cap
 
 
 def test_a_canary_grows_and_keeps_who_was_in() -> None:
