@@ -45,7 +45,7 @@ def test_the_state_is_finite_and_knows_the_best_click(choices: Choices) -> None:
 
 
 def test_what_was_learned_is_kept_and_read_again(explored: Explored, tmp_path: Path, shapes_unchecked: None) -> None:
-    first, again = (learned_sends(explored, Assembled(), DAYS, 4, tmp_path, steps=5) for _ in range(2))
+    first, again = (learned_sends(explored, Assembled(), 2, 4, tmp_path, steps=5) for _ in range(2))
     state = np.zeros((3, len(STATE)), dtype=np.float32)
     assert np.array_equal(first.gain.worth(state), again.gain.worth(state))
     assert first.visits.sigma == again.visits.sigma

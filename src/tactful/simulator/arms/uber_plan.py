@@ -121,7 +121,10 @@ class Planner:
         state, now = moment.state, moment.now_us
         at, share = self._slots_ahead(now)
         click, keys = self._click(moment), state["c_key"].copy()
-        in_time = (at[:, None, :] >= now) & (at[:, None, :] + HOUR_US < state["c_expires"].astype(np.int64)[:, :, None])
+        recent = np.arange(state["s_at"].shape[1]) < state["s_len"][:, None]
+        free = np.where(recent, state["s_at"] + GAP_US, now).max(axis=1, initial=now)
+        in_time = (at >= free[:, None])[:, None, :]
+        in_time = in_time & (at[:, None, :] + HOUR_US < state["c_expires"].astype(np.int64)[:, :, None])
         worth = click[:, :, None] * share[:, None, :]
         person, message, slot = np.nonzero(in_time & (worth > 0.0) & (at[:, None, :] < now + DAYS * DAY_US))
         return Options(person, message, at[person, slot], worth[person, message, slot]), keys

@@ -15,6 +15,7 @@ from tactful.errors import InvalidExperiment
 from tactful.events.declaration import nearest
 from tactful.simulator.arms.budgeted import Budgeted
 from tactful.simulator.arms.policy import Arm
+from tactful.simulator.arms.uber_plan import UberPlan
 from tactful.simulator.bench import teach, worlds
 from tactful.simulator.bench.arms import ARMS, ORACLES
 from tactful.simulator.bench.cell import BoundCell, Setting, cell, cells, write
@@ -129,9 +130,9 @@ def cell_file(bench: Bench, job: Job) -> Path:
 
 
 def _at_volume(bench: Bench, job: Job, volume: float, explored: Explored) -> Arm:
-    """The arm at its volume; one that no weekly budget corrects is set on the calibration world first."""
+    """The arm at its volume; one that neither budgets nor a plan correct is set on the calibration world first."""
     arm = _arm(bench, job.arm, explored).at_volume(volume)
-    if isinstance(arm, Budgeted) or job.arm == SENDS_NOTHING:
+    if isinstance(arm, Budgeted | UberPlan) or job.arm == SENDS_NOTHING:
         return arm
     file = bench.results / _folder(job.world) / f"setting-{job.arm}-{job.times:g}.json"
     if not file.exists():
