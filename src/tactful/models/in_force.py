@@ -15,6 +15,7 @@ from tactful.stores.protocols import Artefacts, StateSnapshots, Store
 
 Kind: TypeAlias = Literal["slot", "rank"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+AnyModel: TypeAlias = SlotModel | RankModel
 _RETRAIN: Final[dict[Kind, str]] = {"slot": "tactful train timing", "rank": "tactful train ranker"}
 
 
@@ -25,7 +26,7 @@ class Kept(NamedTuple):
     version: str
 
 
-def put_in_force(store: Store, model: SlotModel | RankModel) -> None:
+def put_in_force(store: Store, model: AnyModel) -> None:
     """Keeps a model and makes it the one of its kind that engines take: those that run from their next micro-batch on.
 
     Earlier ones are kept, too: decisions name them. To be called in a transaction, so that there is no moment between.
@@ -35,16 +36,30 @@ def put_in_force(store: Store, model: SlotModel | RankModel) -> None:
             one stays in force.
     """
     kind: Kind = "slot" if isinstance(model, SlotModel) else "rank"
+    store.save_meta(_pointer(kind), " ".join(keep(store, model)).encode())
+
+
+def keep(store: Artefacts, model: AnyModel) -> Kept:
+    """Keeps a model without putting it in force, such as one that is to be promoted by a canary; returns its name.
+
+    Raises:
+        InvalidModel: as `put_in_force`.
+    """
     _try(model)
-    name = served.name_of(model)
-    store.put_model(name, model.version, served.save(model))
-    store.save_meta(_pointer(kind), f"{name} {model.version}".encode())
+    kept = Kept(served.name_of(model), model.version)
+    store.put_model(*kept, served.save(model))
+    return kept
+
+
+def take_out_of_force(store: StateSnapshots, kind: Kind) -> None:
+    """Leaves a kind to the simple predictors, which need no training; the models stay in the store."""
+    store.save_meta(_pointer(kind), b"")
 
 
 def in_force(store: StateSnapshots, kind: Kind) -> Kept | None:
     """Returns the name and version of the model that was put in force last; None before any training."""
     pointer = store.load_meta(_pointer(kind))
-    if pointer is None:
+    if not pointer:
         return None
     name, _, version = pointer.decode(errors="replace").partition(" ")
     return Kept(name, version)
@@ -119,7 +134,7 @@ def _pointer(kind: Kind) -> str:
     return f"{kind}_model_in_force"
 
 
-def _try(model: SlotModel | RankModel) -> None:
+def _try(model: AnyModel) -> None:
     """Asks the model about a person of whom nothing is known."""
     try:
         if isinstance(model, SlotModel):

@@ -1,0 +1,35 @@
+"""The gate of a ranker: judged on the random sends of a log, before anybody gets a message by it."""
+
+from typing import Final, Literal
+
+from tactful.clock import DAY_US
+from tactful.errors import NotEnoughData, NotIdentifiable
+from tactful.experiments.gate import MARGIN, Gate, gate, judge, too_thin
+from tactful.models.protocol import RankModel
+from tactful.training.evaluation.evaluate import Judged, judge_ranker
+
+_REWARDS: Final[dict[str, Literal["more", "less"]]] = {"click": "more", "unsubscribe": "less"}
+"""The first decides; the others must not be shown to be worse."""
+
+
+def gate_ranker(log: Judged, model: RankModel, margin: float = MARGIN) -> Gate:
+    """Returns whether a ranker may decide for a canary (row `candidate` of the identification table).
+
+    A log that cannot tell is *inconclusive*, with the reason.
+
+    Raises:
+        InvalidExperiment: a margin outside (0, 1).
+    """
+    first = log.store.read(-1, 1)
+    days = (log.until_us - first[0].log_ts_us) / DAY_US if first else 0.0
+    try:
+        found = judge_ranker(log, model).findings
+    except (NotIdentifiable, NotEnoughData) as error:
+        return too_thin(str(error), days, margin)
+    by_reward = {one.reward: one for one in found}
+    judgements = [
+        judge(name, better, one.rows, one.people, one.present, one.target, one.difference, days, margin)
+        for name, better in _REWARDS.items()
+        for one in (by_reward[name],)
+    ]
+    return gate(judgements, days, margin)

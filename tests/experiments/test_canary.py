@@ -1,0 +1,88 @@
+"""A canary grows on exposure, is taken back on harm, and is hardly ever taken back without."""
+
+import numpy as np
+import pytest
+
+from tactful.errors import InvalidExperiment
+from tactful.experiments.canary import FALSE_ALARM, Canary, Evidence, Guard, Plan, guards, step
+from tactful.experiments.interval import Interval
+from tactful.experiments.sums import sums_of
+
+COLUMNS = ("unsubscribes", "complaints")
+NEW = Canary(experiment="canary-1", version="b", before="a", plan=Plan())
+
+
+def guard(low: float, events: int = 50) -> Guard:
+    return Guard("unsubscribes", 0.01, 0.03, Interval(low + 0.01, low, low + 0.02), events)
+
+
+def seen(days: float = 3.0, sends: int = 600, low: float = -0.01, events: int = 50, p: float = 0.5) -> Evidence:
+    return Evidence(days, (9000, 100), sends, p, (guard(low, events),))
+
+
+def test_a_canary_grows_stage_by_stage_and_is_promoted_after_the_last() -> None:
+    canary, shares = NEW, [NEW.share]
+    while canary.status == "running":
+        canary = step(canary, seen())
+        shares.append(canary.share)
+    assert shares == [0.01, 0.05, 0.25, 1.0]
+    assert canary.status == "promoted"
+    with pytest.raises(InvalidExperiment, match="promoted"):
+        step(canary, seen())
+
+
+def test_harm_takes_it_back_at_any_stage_and_at_any_look() -> None:
+    for canary in (NEW, step(NEW, seen())):
+        after = step(canary, seen(days=0.5, sends=1, low=0.001))
+        assert (after.status, after.share) == ("rolled_back", 0.0)
+        assert after.reason.startswith("unsubscribes: 0.03 a user, the others 0.01")
+
+
+def test_too_little_exposure_leaves_it_where_it_is_with_the_reason() -> None:
+    for evidence, reason in (
+        (seen(days=2.9), "2.9 of 3 days are in"),
+        (seen(sends=300), "300 of 500 messages are in, 100 a day"),
+        (seen(p=1e-6), "sizes do not fit the shares"),
+    ):
+        after = step(NEW, evidence)
+        assert (after.status, after.stage) == ("running", 0)
+        assert reason in after.reason
+
+
+def test_a_handful_of_events_breaks_no_guardrail() -> None:
+    assert step(NEW, seen(low=0.001, events=4)).status == "running"
+    assert step(NEW, seen(low=0.001, events=5)).status == "rolled_back"
+
+
+def looked(rate: tuple[float, float], rng: np.random.Generator, users: tuple[int, int] = (4000, 400)) -> str:
+    """A stage of three days, looked at six times, after which it is over."""
+    n = sum(users)
+    arm = np.repeat([0, 1], users)
+    total = np.zeros((n, 2))
+    canary = Canary(experiment="canary-1", version="b", before="a", plan=Plan(stages=(0.1,), least_sends=0))
+    for look in range(1, 7):
+        total[:, 0] += rng.random(n) < np.array(rate)[arm] / 2.0
+        days = look / 2.0
+        found = guards(sums_of(total, arm, 2), COLUMNS, days, canary.plan)
+        canary = step(canary, Evidence(days, users, 0, 1.0, found))
+        if canary.status != "running":
+            break
+    return canary.status
+
+
+def test_a_harmless_canary_is_hardly_ever_taken_back_however_often_it_is_looked_at() -> None:
+    rng = np.random.default_rng(7)
+    taken = sum(looked((0.02, 0.02), rng) == "rolled_back" for _ in range(200))
+    assert taken <= 200 * FALSE_ALARM
+
+
+def test_a_canary_that_doubles_what_people_leave_by_is_taken_back() -> None:
+    rng = np.random.default_rng(8)
+    taken = sum(looked((0.04, 0.12), rng) == "rolled_back" for _ in range(50))
+    assert taken >= 40
+
+
+def test_plans_that_make_no_sense_are_refused() -> None:
+    for stages in ((), (0.5, 0.1), (0.5, 1.0), (0.0, 0.5)):
+        with pytest.raises(InvalidExperiment, match="shares that rise"):
+            Plan(stages=stages)
