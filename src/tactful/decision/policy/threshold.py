@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float, Int, Int8, Int64
+from jaxtyping import Bool, Float, Int, Int8, Int32, Int64
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidRecord, InvalidScores
@@ -53,8 +53,9 @@ class UtilityHistogram:
 
     def __init__(self, n_arms: int) -> None:
         self._newest = -1
-        self._counts: Int64[np.ndarray, "days arms segments channels bins"] = np.zeros(
-            (DAYS, n_arms, len(SEGMENTS), len(CHANNELS), BINS), dtype=np.int64
+        # 32 bits: with 121 arms 156 MB instead of 312
+        self._counts: Int32[np.ndarray, "days arms segments channels bins"] = np.zeros(
+            (DAYS, n_arms, len(SEGMENTS), len(CHANNELS), BINS), dtype=np.int32
         )
         self._pools: _Pools | None = None
 
@@ -106,7 +107,7 @@ class UtilityHistogram:
         after = UtilityHistogram(share.shape[1])
         after._newest = self._newest
         for old, new in np.argwhere(share > 0.0).tolist():
-            after._counts[:, new] += np.rint(self._counts[:, old] * share[old, new]).astype(np.int64)
+            after._counts[:, new] += np.rint(self._counts[:, old] * share[old, new]).astype(np.int32)
         return after
 
     def jobs(self) -> Int64[np.ndarray, "arms segments channels"]:
@@ -160,7 +161,7 @@ class UtilityHistogram:
     def _read_from(self, min_jobs: int) -> "_Pools":
         """The pools of the counts as they stand; kept until the next count."""
         if self._pools is None or self._pools.min_jobs != min_jobs:
-            self._pools = _pools(self._counts.sum(axis=0), min_jobs)
+            self._pools = _pools(self._counts.sum(axis=0, dtype=np.int64), min_jobs)
         return self._pools
 
     def to_bytes(self) -> bytes:
