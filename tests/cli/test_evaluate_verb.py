@@ -58,7 +58,8 @@ def test_other_weights_are_judged_on_random_sends(evaluation_db: Path, tmp_path:
     assert found["unsubscribe"]["difference"][0] < 0.0
     assert found["click"]["difference"][0] < 0.0
     done = evaluate(evaluation_db, "--settings", other)
-    assert "Randomised in the log: random sends (exploration.random_send)" in done.stdout
+    assert "Row candidate: which option" in done.stdout
+    assert "exploration.random_send" in done.stdout
 
 
 def test_another_volume_is_judged_on_drawn_budgets(volume_db: Path) -> None:

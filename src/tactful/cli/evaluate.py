@@ -121,7 +121,7 @@ def _print(found: "Evaluation") -> None:
 
     say, row = console(), found.row
     say.width = max(say.width, _COLUMNS)
-    say.print(f"Judged: {row.question}. Randomised in the log: {row.randomisation} ({row.share}).", markup=False)
+    say.print(f"Row {row.change}: {row.question}. Randomised in the log: {row.randomisation} ({row.share}).", markup=False)
     say.print(f"Present: {found.present}. Target: {found.target}.", markup=False)
     table = Table(box=None, pad_edge=False)
     table.add_column(f"of 1,000 {row.unit}s")
