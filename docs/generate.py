@@ -153,6 +153,8 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "experiments/sequential.py": ("confidence_sequence", "always_valid", "errors", "p_values"),
         "experiments/guardrails.py": ("beyond_margin", "verdict"),
         "experiments/several.py": ("holm", "benjamini_hochberg"),
+        "runtime/experiment_report.py": ("report",),
+        "experiments/comparison.py": ("Comparison", "Measured", "Guarded", "Look"),
         "experiments/power.py": ("users_needed", "detectable"),
         "experiments/ope.py": ("Estimate", "ips", "snips", "clipped_ips", "clipping_bias", "dm", "dr", "switch_dr"),
         "experiments/ope_paths.py": ("per_decision", "path_chance", "mixed_path_chance"),

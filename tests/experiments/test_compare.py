@@ -113,5 +113,8 @@ def test_what_cannot_be_compared_is_refused() -> None:
         _compared(_sums(arms=1), _experiment(1))
     with pytest.raises(InvalidExperiment, match="got the metric 'joy'"):
         _compared(_sums(), _experiment(metrics=("joy",)))
+    ratio = Experiment(name="x", arms=_experiment().arms, guardrails=("clicks/sends",))
+    with pytest.raises(InvalidExperiment, match="expected a count a user"):
+        _compared(_sums(), ratio)
     with pytest.raises(InvalidExperiment, match="wait for more"):
         _compared(sums_of(np.ones((3, 8)), np.array([0, 0, 1]), 2))

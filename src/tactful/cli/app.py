@@ -11,9 +11,12 @@ from tactful.cli.bench import ScriptsByDefault, bench
 from tactful.cli.bench_decisions import bench_decisions
 from tactful.cli.demo import demo
 from tactful.cli.evaluate import evaluate
+from tactful.cli.experiment import experiment_end, experiment_list, experiment_report
+from tactful.cli.experiment_new import experiment_new
 from tactful.cli.explain import explain
 from tactful.cli.export import export
 from tactful.cli.import_ import import_
+from tactful.cli.promote import promote, rollback
 from tactful.cli.replay import replay
 from tactful.cli.simulate import simulate
 from tactful.cli.train import train_volume
@@ -33,6 +36,12 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "allocate": allocate,
     "tune": tune,
     "evaluate": evaluate,
+    "experiment new": experiment_new,
+    "experiment list": experiment_list,
+    "experiment report": experiment_report,
+    "experiment end": experiment_end,
+    "promote": promote,
+    "rollback": rollback,
     "simulate": simulate,
     "export": export,
     "bench scripts": bench,
@@ -42,6 +51,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
 
 GROUPS: Final = {
     "train": typer.Typer(help="Learn from a store, and keep what was learned there.", no_args_is_help=True),
+    "experiment": typer.Typer(help="Compare ways of deciding on users dealt to arms.", no_args_is_help=True),
     "bench": typer.Typer(
         help="Measure: scripts by name, or ways of deciding.", cls=ScriptsByDefault
     ),

@@ -63,8 +63,9 @@ def compare(
         margin: of the guardrails.
 
     Raises:
-        InvalidExperiment: fewer than two arms; an arm with fewer than two users; a metric that is not counted.
+        InvalidExperiment: fewer than two arms; an arm with fewer than two users; what `refuse_unknown` refuses.
     """
+    refuse_unknown(experiment, columns)
     if len(experiment.arms) < 2:
         raise InvalidExperiment(f"experiment {experiment.name!r} has one arm; a comparison needs two")
     raw = looks[-1].sums
@@ -96,6 +97,18 @@ def compare(
         looks=_looks(experiment, columns, looks, planned_days),
         warnings=warnings(arms, looks[-1].days, ratio_p, lifts, guarded),
     )
+
+
+def refuse_unknown(experiment: Experiment, columns: Sequence[str]) -> None:
+    """Checks that everything an experiment names can be compared.
+
+    Raises:
+        InvalidExperiment: a metric that is not counted, or a guardrail that is a ratio.
+    """
+    for name in experiment.metrics:
+        _places(name, columns)
+    for name in experiment.guardrails:
+        _counted(name, columns)
 
 
 def _measured(experiment: Experiment, columns: Sequence[str], raw: Sums, share: float) -> tuple[Measured, ...]:
@@ -146,7 +159,7 @@ def _guarded(
     """Guardrails count harm, so more is worse; each end of their interval is a bound at 95 %, at every look."""
     found = []
     for name in experiment.guardrails:
-        metric, _ = _places(name, columns)
+        metric = _counted(name, columns)
         excess = sequential.always_valid(beyond_margin(raw[1:], raw[:1], metric, margin, "more"), share, 0.9)
         found += [
             Guarded(arm.name, name, float(raw.mean[0, metric]), float(raw.mean[i, metric]), each, verdict(each))
@@ -201,6 +214,14 @@ def _places(name: str, columns: Sequence[str]) -> tuple[int, int | None]:
         )
     places = [list(columns).index(part) for part in parts]
     return places[0], places[1] if len(places) == 2 else None
+
+
+def _counted(name: str, columns: Sequence[str]) -> int:
+    """The column of a guardrail: a margin is a share of a mean a user."""
+    metric, over = _places(name, columns)
+    if over is not None:
+        raise InvalidExperiment(f"got the guardrail {name!r}, expected a count a user, such as unsubscribes")
+    return metric
 
 
 def _explained(error: float, plain: float) -> float:
