@@ -52,6 +52,7 @@ def equal_volume(cells: Sequence[Cell], bounds: Sequence[BoundCell], world: str)
     heads = [
         *("arm", "seeds", "sends a user and week", "daily active %", "weekly active %", "mails opened a user"),
         *("channels closed per 1,000", "active in the last week %", "J", f"J over {base} (95 %)"),
+        *([f"J of {OURS} over it (95 %)"] if OURS in arms else []),
         *(["J over silence (95 %)"] if harmed else []),
         *([f"share of the attainable gain over {base} (95 %)"] if limits else []),
         "variance saved",
@@ -72,6 +73,7 @@ def equal_volume(cells: Sequence[Cell], bounds: Sequence[BoundCell], world: str)
                 f"{100.0 * _mean(mine, 'retention'):.1f}",
                 f"{_mean(mine, 'score'):.3f}",
                 _interval(over, "+.3f"),
+                *([_interval(compare.gain(arms[OURS], mine), "+.3f") if name != OURS else ""] if OURS in arms else []),
                 *([_interval(compare.gain(mine, arms[SILENCE]), "+.3f") if name != SILENCE else ""] if harmed else []),
                 *([_interval(part, ".2f")] if limits else []),
                 f"{compare.precision(mine, arms[base or name]) or 0.0:.0f} times" if over else "",
