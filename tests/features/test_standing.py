@@ -106,8 +106,9 @@ def test_closing_keeps_the_order_of_what_stays_and_clears_the_rest() -> None:
     for name in ("c_key", "c_offset", "c_priority", "c_sent"):
         rows[name] = np.where(used, rng.integers(1, 99, size=(N, POOL)), 0)
     keep = (rng.random((N, POOL)) < 0.6) & used
-    before = rows.copy()
-    pool.close(rows, keep)
+    before, chosen = rows.copy(), np.arange(0, N, 2)
+    pool.close(rows, chosen, keep[chosen])
+    keep[1::2] = used[1::2]  # rows that were not named stay as they were
     for r in range(N):
         for name in ("c_key", "c_offset", "c_priority", "c_sent"):
             left = before[name][r][keep[r]].tolist()

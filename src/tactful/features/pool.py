@@ -96,18 +96,19 @@ def cancel(
             table["x_key"][r, i], table["x_log"][r, i] = x_key, x_log
 
 
-def close(table: NDArray[Any], keep: Bool[np.ndarray, "n c"]) -> None:
-    """Removes the pool places of every row that are not kept; the others keep their order.
+def close(table: NDArray[Any], rows: Int[np.ndarray, " n"], keep: Bool[np.ndarray, "n c"]) -> None:
+    """Removes the pool places of some rows that are not kept; the others keep their order.
 
     Args:
         table: user rows.
-        keep: for the first c places, which hold every candidate; False where a place is not used.
+        rows: positions in the table.
+        keep: for their first c places, which hold every candidate; False where a place is not used.
     """
     _close(
         table["c_len"], table["c_key"], table["c_offset"], table["c_log"], table["c_hash"], table["c_type"],
         table["c_created"], table["c_expires"], table["c_wake"], table["c_group"], table["c_cancel"],
         table["c_category"], table["c_quality"], table["c_priority"], table["c_state"], table["c_tried"],
-        table["c_sent"], keep,
+        table["c_sent"], rows, keep,
     )  # fmt: skip
 
 
@@ -194,11 +195,12 @@ def _close(
     c_type: NDArray[Any], c_created: NDArray[Any], c_expires: NDArray[Any], c_wake: NDArray[Any],
     c_group: NDArray[Any], c_cancel: NDArray[Any], c_category: NDArray[Any], c_quality: NDArray[Any],
     c_priority: NDArray[Any], c_state: NDArray[Any], c_tried: NDArray[Any], c_sent: NDArray[Any],
-    keep: NDArray[np.bool_],
+    rows: NDArray[Any], keep: NDArray[np.bool_],
 ) -> None:  # fmt: skip
-    for r in range(keep.shape[0]):
+    for i in range(len(rows)):
+        r = rows[i]
         for j in range(min(c_len[r], keep.shape[1]) - 1, -1, -1):
-            if keep[r, j]:
+            if keep[i, j]:
                 continue
             last = c_len[r] - 1
             _shift(c_key, c_offset, c_log, c_hash, c_type, c_created, c_expires, c_wake, c_group, c_cancel,

@@ -89,9 +89,9 @@ def exploratory(
     due: Bool[np.ndarray, " n"] = (state["k_now"] == 0) & (state["k_random"] == 0) & ~in_holdout(state, settings)
     rows = np.flatnonzero(due)
     if len(rows):
-        some = state[rows]
-        ranked = (np.arange(SENDS) < some["s_len"][:, None]) & ((some["s_flags"] & SENT_RANKED) != 0)
-        last = np.where(ranked, some["s_at"], _LONG_AGO_US).max(axis=1)
-        u = draws.uniform(settings.seed, some["user_key"], 0, "exploratory phase")
-        due[rows] = pace.exploratory_due(some["k_now"], last, now_us[rows], u, until_us[rows])
+        flags = state["s_flags"][rows]
+        ranked = (np.arange(SENDS) < state["s_len"][rows, None]) & ((flags & SENT_RANKED) != 0)
+        last = np.where(ranked, state["s_at"][rows], _LONG_AGO_US).max(axis=1)
+        u = draws.uniform(settings.seed, state["user_key"][rows], 0, "exploratory phase")
+        due[rows] = pace.exploratory_due(state["k_now"][rows], last, now_us[rows], u, until_us[rows])
     return due

@@ -378,24 +378,25 @@ class Population:
         self._touch(rows)
 
     def _plan(self, rows: NDArray[np.int64], listener: Listener) -> None:
-        state, now, frame = self.table.rows[rows], self._due[rows], self._frame_of(rows)
+        # take and put copy a row as one block; indexing would copy its hundred fields one by one, three times slower
+        state, now, frame = self.table.rows.take(rows), self._due[rows], self._frame_of(rows)
         state = steps.take_back(state, frame)
         request = steps.plan_request(state, now, frame)
         scores = self.scorer.slots(state["user_key"], request)
-        self.table.rows[rows], plan = steps.plan_day(state, request, scores, frame)
+        state, plan = steps.plan_day(state, request, scores, frame)
+        self.table.rows.put(rows, state)
         self.arms.plan(rows, self.table.rows)
         reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.int64)
         self.volume.plans(state["user_key"], request, plan, self.arms.of[rows], reach)
         listener.planned(rows, request, scores, plan)
 
     def _rank(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
-        state, now, frame = self.table.rows[rows], self._due[rows], self._frame_of(rows)
+        state, now, frame = self.table.rows.take(rows), self._due[rows], self._frame_of(rows)
         request = steps.rank_request(state, now, self.arms.of[rows], frame)
         request, left = steps.sendable(request, controls, frame)
         scores = self.scorer_of(rows).scores(request)
-        feasible_before = state["feasible_jobs"].astype(np.int64)
-        self.table.rows[rows], outcome = steps.conclude(state, request, scores, controls, frame, left)
-        self.volume.decisions(request, outcome.verdict, feasible_before)
+        outcome = steps.conclude(self.table.rows, rows, state, request, scores, controls, frame, left)
+        self.volume.decisions(request, outcome.verdict, state["feasible_jobs"].astype(np.int64))
         self.reputation.sent(request.person, outcome.verdict)
         listener.ranked(rows, request, scores, outcome, controls)
 

@@ -2,8 +2,9 @@
 
 A step takes states (rows of `features.history.ROW`, one a user, each at its own instant) and returns states and
 outputs; nothing is read from a clock and nothing is written. What needs a model comes in halves, a request and
-what follows from the scores, so that a runtime may score many users at once. `observe`, `admit`, `plan_day` and
-`conclude` write into the rows that they are given; whoever wants to keep those copies them first.
+what follows from the scores, so that a runtime may score many users at once. `observe`, `admit`, `take_back` and
+`plan_day` write into the rows that they are given; whoever wants to keep those copies them first. `conclude` leaves
+them as they were and writes what changed, a few columns, into the table that they were copied from.
 """
 
 from dataclasses import dataclass, replace
@@ -262,9 +263,22 @@ def sendable(request: Request, controls: Thresholds, frame: Frame) -> tuple[Requ
 
 
 def conclude(
-    state: State, request: Request, scores: Scores, controls: Thresholds, frame: Frame, left: Options | None = None
-) -> tuple[State, Outcome]:
-    """Brings the states behind each rank job, and returns them with what was decided; `left` as of `sendable`."""
+    table: State,
+    rows: Int[np.ndarray, " n"],
+    state: State,
+    request: Request,
+    scores: Scores,
+    controls: Thresholds,
+    frame: Frame,
+    left: Options,
+) -> Outcome:
+    """Brings users behind their rank jobs, and returns what was decided.
+
+    Args:
+        table: written to in these `rows`, each once; the numbers there are those of `state`.
+        state: copies of the rows, as `rank_request` read them; they stay as they are.
+        left: as of `sendable`.
+    """
     settings = frame.settings
     verdict = decide(settings.seed, request, scores, controls, frame.types, settings.rules, left)
     person, pool = request.person, request.pool
@@ -276,16 +290,18 @@ def conclude(
     critical, ranked = frame.types.critical[kind], frame.types.ranked[kind]
     spends = verdict.sends & ((ranked & ~critical) | (settings.volume.counts == "all"))
     tokens = pace.spend(person.tokens, spends.astype(np.int64), person.k)
-    state["tokens"], state["tokens_at"] = tokens, now
-    state["turn"] = person.turn
-    state["last_job"] = now
+    table["tokens"][rows], table["tokens_at"][rows] = tokens, now
+    table["turn"][rows] = person.turn
+    table["last_job"][rows] = now
     flags = SENT_RANKED * (ranked & ~critical) + SENT_FORCED * verdict.forced + SENT_CRITICAL * critical
-    _record_sends(state, verdict, pool, flags.astype(np.uint8), now)
-    state["feasible_jobs"] += (verdict.best > -np.inf).any(axis=1)
+    _record_sends(table, rows, verdict, pool, flags.astype(np.uint8), now)
+    table["feasible_jobs"][rows] += (verdict.best > -np.inf).any(axis=1)
     if settings.timing.replan_held:
-        last = (jobs_ahead(state) == NEVER).all(axis=1) & (state["job_at"] == now[:, None]).any(axis=1)
+        job_at = state["job_at"]
+        ahead = (job_at > now[:, None]) & (job_at < NEVER)
+        last = (job_at == now[:, None]).any(axis=1) & ~ahead.any(axis=1)
         held = last & ~verdict.sends & (person.quota > person.sent_plan)
-        state["next_plan"] = np.where(held, now, state["next_plan"])
+        table["next_plan"][rows[held]] = now[held]
 
     places = pool.present.shape[1]
     _ride_along(verdict, pool, state["c_group"][:, :places])
@@ -294,22 +310,25 @@ def conclude(
     waits = (~frame.types.ranked[np.where(pool.present, pool.type, 0)]) & verdict.feasible.any(axis=2)
     again = waits & verdict.sends[:, None] & ~told
     wake = state["c_wake"][:, :places]
-    wake[(wake <= now[:, None]) & ~again] = 0
+    table["c_wake"][rows, :places] = np.where((wake <= now[:, None]) & ~again, 0, wake)
     if settings.rules.channel_mode == "ladder":
-        told &= ~_climbs(state, request, verdict, frame)
+        told &= ~_climbs(table, rows, request, verdict, frame)
     over = pool.seen | (pool.expired & (pool.tried > 0))
-    close(state, pool.present & ~told & ~over & (verdict.drop_code == 0))
-    return state, Outcome(verdict, slot, probability, tokens)
+    close(table, rows, pool.present & ~told & ~over & (verdict.drop_code == 0))
+    return Outcome(verdict, slot, probability, tokens)
 
 
-def _climbs(state: State, request: Request, verdict: Verdict, frame: Frame) -> NDArray[np.bool_]:
+def _climbs(
+    table: State, rows: NDArray[np.int64], request: Request, verdict: Verdict, frame: Frame
+) -> NDArray[np.bool_]:
     """Sent candidates that stay in the pool, because another channel may be tried if this one is not seen."""
     person, pool = request.person, request.pool
-    rows = np.flatnonzero(verdict.sends)
-    place = (rows, verdict.candidate[rows])
-    tried = pool.tried[place] | (1 << verdict.channel[rows])
-    state["c_tried"][place], state["c_sent"][place] = tried, person.now_us[rows]
-    rungs = frame.types.channel_mask[pool.type[place]].astype(np.int64) & person.reachable[rows] & ~person.blocked[rows]
+    sent = np.flatnonzero(verdict.sends)
+    candidate = verdict.candidate[sent]
+    place = (sent, candidate)
+    tried = pool.tried[place] | (1 << verdict.channel[sent])
+    table["c_tried"][rows[sent], candidate], table["c_sent"][rows[sent], candidate] = tried, person.now_us[sent]
+    rungs = frame.types.channel_mask[pool.type[place]].astype(np.int64) & person.reachable[sent] & ~person.blocked[sent]
     stays = np.zeros(pool.present.shape, dtype=np.bool_)
     stays[place] = (rungs & ~tried) != 0
     return stays
@@ -327,23 +346,30 @@ def _ride_along(verdict: Verdict, pool: Pool, group: NDArray[np.uint64]) -> None
     verdict.drop_limit[rows] = np.where(rides, 1, verdict.drop_limit[rows])
 
 
-def _record_sends(state: State, verdict: Verdict, pool: Pool, flags: NDArray[np.uint8], now: NDArray[np.int64]) -> None:
-    rows = np.flatnonzero(verdict.sends)
-    if not len(rows):
+def _record_sends(
+    table: State,
+    rows: NDArray[np.int64],
+    verdict: Verdict,
+    pool: Pool,
+    flags: NDArray[np.uint8],
+    now: NDArray[np.int64],
+) -> None:
+    sent = np.flatnonzero(verdict.sends)
+    if not len(sent):
         return
-    candidate, where = verdict.candidate[rows], verdict.channel[rows]
-    full = state["s_len"][rows] == SENDS
-    oldest_out = rows[full]
+    to, candidate, where = rows[sent], verdict.candidate[sent], verdict.channel[sent]
+    full = table["s_len"][to] == SENDS
+    oldest_out = to[full]
     for name in ("s_at", "s_type", "s_channel", "s_category", "s_flags"):
-        state[name][oldest_out, :-1] = state[name][oldest_out, 1:]
-    place = np.where(full, SENDS - 1, state["s_len"][rows])
-    state["s_at"][rows, place] = now[rows]
-    state["s_type"][rows, place] = pool.type[rows, candidate]
-    state["s_channel"][rows, place] = where
-    state["s_category"][rows, place] = pool.category[rows, candidate]
-    state["s_flags"][rows, place] = flags[rows]
-    state["s_len"][rows] = place + 1
-    state["n_sends"][rows, where] += 1
+        table[name][oldest_out, :-1] = table[name][oldest_out, 1:]
+    place = np.where(full, SENDS - 1, table["s_len"][to])
+    table["s_at"][to, place] = now[sent]
+    table["s_type"][to, place] = pool.type[sent, candidate]
+    table["s_channel"][to, place] = where
+    table["s_category"][to, place] = pool.category[sent, candidate]
+    table["s_flags"][to, place] = flags[sent]
+    table["s_len"][to] = place + 1
+    table["n_sends"][to, where] += 1
 
 
 def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame: Frame) -> Person:
