@@ -52,9 +52,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
 GROUPS: Final = {
     "train": typer.Typer(help="Learn from a store, and keep what was learned there.", no_args_is_help=True),
     "experiment": typer.Typer(help="Compare ways of deciding on users dealt to arms.", no_args_is_help=True),
-    "bench": typer.Typer(
-        help="Measure: scripts by name, or ways of deciding.", cls=ScriptsByDefault
-    ),
+    "bench": typer.Typer(help="Measure: scripts by name, or ways of deciding.", cls=ScriptsByDefault),
 }
 """The first words of verbs of two."""
 
