@@ -121,7 +121,9 @@ def _print(found: "Evaluation") -> None:
 
     say, row = console(), found.row
     say.width = max(say.width, _COLUMNS)
-    say.print(f"Row {row.change}: {row.question}. Randomised in the log: {row.randomisation} ({row.share}).", markup=False)
+    say.print(
+        f"Row {row.change}: {row.question}. Randomised in the log: {row.randomisation} ({row.share}).", markup=False
+    )
     say.print(f"Present: {found.present}. Target: {found.target}.", markup=False)
     table = Table(box=None, pad_edge=False)
     table.add_column(f"of 1,000 {row.unit}s")
@@ -135,6 +137,8 @@ def _print(found: "Evaluation") -> None:
         )
     say.print(table)
     say.print(f"In brackets 95 % over people. Not said: {row.silent}.", markup=False)
+    for reason in found.unsaid:
+        say.print(f"No answer on {reason}.", markup=False)
     if found.left_out:
         say.print(f"{found.left_out:,} rows of the log could not be used.")
 

@@ -18,6 +18,8 @@ MOST_SHARE: Final = 0.1
 """Of all weight that one unit may have: above, the estimate is that unit's story."""
 LEAST_COVERED: Final = 0.95
 """Of the target's choices that the log must be able to make."""
+_SURE: Final = 0.999
+"""Level of the interval by which it is found unable: by luck, one evaluation in 2,000."""
 
 
 class Support(NamedTuple):
@@ -28,8 +30,8 @@ class Support(NamedTuple):
         units: whose they are.
         ess: effective rows, `(Σ w)² / Σ w²`.
         largest_share: of all weight, what the heaviest unit has.
-        covered: the mean weight with its interval: 1 where the log can make every choice that the target makes, less
-            by the share of those that it never makes.
+        covered: the mean weight with its 99.9 % interval: 1 where the log can make every choice that the target makes,
+            less by the share of those that it never makes.
     """
 
     rows: int
@@ -70,7 +72,7 @@ def support(
         units=len(by_unit),
         ess=effective_size(weight),
         largest_share=float(by_unit.max()) / total if total else 1.0,
-        covered=delta(weight, np.ones(len(weight)), unit),
+        covered=delta(weight, np.ones(len(weight)), unit, _SURE),
     )
 
 

@@ -40,7 +40,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     Attributes:
         row: of the table.
         present, target: the two policies in words.
-        findings: one a reward.
+        findings: one a reward of which the log can tell.
+        unsaid: why it cannot tell of others.
         left_out: rows of the log that could not be used.
     """
 
@@ -48,6 +49,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     present: str
     target: str
     findings: tuple[Finding, ...]
+    unsaid: tuple[str, ...] = ()
     left_out: int = 0
 
 
@@ -76,19 +78,37 @@ def judged(trials: Trials, row: Row, present: str, target: str) -> Evaluation:
     """Returns what the trials say of the row's rewards.
 
     Raises:
-        NotIdentifiable: there is no trial with a known reward, or too few that the policies would have made.
+        NotIdentifiable: they say nothing of any: no trial with a known reward, or too few that the policies would have
+            made.
     """
-    findings = []
+    findings, unsaid = [], []
     for name in row.rewards:
-        on = trials.known[name]
-        people = len(np.unique(trials.user[on]))
-        if people < 2:
-            raise NotIdentifiable(
-                f"got {row.randomisation} of {people} people with a known {name}, expected many; raise {row.share} and "
-                "let the engine run, or judge by an experiment"
-            )
-        found = compare(
-            trials.reward[name][on], trials.logged[on], trials.present[on], trials.target[on], trials.user[on]
+        try:
+            findings.append(_finding(trials, row, name))
+        except NotIdentifiable as error:
+            unsaid.append(f"{name}: {error}")
+    if not findings:
+        raise NotIdentifiable(unsaid[0])
+    return Evaluation(row, present, target, tuple(findings), tuple(unsaid), trials.left_out)
+
+
+def _finding(trials: Trials, row: Row, name: str) -> Finding:
+    on = trials.known[name]
+    user, reward, logged = trials.user[on], trials.reward[name][on], trials.logged[on]
+    people = len(np.unique(user))
+    if people < 2:
+        raise NotIdentifiable(
+            f"got {row.randomisation} of {people} people with a known {name}, expected many; raise {row.share} and "
+            "let the engine run, or judge by an experiment"
         )
-        findings.append(Finding(name, int(on.sum()), people, found.present, found.target, found.difference))
-    return Evaluation(row, present, target, tuple(findings), trials.left_out)
+    found = compare(reward, logged, trials.present[on], trials.target[on], user)
+    for policy, chance, estimate in (
+        ("present", trials.present[on], found.present),
+        ("target", trials.target[on], found.target),
+    ):
+        if not reward[chance > 0.0].any():
+            raise NotIdentifiable(
+                f"got none under the {policy} policy in {estimate.ess:,.0f} effective rows, of which an interval would "
+                "have no width; wait for some"
+            )
+    return Finding(name, int(on.sum()), people, found.present, found.target, found.difference)
