@@ -23,10 +23,12 @@ def gate_ranker(log: Judged, model: RankModel, margin: float = MARGIN) -> Gate:
     first = log.store.read(-1, 1)
     days = (log.until_us - first[0].log_ts_us) / DAY_US if first else 0.0
     try:
-        found = judge_ranker(log, model).findings
+        evaluation = judge_ranker(log, model)
     except (NotIdentifiable, NotEnoughData) as error:
         return too_thin(str(error), days, margin)
-    by_reward = {one.reward: one for one in found}
+    by_reward = {one.reward: one for one in evaluation.findings}
+    if not by_reward.keys() >= _REWARDS.keys():
+        return too_thin("; ".join(evaluation.unsaid), days, margin)
     judgements = [
         judge(name, better, one.rows, one.people, one.present, one.target, one.difference, days, margin)
         for name, better in _REWARDS.items()
