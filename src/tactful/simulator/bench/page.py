@@ -1,7 +1,7 @@
 """The tables of the benchmark in Markdown, made of the cells alone."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,8 @@ BEGIN: Final = "<!-- tables of tactful bench decisions -->"
 END: Final = "<!-- end of tables -->"
 LEADING: Final = 6
 """Arms whose ranking is followed through scaled constants."""
+Column: TypeAlias = tuple[str, Callable[[str], str]]
+"""A heading, and what it says of an arm."""
 _OFF: Final = 0.01
 """Part of the volume by which an arm may be off it without a mark."""
 
@@ -42,44 +44,57 @@ def filled(told: str, made: Sequence[str]) -> str:
 
 
 def equal_volume(cells: Sequence[Cell], bounds: Sequence[BoundCell], world: str) -> str:
-    """Returns one world's arms, those of most J first; an arm that is off the volume by over 1 % is marked.
+    """Returns one world's arms, those of most J over the base first; an arm off the volume by over 1 % is marked.
 
     Where a world contradicts what we assume, silence is what an arm must not fall behind.
     """
-    arms, limits = compare.of_world(cells, world), [bound for bound in bounds if bound.world == world]
+    arms = compare.of_world(cells, world)
+    columns = [*_figures(arms), *_gains(arms, [bound for bound in bounds if bound.world == world], world)]
     base = compare.base_of(arms)
-    harmed = world in worlds.CONTRADICTING and SILENCE in arms
-    heads = [
-        *("arm", "seeds", "sends a user and week", "daily active %", "weekly active %", "mails opened a user"),
-        *("channels closed per 1,000", "active in the last week %", "J", f"J over {base} (95 %)"),
-        *([f"J of {OURS} over it (95 %)"] if OURS in arms else []),
-        *(["J over silence (95 %)"] if harmed else []),
-        *([f"share of the attainable gain over {base} (95 %)"] if limits else []),
-        "variance saved",
+
+    def lead(name: str) -> float:
+        over = compare.gain(arms[name], arms[base]) if base else None
+        return _mean(arms[name], "score") if over is None else over.value
+
+    rows = [[told(name) for _, told in columns] for name in sorted(arms, key=lead, reverse=True)]
+    return "\n\n".join([markdown([head for head, _ in columns], rows), _made_of(arms)])
+
+
+def _figures(arms: dict[str, list[Cell]]) -> list[Column]:
+    """What an arm came to by itself."""
+
+    def mean(field: str, form: str, times: float = 1.0) -> Callable[[str], str]:
+        return lambda name: format(times * _mean(arms[name], field), form)
+
+    return [
+        ("arm", _told),
+        ("seeds", lambda name: ", ".join(str(cell.seed) for cell in arms[name])),
+        ("sends a user and week", lambda name: f"{_mean(arms[name], 'sends_per_user_week'):.3f}{_mark(arms[name])}"),
+        ("daily active %", mean("daily_active", ".2f", 100.0)),
+        ("weekly active %", mean("weekly_active", ".2f", 100.0)),
+        ("mails opened a user", mean("opens", ".2f")),
+        ("channels closed per 1,000", mean("unsubscribes", ".1f")),
+        ("active in the last week %", mean("retention", ".1f", 100.0)),
+        ("J", mean("score", ".3f")),
     ]
-    rows = []
-    for name in sorted(arms, key=lambda name: -_mean(arms[name], "score")):
-        mine = arms[name]
-        over = None if base in (None, name) else compare.gain(mine, arms[base or name])
-        part = compare.share(mine, arms.get(base or name, []), arms.get(SILENCE, []), limits) if over else None
-        rows.append(
-            [
-                _told(name),
-                ", ".join(str(cell.seed) for cell in mine),
-                f"{_mean(mine, 'sends_per_user_week'):.3f}{_mark(mine)}",
-                *(f"{100.0 * _mean(mine, field):.2f}" for field in ("daily_active", "weekly_active")),
-                f"{_mean(mine, 'opens'):.2f}",
-                f"{_mean(mine, 'unsubscribes'):.1f}",
-                f"{100.0 * _mean(mine, 'retention'):.1f}",
-                f"{_mean(mine, 'score'):.3f}",
-                _interval(over, "+.3f"),
-                *([_interval(compare.gain(arms[OURS], mine), "+.3f") if name != OURS else ""] if OURS in arms else []),
-                *([_interval(compare.gain(mine, arms[SILENCE]), "+.3f") if name != SILENCE else ""] if harmed else []),
-                *([_interval(part, ".2f")] if limits else []),
-                f"{compare.precision(mine, arms[base or name]) or 0.0:.0f} times" if over else "",
-            ]
-        )
-    return "\n\n".join([markdown(heads, rows), _made_of(arms)])
+
+
+def _gains(arms: dict[str, list[Cell]], limits: Sequence[BoundCell], world: str) -> list[Column]:
+    """What an arm came to beside others; a column stands only where there is something to compare with."""
+    base, silence = compare.base_of(arms), arms.get(SILENCE, [])
+    columns: list[Column] = []
+    if base:
+        usual = arms[base]
+        columns.append((f"J over {base} (95 %)", lambda name: _over(arms[name], usual)))
+        if limits:
+            head = f"share of the attainable gain over {base} (95 %)"
+            columns.append((head, lambda name: _interval(compare.share(arms[name], usual, silence, limits), ".2f")))
+        columns.append(("variance saved", lambda name: _times(compare.precision(arms[name], usual))))
+    if OURS in arms:
+        columns.append((f"J of {OURS} over it (95 %)", lambda name: _over(arms[OURS], arms[name])))
+    if silence and world in worlds.CONTRADICTING:
+        columns.append(("J over silence (95 %)", lambda name: _over(arms[name], silence)))
+    return columns
 
 
 def equal_unsubscribes(cells: Sequence[Cell], world: str) -> str:
@@ -161,6 +176,14 @@ def _made_of(arms: dict[str, list[Cell]]) -> str:
 
 def _mean(cells: Sequence[Cell], field: str) -> float:
     return float(np.mean([getattr(cell, field) for cell in cells]))
+
+
+def _over(mine: list[Cell], theirs: list[Cell]) -> str:
+    return "" if mine is theirs else _interval(compare.gain(mine, theirs), "+.3f")
+
+
+def _times(saved: float | None) -> str:
+    return "" if saved is None else f"{saved:.0f} times"
 
 
 def _interval(found: Interval | None, form: str) -> str:
