@@ -22,6 +22,9 @@ def train_ranker(
     ] = "auto",
     settings: SettingsFile = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed and log give the same ranker.")] = 0,
+    only_keep: Annotated[
+        bool, typer.Option("--keep", help="Keep it without putting it in force: `tactful promote` does that.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn what follows a message on each channel: opens, clicks, leaving, sessions.
@@ -36,7 +39,7 @@ def train_ranker(
         _need_torch()
     opened = open_to_read(store)
     trained = _trained(opened, settings_of(settings, opened), kind, seed, shown=not as_json)
-    _keep(store, trained)
+    _keep(store, trained, in_force=not only_keep)
     if as_json:
         print_json(trained.report)
         return
@@ -44,8 +47,9 @@ def train_ranker(
     say.width = max(say.width, COLUMNS)
     print_ranking(trained.report, say)
     say.print()
-    taken = "in force: an engine takes it, also one that runs"
-    kept = f"Kept in {store}, {taken}." if trained.model else f"Nothing was changed in {store}."
+    promoted = f"not in force: tactful promote {store} {trained.report.model_version}"
+    taken = promoted if only_keep else "in force: an engine takes it, also one that runs."
+    kept = f"Kept in {store}, {taken}" if trained.model else f"Nothing was changed in {store}."
     say.print(kept, markup=False, soft_wrap=True)
 
 
@@ -80,11 +84,11 @@ def _trained(opened: "SqliteStore", settings: "Settings", kind: "Kind", seed: in
         return fit(log, seed=seed, kind=kind, watch=stages.show, console=watching)
 
 
-def _keep(path: Path, trained: "Trained") -> None:
+def _keep(path: Path, trained: "Trained", in_force: bool) -> None:
     from tactful.stores.sqlite import SqliteStore
     from tactful.training.ranking.keeping import keep
 
     if trained.model is not None:
         store = SqliteStore(path)
-        keep(store, trained)
+        keep(store, trained, in_force)
         store.close()

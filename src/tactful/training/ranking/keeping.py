@@ -1,4 +1,4 @@
-"""Keeps what a training of rankers found in a store: the ranker, in force, if there is one; and the report.
+"""Keeps what a training of rankers found in a store: the ranker, in force or not, if there is one; and the report.
 
 One short transaction. An engine may run meanwhile.
 """
@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from tactful import draws
-from tactful.models.in_force import put_in_force
+from tactful.models import in_force
 from tactful.stores.protocols import Store
 from tactful.training.ranking.fit import Trained
 from tactful.training.ranking.report import RankReport
@@ -16,8 +16,13 @@ from tactful.training.ranking.report import RankReport
 _REPORT_OF: Final = "rank_model_report:"
 
 
-def keep(store: Store, trained: Trained) -> None:
-    """Saves the ranker under its version, puts it in force and saves the report beside it; nothing without a ranker.
+def keep(store: Store, trained: Trained, into_force: bool = True) -> None:
+    """Saves the ranker under its version and the report beside it; nothing without a ranker.
+
+    Args:
+        store: to write to.
+        trained: what was found.
+        into_force: whether the ranker is put in force, too; else it waits to be promoted.
 
     Raises:
         InvalidModel: the ranker reads what an engine does not keep; then nothing changes.
@@ -26,7 +31,10 @@ def keep(store: Store, trained: Trained) -> None:
         return
     told = msgspec.msgpack.encode(trained.report)
     with store.transaction():
-        put_in_force(store, trained.model)
+        if into_force:
+            in_force.put_in_force(store, trained.model)
+        else:
+            in_force.keep(store, trained.model)
         store.put_model(_REPORT_OF + trained.model.version, f"{draws.key(told):016x}", told)
 
 
