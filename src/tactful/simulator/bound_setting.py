@@ -13,7 +13,7 @@ from tactful.clock import DAY_US, HOUR_US
 from tactful.simulator.activity import stay_share
 from tactful.simulator.answers import EMAIL, PUSH
 from tactful.simulator.columns import joined, pick
-from tactful.simulator.constants import ARCHETYPES, POPULARITY, Constants
+from tactful.simulator.constants import POPULARITY, Constants
 from tactful.simulator.hours import TABLES, zone_minutes
 from tactful.simulator.luck import root
 from tactful.simulator.protocol import CandidateColumns, World
@@ -124,7 +124,7 @@ def _calendar(truth: WorldTruth, days: int, step_hours: int) -> Calendar:
 
 def _looks_within(constants: Constants) -> Float64[np.ndarray, "2 archetypes 5 168 25"]:
     """See `Calendar`: the curve of `answers.chances`, for pure archetypes."""
-    within = np.zeros((2, len(ARCHETYPES), 2 * MOST_SHIFT + 1, WEEK_HOURS, LOOK_HOURS + 1))
+    within = np.zeros((2, len(TABLES), 2 * MOST_SHIFT + 1, WEEK_HOURS, LOOK_HOURS + 1))
     ahead = np.arange(WEEK_HOURS)[:, None] + np.arange(LOOK_HOURS)
     rest_day = ((ahead // 24 + 3) % 7 >= 5).astype(np.int64)
     for channel, lingers in ((EMAIL, constants.email_lingers_hours), (PUSH, constants.push_lingers_hours)):
