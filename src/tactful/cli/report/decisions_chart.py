@@ -11,6 +11,7 @@ from tactful.cli.report.drawing import PALETTE, Spec, finished
 from tactful.simulator.bench import compare
 from tactful.simulator.bench.arms import ORACLES, OURS
 from tactful.simulator.bench.cell import Cell
+from tactful.simulator.bench.worlds import CONTRADICTING
 
 _KINDS: Final = {"ours": GREEN, "no truth": PALETTE[3], "sees the truth": PALETTE[0]}
 _PANEL: Final = 250
@@ -20,13 +21,14 @@ _SCALE: Final = 2.0
 
 def decisions_chart(cells: Sequence[Cell], worlds: Sequence[str]) -> Spec:
     """Returns the picture: points with 95 % intervals of J over the better of the simple ways, by world."""
-    panels = [_panel(cells, world, first=i % 2 == 0) for i, world in enumerate(worlds)]
+    shown = {world: rows_of(cells, world) for world in worlds}
+    panels = [_panel(rows, world) for world, rows in shown.items() if len(rows) > 1]
     title = alt.TitleParams(
         "Active days that each way of deciding adds to the best simple one, at equal volume",
         subtitle="J a person with 95 % interval; 0 is the better of hand-set caps and personal hours. Simulated.",
         anchor="start",
     )
-    return finished(alt.concat(*panels, columns=2).properties(title=title))
+    return finished(alt.concat(*panels, columns=2).resolve_scale(x="shared").properties(title=title))
 
 
 def write_png(spec: Spec, file: Path) -> None:
@@ -38,21 +40,23 @@ def write_png(spec: Spec, file: Path) -> None:
 
 
 def rows_of(cells: Sequence[Cell], world: str) -> list[dict[str, Any]]:
-    """Returns what a panel shows: arms in falling order of J, the base at 0; not silence, which dwarfs the rest."""
+    """Returns what a panel shows: arms in falling order of their gain over the base.
+
+    Silence is there only where it is what an arm must not fall behind; elsewhere it dwarfs the rest.
+    """
     arms = compare.of_world(cells, world)
     base = compare.base_of(arms)
     rows: list[dict[str, Any]] = []
-    for name in sorted(arms, key=lambda name: -sum(cell.score for cell in arms[name]) / len(arms[name])):
+    for name in arms:
         found = compare.gain(arms[name], arms[base]) if base else None
-        if found is None or name == compare.SILENCE:
+        if found is None or (name == compare.SILENCE and world not in CONTRADICTING):
             continue
         kind = "ours" if name == OURS else "sees the truth" if name in ORACLES else "no truth"
         rows.append({"arm": name, "kind": kind, "gain": found.value, "low": found.low, "high": found.high})
-    return rows
+    return sorted(rows, key=lambda row: -float(row["gain"]))
 
 
-def _panel(cells: Sequence[Cell], world: str, first: bool) -> alt.LayerChart | alt.FacetChart:
-    rows = rows_of(cells, world)
+def _panel(rows: list[dict[str, Any]], world: str) -> alt.LayerChart | alt.FacetChart:
     order = [row["arm"] for row in rows]
     colour = alt.Color(
         "kind:N",
