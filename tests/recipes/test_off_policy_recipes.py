@@ -59,7 +59,9 @@ def test_a_log_with_two_effective_rows_is_refused_and_the_others_are_not(data_pa
 
 def test_tables_of_the_page_are_those_of_the_committed_cells() -> None:
     from hillstrom_bandit import tables
+    from off_policy_simulated import table
 
     page = (ROOT / "docs" / "explanation" / "off-policy.md").read_text(encoding="utf-8")
-    for part in tables(RESULTS).split("\n\n"):
+    simulated = table(RESULTS.parent / "off_policy_simulated" / "drawings.ndjson")
+    for part in [*tables(RESULTS).split("\n\n"), simulated]:
         assert " ".join(part.split()) in " ".join(page.split())
