@@ -4,7 +4,9 @@ Dimensions: n users due, c pool places, h channels (order of `records.CHANNELS`)
 A request holds facts only; `runtime/steps.py` fills it from the user table, at one instant per row.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt
@@ -103,7 +105,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Request:
-    """One rank job for each of n users; `inputs` is what a ranker reads of the same.
+    """One rank job for each of n users; `inputs_of` makes what a ranker reads of some of them, for whoever asks.
 
     A ranker is asked about `most_ranked` candidates of each job at most, of all if that is 0. It need not be asked
     about jobs that are not `open`: nothing can be sent in them, whatever it says; None: of no job is that known.
@@ -111,7 +113,7 @@ class Request:
 
     person: Person
     pool: Pool
-    inputs: RankInputs
+    inputs_of: Callable[[Int[np.ndarray, " m"]], RankInputs]
     most_ranked: int = 0
     open: Bool[np.ndarray, " n"] | None = None
 
@@ -119,6 +121,11 @@ class Request:
     def n(self) -> int:
         """How many users are due."""
         return len(self.person.key)
+
+    @cached_property
+    def inputs(self) -> RankInputs:
+        """What a ranker reads of all the jobs: from before the decision, whenever it is asked for."""
+        return self.inputs_of(np.arange(self.n))
 
 
 @dataclass(frozen=True)

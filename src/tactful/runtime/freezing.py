@@ -21,7 +21,7 @@ class Frozen:
 
 
 def frozen(request: Request, verdict: Verdict, settings: Settings) -> Frozen:
-    """Returns what each decision of a request keeps of `request.inputs`, which are from before it."""
+    """Returns what each decision of a request keeps of what a ranker reads of it, all from before it."""
     person, exploration = request.person, settings.exploration
     log = full_log(
         settings.seed,
@@ -36,7 +36,8 @@ def frozen(request: Request, verdict: Verdict, settings: Settings) -> Frozen:
     whole, alone = np.flatnonzero(log.kept & log.whole), np.flatnonzero(log.kept & ~log.whole)
     for rows, at in ((whole, None), (alone, verdict.candidate[alone])):
         if len(rows):
-            for row, blob in zip(rows.tolist(), snapshots(request.inputs, rows, at), strict=True):
+            kept = snapshots(request.inputs_of(rows), np.arange(len(rows)), at)
+            for row, blob in zip(rows.tolist(), kept, strict=True):
                 blobs[row] = blob
     place[whole] = verdict.candidate[whole]
     place[alone] = np.minimum(verdict.candidate[alone], 0)

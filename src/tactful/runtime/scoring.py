@@ -164,8 +164,8 @@ class LiveScorer:
 
 def _of_jobs(request: Request, rows: Int[np.ndarray, " m"]) -> Request:
     """The request for some of its jobs."""
-    person, pool, inputs = take(request.person, rows), take(request.pool, rows), take(request.inputs, rows)
-    return Request(person, pool, inputs, request.most_ranked)
+    person, pool = take(request.person, rows), take(request.pool, rows)
+    return Request(person, pool, lambda some: request.inputs_of(rows[some]), request.most_ranked)
 
 
 def _reach(person: Person) -> Bool[np.ndarray, "n h"]:

@@ -38,6 +38,7 @@ from tactful.features.history import (
     SENT_RANKED,
     SLOTS,
     observe,
+    take,
 )
 from tactful.features.pool import admit, cancel, close
 from tactful.features.ranking import PersonFacts, PoolFacts, RankInputs, rank_inputs
@@ -251,9 +252,16 @@ def _job_us(
 
 
 def rank_request(state: State, now_us: Int[np.ndarray, " n"], arm: Int[np.ndarray, " n"], frame: Frame) -> Request:
-    """Returns what the decision of each rank job reads; half one of `conclude`."""
+    """Returns what the decision of each rank job reads; half one of `conclude`.
+
+    What a ranker reads is made when it is asked for, of `state` as it is then: leave that as it is.
+    """
     person, pool = _person(state, now_us, arm, frame), _pool(state, now_us, frame)
-    return Request(person, pool, _inputs(state, person, pool, frame), frame.settings.rules.candidates_ranked)
+
+    def inputs_of(jobs: Int[np.ndarray, " m"]) -> RankInputs:
+        return _inputs(state.take(jobs), take(person, jobs), take(pool, jobs), frame)
+
+    return Request(person, pool, inputs_of, frame.settings.rules.candidates_ranked)
 
 
 def sendable(request: Request, controls: Thresholds, frame: Frame) -> tuple[Request, Options]:

@@ -73,9 +73,9 @@ class _Told:
         """Keeps the inputs of those that were sent, with the one candidate."""
         i = np.flatnonzero(verdict.sends)
         c = verdict.candidate[i]
-        of = request.inputs
+        of, here = request.inputs_of(i), np.arange(len(i))
         columns = {f.name: getattr(of, f.name) for f in fields(RankInputs)}
-        picked = {name: of_one[i, c][:, None] if name in _OF_POOL else of_one[i] for name, of_one in columns.items()}
+        picked = {name: column[here, c][:, None] if name in _OF_POOL else column for name, column in columns.items()}
         random = verdict.forced[i] & (request.person.bucket[i] == _RANDOM)
         self._parts.append(
             _Part(RankInputs(**picked), rows[i], request.person.now_us[i], request.pool.offset[i, c], random)
