@@ -59,6 +59,21 @@ def test_ladder_at_its_top_has_nothing_left() -> None:
     assert picked(choose(UTILITY, THRESHOLD, EVERYTHING, ORDER, RANK, "ladder", tried)) == (-1, -1)
 
 
+def test_of_many_ties_the_first_in_the_total_order_is_chosen_whatever_its_place() -> None:
+    rng = np.random.default_rng(6)
+    n, c, h = 400, 5, 3
+    utility, threshold = rng.integers(3, size=(n, c, h)) / 4.0, rng.integers(2, size=(n, h)) / 4.0
+    feasible = rng.random((n, c, h)) < 0.6
+    order = rng.permuted(np.tile(np.arange(c, dtype=np.uint64), (n, 1)), axis=1)
+    rank = rng.permuted(np.tile(np.arange(h), (n, c, 1)), axis=2)
+    choice = choose(utility, threshold, feasible, order, rank)
+    for r in range(n):
+        options = [(int(i), int(k)) for i, k in np.argwhere(feasible[r])]
+        by_hand = sorted((threshold[r, k] - utility[r, i, k], order[r, i], rank[r, i, k], i, k) for i, k in options)
+        assert (choice.candidate[r], choice.channel[r]) == by_hand[0][3:]
+        assert choice.surplus[r] == -by_hand[0][0]
+
+
 def test_utility_equal_to_its_threshold_is_not_sent() -> None:
     choice = choose(np.full((1, 1, 1), 0.2), np.full((1, 1), 0.2), EVERYTHING[:, :1, :1], ORDER[:, :1], RANK[:, :1, :1])
     assert not choice.sends[0]

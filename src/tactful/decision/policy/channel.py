@@ -5,12 +5,14 @@ best option is sent at all (`Choice.sends`, or an exploration bucket, see `explo
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt64
+from numpy.typing import NDArray
 
 from tactful.errors import InvalidScores
+from tactful.kernel import kernel
 
 ChannelMode: TypeAlias = Literal["best", "separate", "ladder"]
 
@@ -77,23 +79,16 @@ def choose(
     >>> int(separate.candidate[0]), int(separate.channel[0])
     (0, 1)
     """
-    n, c, h = utility.shape
     _check(utility, threshold, feasible)
-    surplus = np.where(feasible, utility - threshold[:, None, :], -np.inf)
-    options = feasible if mode != "ladder" else _rung(feasible, rank, tried)
-    if mode == "separate":
-        options = _first_channel_that_sends(surplus, options, rank)
-    left = options.reshape(n, c * h)
-    left = _keep_least(left, -surplus.reshape(n, c * h))
-    left = _keep_least(left, np.repeat(order, h, axis=1))
-    left = _keep_least(left, rank.reshape(n, c * h))
-    option = left.argmax(axis=1)
-    any_left = left.any(axis=1)
-    return Choice(
-        np.where(any_left, option // h, -1),
-        np.where(any_left, option % h, -1),
-        np.where(any_left, surplus.reshape(n, c * h)[np.arange(n), option], -np.inf),
-    )
+    options = feasible
+    if mode == "ladder":
+        options = _rung(feasible, rank, tried)
+    elif mode == "separate":
+        options = _first_channel_that_sends(utility - threshold[:, None, :], feasible, rank)
+    candidate, channel = np.full((2, len(utility)), -1)
+    surplus = np.full(len(utility), -np.inf)
+    _first(utility, threshold, options, order, rank, candidate, channel, surplus)
+    return Choice(candidate, channel, surplus)
 
 
 def _check(
@@ -135,7 +130,8 @@ def _first_channel_that_sends(
 ) -> Bool[np.ndarray, "n c h"]:
     """The best candidates of the first channel in which one exceeds the threshold; else everything."""
     n, c, h = surplus.shape
-    champion = feasible & (surplus > 0) & (surplus == surplus.max(axis=1, keepdims=True))
+    best = np.where(feasible, surplus, -np.inf).max(axis=1, keepdims=True)
+    champion = feasible & (surplus > 0) & (surplus == best)
     first = _keep_least(champion.reshape(n, c * h), rank.reshape(n, c * h)).reshape(n, c, h)
     return np.where(first.any(axis=(1, 2), keepdims=True), first, feasible)
 
@@ -146,3 +142,26 @@ def _keep_least(left: Bool[np.ndarray, "m k"], key: Shaped[np.ndarray, "m k"]) -
     least = np.where(left, key, worst).min(axis=1, keepdims=True)
     kept: Bool[np.ndarray, "m k"] = left & (key == least)
     return kept
+
+
+@kernel
+def _first(
+    utility: NDArray[Any], threshold: NDArray[Any], options: NDArray[np.bool_], order: NDArray[Any],
+    rank: NDArray[Any], candidate: NDArray[Any], channel: NDArray[Any], surplus: NDArray[Any],
+) -> None:  # fmt: skip
+    """Walks over the options of each job and keeps the one that comes first in the total order of `choose`."""
+    for r in range(utility.shape[0]):
+        for c in range(utility.shape[1]):
+            for h in range(utility.shape[2]):
+                if not options[r, c, h]:
+                    continue
+                kept_c, kept_h, gain = candidate[r], channel[r], utility[r, c, h] - threshold[r, h]
+                if kept_c >= 0:
+                    if gain < surplus[r]:
+                        continue
+                    if gain == surplus[r]:
+                        if order[r, c] > order[r, kept_c]:
+                            continue
+                        if order[r, c] == order[r, kept_c] and rank[r, c, h] >= rank[r, kept_c, kept_h]:
+                            continue
+                candidate[r], channel[r], surplus[r] = c, h, gain

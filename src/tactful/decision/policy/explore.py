@@ -204,7 +204,11 @@ def act(
     Arguments as in `bucket`, `random_option` and `action_probability`.
     """
     rises = draws_high(seed, user_key, at_us)
-    random_candidate, random_channel = random_option(seed, user_key, at_us, feasible, order)
+    drawn = np.flatnonzero(buckets == _RANDOM_SEND)
+    random_candidate, random_channel = np.full((2, len(buckets)), -1)
+    random_candidate[drawn], random_channel[drawn] = random_option(
+        seed, user_key[drawn], at_us[drawn], feasible[drawn], order[drawn]
+    )
     closed, holds = _closed(spent, len(buckets)), np.full(len(buckets), -1)
     sends = np.where(rises, high.sends, low.sends)
     candidates = [
