@@ -213,6 +213,8 @@ def _feasible(
     h = request.person.n_sends.shape[1]
     left: NDArray[np.bool_] = np.repeat(alive[:, :, None], h, axis=2)
     for check in met:
+        if not check.blocked.any():
+            continue
         removed = left & check.blocked
         hit = _any(removed)
         if not hit.any():

@@ -292,7 +292,7 @@ def conclude(
     person, pool = request.person, request.pool
     now, n = person.now_us, request.n
     here = np.arange(n)
-    slot, probability = _slot_of(state, now, frame)
+    slot, probability = _slot_of(state, person)
 
     kind = np.where(verdict.candidate >= 0, pool.type[here, verdict.candidate], 0)
     critical, ranked = frame.types.critical[kind], frame.types.ranked[kind]
@@ -383,7 +383,8 @@ def _record_sends(
 def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame: Frame) -> Person:
     settings, zones = frame.settings, frame.zones
     zone = state["zone"].astype(np.int64)
-    minute = zones.local_minute(zone, now)
+    local = zones.local_us(zone, now)
+    minute = local % DAY_US // MINUTE_US
     quiet_start, quiet_end = _quiet_window(state, frame)
     windows = settings.rules.send_windows
     counted = 0 if settings.rules.counts_to_cap == "all" else SENT_RANKED
@@ -419,7 +420,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         turn=np.where(state["last_job"] == now, state["turn"] + 1, 0).astype(np.int64),
         since_send_us=now - last_send,
         since_active_us=now - last_active,
-        active_today=zones.local_day(zone, last_active) >= zones.local_day(zone, now),
+        active_today=zones.local_day(zone, last_active) >= local // DAY_US,
         cold=state["slot_counts"].sum(axis=1) == 0,
         p_organic=standing.organic(state, minute, now),
         tokens=budgets.tokens(state, now, k, frame.settings),
@@ -524,10 +525,9 @@ def _cap_window(
     return frame.zones.day_start_us(zone, day) - 1, frame.zones.day_start_us(zone, monday) - 1
 
 
-def _slot_of(state: State, now: NDArray[np.int64], frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _slot_of(state: State, person: Person) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The local slot of each job, and the probability that the job was there: 1 for one woken by a candidate."""
-    slot = frame.zones.local_minute(state["zone"].astype(np.int64), now) // 60
-    here = state["job_at"] == now[:, None]
+    here = state["job_at"] == person.now_us[:, None]
     planned = here.any(axis=1)
     p = state["job_p"][np.arange(len(state)), here.argmax(axis=1)]
-    return slot, np.where(planned, p, 1.0).astype(np.float64)
+    return person.minute // 60, np.where(planned, p, 1.0).astype(np.float64)
