@@ -8,10 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from jaxtyping import Float64, UInt8
+
 from nep import arms
 from nep.cell import Cell, cell
 from tactful.decision.rules import Rules
+from tactful.decision.volume.allocate import allocate
+from tactful.features.segments import ACTIVITIES
+from tactful.models.volume_response import GAMMA, discounted_value
 from tactful.simulator import closed_loop
+from tactful.simulator.arms.crowd import Crowd
 from tactful.simulator.arms.policy import Arm
 from tactful.simulator.arms.volume_rules import RULES
 from tactful.simulator.bench import teach
@@ -25,7 +32,9 @@ DAYS: Final = 28
 """After these nobody is new any more."""
 OBJECTIVE: Final = {"new": {"unsubscribe": -20.0}}
 """Their leaving costs four times as much as everybody's (`policy/utility.py`): a subscriber lost at the beginning."""
-ARMS: Final = ("daily_budget", "nep", "nep_objective", "everything", "objective")
+LEAVING: Final = 4.0
+"""As easily do they leave when budgets are shared out (`volume.leaving`): the response models learned of nobody new."""
+ARMS: Final = ("daily_budget", "nep", "nep_objective", "everything", "weights", "objective")
 _WORLDS: Final = 40
 
 
@@ -41,14 +50,23 @@ def live(name: str, seed: int, teacher: int, sizes: Sizes, scratch: Path, volume
 
 def _arm(name: str, models: Models, explored: Explored) -> Arm:
     whole = arms.whole(models)
+    weighted = replace(whole, rules=Rules(candidates_ranked=arms.RANKED, weights_by_segment=OBJECTIVE))
+    if name == "weights":
+        return arms.budgeted(name, RULES["discounted"], models, weighted)
     if name == "objective":
-        delivery = replace(whole, rules=Rules(candidates_ranked=arms.RANKED, weights_by_segment=OBJECTIVE))
-        return arms.budgeted(name, RULES["discounted"], models, delivery)
+        return arms.budgeted(name, _sparing_the_new, models, weighted)
     if name == "nep_objective":
         rules = Rules(candidates_ranked=arms.RANKED, utility="nep", weights_by_segment=OBJECTIVE)
         delivery = replace(whole, hours="everyone", rules=rules, headroom=arms.WIDE)
         return arms.budgeted(name, RULES["uniform"], models, delivery)
     return arms.arm_of(name, models, explored)
+
+
+def _sparing_the_new(crowd: Crowd, total: float, cost: Float64[np.ndarray, "b n"]) -> UInt8[np.ndarray, " n"]:
+    """The discounted value, the new leaving more easily than the models say."""
+    new = crowd.activity == ACTIVITIES.index("new")
+    responses = crowd.responses.leaving(np.where(new, LEAVING, 1.0))
+    return allocate(discounted_value(responses, GAMMA), total, cost=cost).budget
 
 
 def _explored(seed: int, users: int, warm_up: int, scratch: Path) -> Explored:

@@ -29,8 +29,9 @@ NAMES: Final = {
     "caps_only": "caps only: no threshold",
     "price_only": "price only: wide caps, the same for everyone",
     "no_exploration": "no exploration",
-    "nep_objective": "NEP alone, the new have their own objective",
-    "objective": "everything, the new have their own objective",
+    "nep_objective": "NEP alone, leaving weighs more among the new",
+    "weights": "everything, leaving weighs more among the new",
+    "objective": "everything, and the new are given less: they leave more easily",
 }
 BASE: Final = "daily_budget"
 OURS: Final = "everything"

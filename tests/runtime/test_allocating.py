@@ -192,6 +192,18 @@ def test_where_nobody_has_a_budget_today_shares_are_by_people() -> None:
     assert all(group.caps_allowed == pytest.approx(390.0 * group.people / found.people) for group in found.groups)
 
 
+def test_who_leaves_more_easily_than_the_models_say_is_given_less_and_the_others_more() -> None:
+    usual = Ask("per_user", 3.0, 0.3)
+    asked = (usual, replace(usual, leaving={"new": 20.0}))
+    people = PEOPLE.only(~PEOPLE.drawn)
+    found = (budgets_of(allocated(people, MODEL, ask)) for ask in asked)
+    before, after = (np.array([of[key] for key in people.key.tolist()]) for of in found)
+    new = people.activity == ACTIVITIES.index("new")
+    assert after[new].sum() < 0.7 * before[new].sum()
+    assert after.sum() == pytest.approx(before.sum(), abs=len(REACHES))
+    assert (after[~new] >= before[~new]).all()
+
+
 def test_an_empty_reach_segment_gets_no_plan() -> None:
     found = allocated(PEOPLE.only(PEOPLE.reach != 1), MODEL, Ask("total", 300.0, 0.3)).report
     assert [group.name for group in found.groups] == ["email_only", "both"]

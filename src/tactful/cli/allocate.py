@@ -51,7 +51,7 @@ def allocate(
         raise typer.BadParameter("--html draws with altair, which is not there; pip install 'tactful[report]'")
     opened = open_to_read(store)
     chosen = settings_of(settings, opened)
-    ask = Ask(kind, amount, chosen.volume.headroom, k_min, k_max, together)
+    ask = Ask(kind, amount, chosen.volume.headroom, k_min, k_max, together, chosen.volume.leaving)
     found = _found(opened, chosen, ask, model, shown=not as_json)
     opened.close()
     if html is not None:

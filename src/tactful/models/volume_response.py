@@ -6,7 +6,7 @@ Dimensions: n users, f features, b = k_max + 1 budgets.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -50,6 +50,16 @@ class Responses:
     active: Float32[np.ndarray, "b n"]
     leaves: Float32[np.ndarray, "b n"]
     after: Float32[np.ndarray, " n"]
+
+    def leaving(self, times: Float[np.ndarray, " n"]) -> "Responses":
+        """Returns the same with h(k) so many times as high, 1 at most: what is known beyond the models of who leaves.
+
+        >>> two = np.full((2, 1), 0.4, dtype=np.float32)
+        >>> Responses(two, two, two[0]).leaving(np.array([4.0])).leaves.ravel().tolist()
+        [1.0, 1.0]
+        """
+        leaves: Float32[np.ndarray, "b n"] = np.minimum(self.leaves * times, 1.0).astype(np.float32)
+        return replace(self, leaves=leaves)
 
 
 class VolumeResponse:

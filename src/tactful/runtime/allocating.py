@@ -5,7 +5,8 @@ A budget costs its own number of messages, not the number expected to be sent: t
 budgets without the headroom, so only then does the volume come to what was asked for.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import msgspec
@@ -19,7 +20,7 @@ from tactful.decision.volume.allocate import allocate, allocate_at_price, alloca
 from tactful.errors import BudgetsStand, InfeasibleBudget, InvalidFeatures, InvalidModel, NotEnoughData
 from tactful.events.budget_plan import budget_plan
 from tactful.events.records import BudgetPlan
-from tactful.features.segments import REACHES
+from tactful.features.segments import ACTIVITIES, REACHES
 from tactful.features.volume import SCHEMA
 from tactful.models import served
 from tactful.models.volume_response import Responses, VolumeResponse, discounted_value
@@ -44,6 +45,7 @@ class Ask:
         headroom: `volume.headroom` of the engine; budgets are allocated at the volume times (1 + headroom).
         k_min, k_max: least and largest budget; by default the largest that the model was trained on.
         together: one total for all reach segments.
+        leaving: how many times as easily people of an activity leave as the models say (`volume.leaving`).
     """
 
     kind: Literal["total", "per_user", "price"]
@@ -52,6 +54,7 @@ class Ask:
     k_min: int = 0
     k_max: int | None = None
     together: bool = False
+    leaving: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,8 @@ def allocated(
         )
     k_max = model.k_trained if ask.k_max is None else ask.k_max
     responses = model.responses(chosen.features, chosen.reach, chosen.activity, k_max)
+    if ask.leaving:
+        responses = responses.leaving(np.array([ask.leaving.get(name, 1.0) for name in ACTIVITIES])[chosen.activity])
     scored = _Scored(chosen, responses, discounted_value(responses, model.gamma))
     answer = _solved(scored, ask)
     plans = [_plan(chosen, answer, g, model.version) for g in range(len(answer.names))]

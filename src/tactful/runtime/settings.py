@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,7 @@ from tactful.errors import InvalidSettings
 from tactful.stores.protocols import StateSnapshots
 
 _NOTED: Final = "settings"
+_Activity: TypeAlias = Literal["core", "casual", "marginal", "dormant", "new", "resurrected"]
 _ONE_ARM: Final = {"names": ["default"], "shares": [1.0]}
 """What earlier versions noted where nobody had set arms; now these come of experiments."""
 
@@ -31,6 +32,9 @@ class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             recommendation), or `all`, transactional and critical ones too. The budget never blocks those.
         gamma: what a week later counts for in the value of a budget, from the next training on; 0.95, so that a
             subscriber is worth about twenty weeks. At 0 leaving would cost nothing.
+        leaving: by activity, such as `{new = 4.0}`, how many times as easily its people leave as the response models
+            say, when budgets are allocated; nothing by default. For people of whom you know more than the models do:
+            the new had no time to be learned from. They get smaller budgets, and the others what that sets free.
     """
 
     per_user_per_week: Annotated[float, msgspec.Meta(ge=0.0, le=50.0)] = 3.0
@@ -39,6 +43,9 @@ class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     accrual: Literal["even", "value"] = "even"
     counts: Literal["ranked", "all"] = "ranked"
     gamma: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.95
+    leaving: dict[
+        Literal["core", "casual", "marginal", "dormant", "new", "resurrected"], Annotated[float, msgspec.Meta(ge=0.0)]
+    ] = {}
 
 
 class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
