@@ -54,7 +54,7 @@ def test_a_handful_of_events_breaks_no_guardrail() -> None:
     assert step(NEW, seen(low=0.001, events=5)).status == "rolled_back"
 
 
-def looked(rate: tuple[float, float], rng: np.random.Generator, users: tuple[int, int] = (4000, 400)) -> str:
+def looked(rate: tuple[float, float], rng: np.random.Generator, users: tuple[int, int] = (1200, 240)) -> str:
     """A stage of three days, looked at six times, after which it is over."""
     n = sum(users)
     arm = np.repeat([0, 1], users)
@@ -72,14 +72,14 @@ def looked(rate: tuple[float, float], rng: np.random.Generator, users: tuple[int
 
 def test_a_harmless_canary_is_hardly_ever_taken_back_however_often_it_is_looked_at() -> None:
     rng = np.random.default_rng(7)
-    taken = sum(looked((0.02, 0.02), rng) == "rolled_back" for _ in range(200))
-    assert taken <= 200 * FALSE_ALARM
+    taken = sum(looked((0.05, 0.05), rng) == "rolled_back" for _ in range(120))
+    assert taken <= 120 * FALSE_ALARM
 
 
-def test_a_canary_that_doubles_what_people_leave_by_is_taken_back() -> None:
+def test_a_canary_that_trebles_what_people_leave_by_is_taken_back() -> None:
     rng = np.random.default_rng(8)
-    taken = sum(looked((0.04, 0.12), rng) == "rolled_back" for _ in range(50))
-    assert taken >= 40
+    taken = sum(looked((0.04, 0.12), rng, (4000, 400)) == "rolled_back" for _ in range(15))
+    assert taken >= 12
 
 
 def test_plans_that_make_no_sense_are_refused() -> None:

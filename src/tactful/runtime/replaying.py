@@ -117,12 +117,12 @@ def verify(
     """
     until_us = _until(store, until)
     memory = MemoryStore()
-    engine = Engine(memory, settings, _recorded_scorer(store, until_us), registry=event_types.at_first(store, settings))
+    engine = Engine(memory, settings, scores_on_record(store, until_us), registry=event_types.at_first(store, settings))
     count = 0
     difference = None
     try:
         for ours, theirs in zip_longest(
-            _run(store, engine, until_us, progress), (r.data for r in store.decisions_between(0, until_us + 1))
+            fed(store, engine, until_us, progress), (r.data for r in store.decisions_between(0, until_us + 1))
         ):
             if not _same(ours, theirs):
                 difference = _difference(ours, theirs)
@@ -164,7 +164,7 @@ def compare(
     engine = Engine(memory, settings, scorer, registry=_first_types(store, settings))
     engine.population.rankers = own_rankers(store, scorer, listed(store))
     others = settings.event_types != noted(store).event_types
-    replayed, ours = _tally(_run(store, engine, until_us, progress, without_types=others))
+    replayed, ours = _tally(fed(store, engine, until_us, progress, without_types=others))
     recorded, theirs = _tally(_recorded(store, until_us))
     jobs = len(ours | theirs)
     changed = sum(1 for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
@@ -194,17 +194,30 @@ def _first_types(store: Store, settings: Settings) -> Registry:
     return event_types.at_first(store, settings) if same else event_types.of_settings(settings)
 
 
-def _run(
-    store: Store, engine: Engine, until_us: int, progress: Progress | None, without_types: bool = False
+def fed(
+    store: Store,
+    engine: Engine,
+    until_us: int,
+    progress: Progress | None = None,
+    without_types: bool = False,
+    since_us: int = 0,
 ) -> Iterator[Decision]:
     """Submits the log part by part, each at its own instants, and yields what the engine decides.
 
-    Its changes of event types may be left out.
+    Args:
+        store: whose log.
+        engine: over a store of its own, which holds the log before `since_us`.
+        until_us, since_us: the part of the log, both inclusive.
+        progress: told how many inputs were read.
+        without_types: leaves its changes of event types out.
+
+    Raises:
+        ReplayMismatch: the engine refuses an input that is on record.
     """
     offset, total = -1, store.last()[0] + 1
     while part := store.read(offset, _READ_AT_ONCE):
         offset = part[-1].offset
-        lines = [logged_line(i) for i in part if i.log_ts_us <= until_us]
+        lines = [logged_line(i) for i in part if since_us <= i.log_ts_us <= until_us]
         inputs = [line for line in lines if not (without_types and event_types.declares(line.record))]
         if inputs:
             receipt = engine.submit([line.record for line in inputs], [line.log_us for line in inputs])
@@ -226,7 +239,8 @@ def _recorded(store: Store, until_us: int) -> Iterator[Decision]:
             yield record
 
 
-def _recorded_scorer(store: Store, until_us: int) -> LoggedScorer:
+def scores_on_record(store: Store, until_us: int) -> LoggedScorer:
+    """Returns what the models said up to an instant, for a replay of the same settings."""
     plans = list(_plans(store, until_us))
     return LoggedScorer(_recorded(store, until_us), plans, _spoke(store, plans))
 
