@@ -120,6 +120,8 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "models/slot_simple.py": ("SimpleChances", "HourChances", "past"),
         "models/in_force.py": (
             "put_in_force",
+            "keep",
+            "take_out_of_force",
             "slot_model_in_force",
             "rank_model_in_force",
             "slot_model",
@@ -135,6 +137,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Replaying and explaining": {
         "runtime/replaying.py": ("verify", "compare"),
+        "runtime/replaying_day.py": ("compare_day", "DayComparison", "Change", "Message", "Foretold"),
         "runtime/evidence.py": ("gather",),
         "runtime/explaining.py": ("explain", "Explanation"),
         "runtime/explaining_hours.py": ("hours_of", "Hours", "HourOfDay"),
@@ -162,6 +165,10 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "experiments/ope_support.py": ("Support", "support", "require", "effective_size"),
         "experiments/ope_compare.py": ("Comparison", "compare"),
         "experiments/identify.py": ("Row", "row_for", "row_for_settings"),
+        "experiments/gate.py": ("judge", "gate", "Gate", "Judgement"),
+        "experiments/canary.py": ("step", "guards", "Canary", "Plan", "Evidence", "Guard"),
+        "runtime/promoting.py": ("begin", "advance", "roll_back"),
+        "runtime/promotions.py": ("history", "canary_of", "Move"),
         "experiments/dose.py": ("contributions", "curve", "slope", "regression"),
         "experiments/uplift.py": ("contributions", "fractional_rank", "qini", "gain"),
         "experiments/response_scores.py": ("judged", "UserScores", "mean", "intervals", "differences"),
