@@ -47,7 +47,7 @@ def test_a_clear_gain_is_promoted() -> None:
 def test_a_loss_outside_the_interval_is_worse() -> None:
     found = judged(40_000, present=0.4, target=0.05)
     assert found.verdict == "worse"
-    assert gate([found], 30.0).why.startswith("click: worse by more than 1%")
+    assert gate([found], 30.0).why.startswith("click: worse by more than 1 %")
 
 
 def test_a_thin_log_is_inconclusive_and_says_how_many_days_would_settle_it() -> None:

@@ -90,7 +90,7 @@ def judge(
     value, one, other = (sign * (end - allowed) for end in difference)
     low, high = min(one, other), max(one, other)
     verdict: Verdict = "promote" if low > 0.0 else "worse" if high < 0.0 else "inconclusive"
-    more = 0.0
+    more: float | None = 0.0
     if verdict == "inconclusive":
         half = value - low if value > 0.0 else high - value
         more = days * ((half / abs(value)) ** 2 - 1.0) if value else None
@@ -110,13 +110,15 @@ def gate(judgements: Sequence[Judgement], days: float, margin: float = MARGIN) -
     told = tuple(judgements)
     worse = [one.reward for one in told if one.verdict == "worse"]
     if worse:
-        why = f"{', '.join(worse)}: worse by more than {margin:.0%} outside the interval"
+        why = f"{', '.join(worse)}: worse by more than {100.0 * margin:g} % outside the interval"
         return Gate("worse", margin, days, told, why)
     first = told[0]
     if first.verdict == "promote":
-        return Gate("promote", margin, days, told, f"{first.reward}: not worse by {margin:.0%} outside the interval")
+        return Gate(
+            "promote", margin, days, told, f"{first.reward}: no worse by {100.0 * margin:g} %, outside the interval"
+        )
     wait = "no log of this kind settles it" if first.more_days is None else f"some {first.more_days:,.0f} days more"
-    return Gate("inconclusive", margin, days, told, f"{first.reward}: the interval holds −{margin:.0%}; {wait}")
+    return Gate("inconclusive", margin, days, told, f"{first.reward}: the interval holds −{100.0 * margin:g} %; {wait}")
 
 
 def too_thin(why: str, days: float, margin: float = MARGIN) -> Gate:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tactful.clock import DAY_US
+from tactful.clock import DAY_US, to_us
 from tactful.errors import InvalidExperiment
 from tactful.experiments.assign import OUTSIDE, assigned, sample_ratio_p
 from tactful.experiments.canary import Canary, Evidence, guards
@@ -34,7 +34,7 @@ def seen(store: Store, settings: Settings, canary: Canary) -> Evidence:
     began_us, until_us = mine[-1].since_us, through(store) + 1
     if until_us <= began_us:
         raise InvalidExperiment(f"{canary.experiment} has just grown; nothing is decided since. Ask again tomorrow")
-    running = [one for one in schedule.latest() if one.ended_at is None or one.ended_at.timestamp() * 1e6 > began_us]
+    running = [one for one in schedule.latest() if one.ended_at is None or to_us(one.ended_at) > began_us]
     both = _beside_others(mine[-1].experiment, running)
     *_, rows = daily_rows(store, began_us, until_us, 0)
     arm = assigned([both], rows.user_key, settings.seed)
