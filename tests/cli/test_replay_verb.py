@@ -50,6 +50,20 @@ def test_other_settings_are_compared_as_json(app_db: Path, less: Path) -> None:
     assert found["changed_share"] == found["changed"] / found["jobs"]
 
 
+def test_a_day_through_other_settings_says_who_would_have_got_what(app_db: Path, less: Path) -> None:
+    day = ["replay", str(app_db), "--settings", str(less), "--day", "2026-03-03"]
+    found = json.loads(RUNNER.invoke(app, [*day, "--json"]).stdout)
+    assert found["counts"]["not_sent"] > 0
+    assert found["replayed"]["sends"] == found["recorded"]["sends"] - found["counts"]["not_sent"]
+    assert {one["how"] for one in found["changes"]} == {how for how, n in found["counts"].items() if n} - {"same"}
+    shown = RUNNER.invoke(app, day).stdout
+    for part in ("2026-03-03 (UTC)", "clicks, foretold", "unsubscribes, foretold", "not sent", "u0"):
+        assert part in shown
+    refused = RUNNER.invoke(app, ["replay", str(app_db), "--day", "2026-03-03"])
+    assert refused.exit_code == 2
+    assert "give --settings" in refused.output
+
+
 def test_settings_equal_to_the_recorded_ones_verify_and_do_not_compare(app_db: Path, tmp_path: Path) -> None:
     same = tmp_path / "same.toml"
     same.write_text("[volume]\nper_user_per_week = 3.0\n")

@@ -1,6 +1,6 @@
 """`tactful replay`: the log of a store once more, to prove its decisions or to see those of other settings."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,12 +17,22 @@ def replay(
     store: Annotated[Path, typer.Argument(help="The store whose log is replayed; it is only read.")],
     until: Annotated[datetime | None, instant_option("--until", "Stop at this instant")] = None,
     settings: SettingsFile = None,
+    day: Annotated[
+        datetime | None,
+        typer.Option("--day", formats=["%Y-%m-%d"], help="With --settings: only they decide, on this day (UTC)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a store's log. The same settings must give its decisions byte for byte; others show the difference.
 
-    Exits with 1 if the same settings give other decisions.
+    With --day other settings decide on that day alone: who would have got what. Exits with 1 if the same settings give
+    other decisions.
     """
+    if day is not None:
+        if settings is None or until is not None:
+            raise typer.BadParameter("--day compares a day: give --settings, and no --until")
+        _replay_day(store, settings, day.date(), as_json)
+        return
     from tactful.runtime.replaying import compare, verify
     from tactful.runtime.settings import load, noted
 
@@ -50,6 +60,20 @@ def replay(
         _print_verification(verified)
     if verified is not None and not verified.equal:
         raise typer.Exit(1)
+
+
+def _replay_day(store: Path, settings: Path, day: date, as_json: bool) -> None:
+    from tactful.cli.report.day import print_day
+    from tactful.runtime.replaying_day import compare_day
+    from tactful.runtime.settings import load
+
+    opened = open_to_read(store)
+    found = compare_day(opened, load(settings), day)
+    opened.close()
+    if as_json:
+        print_json(found)
+    else:
+        print_day(found, console())
 
 
 def _print_verification(verified: "Verification") -> None:
