@@ -9,10 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from jaxtyping import Int64
 from numpy.typing import NDArray
 
-from tactful.decision.policy import utility
 from tactful.decision.rules import Rules
 from tactful.errors import NotIdentifiable
 from tactful.events.event_type import EventType
@@ -22,7 +20,7 @@ from tactful.features.ranking import SCHEMA
 from tactful.features.ranking_snapshot import opened, schema_of
 from tactful.models.protocol import RANK_HEADS, RankModel
 from tactful.training.evaluation.findings import Trials
-from tactful.training.ranking.random_choices import RandomChoices, random_choices
+from tactful.training.ranking.random_choices import RandomChoices, best_options, random_choices
 
 _OPENED_AT_ONCE = 4096
 
@@ -62,28 +60,6 @@ def of_ranker(
     after = random_choices(rescored(whole, model), touches, types, until_us)
     trials = _trials(before, best_options(before, rules), best_options(after, rules))
     return Trials(**{**vars(trials), "left_out": len(drawn) - len(before)})
-
-
-def best_options(choices: RandomChoices, rules: Rules) -> Int64[np.ndarray, " n"]:
-    """Returns the place of the option that the rules like best in each job."""
-    table = utility.weight_table(choices.heads, rules.weights, rules.weights_by_segment)
-    scores = choices.scores[:, :, None, :]
-    if rules.utility == "nep":
-        worth = utility.nep(scores, table, choices.segment)
-    else:
-        worth = utility.incremental(
-            scores,
-            choices.heads,
-            table,
-            choices.segment,
-            choices.mean_unsubscribe,
-            choices.p_organic,
-            choices.active_today,
-            rules.already_active_today,
-            rules.further_visit,
-        )
-    place: NDArray[np.int64] = np.where(choices.present, worth[:, :, 0], -np.inf).argmax(axis=1)
-    return place
 
 
 def rescored(drawn: Sequence[Decision], model: RankModel) -> list[Decision]:

@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+from numpy.typing import NDArray
 
 from tactful import draws
 from tactful.clock import to_us
+from tactful.decision.policy import utility
+from tactful.decision.rules import Rules
 from tactful.errors import NotEnoughData
 from tactful.events.event_type import EventType
 from tactful.events.records import CHANNELS, Decision, Option
@@ -112,6 +115,28 @@ def random_choices(
         label=labels(sends, touches),
         known=known,
     )
+
+
+def best_options(choices: RandomChoices, rules: Rules) -> Int64[np.ndarray, " n"]:
+    """Returns the place of the option that the rules like best in each job."""
+    table = utility.weight_table(choices.heads, rules.weights, rules.weights_by_segment)
+    scores = choices.scores[:, :, None, :]
+    if rules.utility == "nep":
+        worth = utility.nep(scores, table, choices.segment)
+    else:
+        worth = utility.incremental(
+            scores,
+            choices.heads,
+            table,
+            choices.segment,
+            choices.mean_unsubscribe,
+            choices.p_organic,
+            choices.active_today,
+            rules.already_active_today,
+            rules.further_visit,
+        )
+    place: NDArray[np.int64] = np.where(choices.present, worth[:, :, 0], -np.inf).argmax(axis=1)
+    return place
 
 
 def user_number(user_id: str) -> int:

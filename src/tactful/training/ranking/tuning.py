@@ -13,13 +13,12 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from numpy.typing import NDArray
 
-from tactful.decision.policy import utility
 from tactful.decision.rules import Rules
 from tactful.errors import InvalidSettings, NotEnoughData
 from tactful.experiments.ope import Estimate, snips
 from tactful.features.segments import SEGMENTS, segments_named
 from tactful.models.protocol import RANK_HEADS
-from tactful.training.ranking.random_choices import RandomChoices
+from tactful.training.ranking.random_choices import RandomChoices, best_options
 
 LEAST_MESSAGES: Final = 100
 """Effective messages on which an estimate must rest."""
@@ -154,24 +153,7 @@ def tune(choices: RandomChoices, rules: Rules, sets: Sequence[Mapping[str, float
 
 def picked(choices: RandomChoices, rules: Rules, weights: Mapping[str, float]) -> Int64[np.ndarray, " n"]:
     """Returns the place of the option that the weights, the same for everybody, choose in every job."""
-    table = utility.weight_table(choices.heads, weights)
-    scores = choices.scores[:, :, None, :]
-    if rules.utility == "nep":
-        worth = utility.nep(scores, table, choices.segment)
-    else:
-        worth = utility.incremental(
-            scores,
-            choices.heads,
-            table,
-            choices.segment,
-            choices.mean_unsubscribe,
-            choices.p_organic,
-            choices.active_today,
-            rules.already_active_today,
-            rules.further_visit,
-        )
-    place: NDArray[np.int64] = np.where(choices.present, worth[:, :, 0], -np.inf).argmax(axis=1)
-    return place
+    return best_options(choices, msgspec.structs.replace(rules, weights=dict(weights), weights_by_segment={}))
 
 
 def _outcomes(choices: RandomChoices, pick: Int64[np.ndarray, " n"]) -> dict[str, Estimate]:
