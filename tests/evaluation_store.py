@@ -7,6 +7,7 @@ away; who gets a message comes into the app more often than who does not, most o
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from answering import answers
 from tactful import draws
 from tactful.clock import SimulatedClock, to_us
 from tactful.decision.policy.explore import Exploration
@@ -71,23 +72,6 @@ def _visit(day: int, i: int, begin: datetime) -> list[Input]:
 
 
 def _answers(sent: Decision) -> list[Input]:
-    """What the person does about it, by hash; a click brings her into the app."""
-    found: list[Input] = []
+    """What the person does about it; evenings are better."""
     evening = 1.5 if sent.at.hour >= 17 else 1.0
-    for kind, chance in CHANCES[str(sent.channel)]:
-        if draws.uniform(5, draws.key(sent.decision_id), 0, kind)[0] < chance * evening:
-            found.append(_act(sent, kind, minutes=1))
-            if kind == "click":
-                found.append(_act(sent, "session", minutes=2))
-    return found
-
-
-def _act(sent: Decision, kind: EngagementKind, minutes: int) -> Engagement:
-    return Engagement(
-        engagement_id=f"{kind}-{sent.decision_id}",
-        user_id=sent.user_id,
-        kind=kind,
-        at=sent.at + timedelta(minutes=minutes),
-        decision_id=sent.decision_id,
-        channel=None if kind == "session" else sent.channel,
-    )
+    return answers(sent, [(kind, chance * evening) for kind, chance in CHANCES[str(sent.channel)]])

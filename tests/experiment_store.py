@@ -6,10 +6,11 @@ For five days nothing is compared; then, if it is to run, half of the people get
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from answering import answers
 from tactful import draws
 from tactful.clock import SimulatedClock, to_us
 from tactful.decision.policy.explore import Exploration
-from tactful.events.records import Candidate, Decision, Engagement, EngagementKind, Input, User
+from tactful.events.records import Candidate, Decision, Engagement, Input, User
 from tactful.experiments.design import Experiment, ExperimentArm
 from tactful.runtime.embedded import Engine
 from tactful.runtime.experiments_in_force import add
@@ -85,24 +86,6 @@ def _visit(day: int, i: int, at: datetime) -> Engagement:
 
 
 def _answers(sent: Decision) -> list[Input]:
-    """What the person does about it, by hash; a click brings her into the app."""
+    """What the person does about it."""
     click = CLICKS_IN_THE_EVENING if sent.at.hour >= EVENING else CLICKS_BY_DAY
-    chances: tuple[tuple[EngagementKind, float], ...] = (("click", click), ("unsubscribe", LEAVES))
-    found: list[Input] = []
-    for kind, chance in chances:
-        if draws.uniform(5, draws.key(sent.decision_id), 0, kind)[0] < chance:
-            found.append(_act(sent, kind, minutes=1))
-            if kind == "click":
-                found.append(_act(sent, "session", minutes=2))
-    return found
-
-
-def _act(sent: Decision, kind: EngagementKind, minutes: int) -> Engagement:
-    return Engagement(
-        engagement_id=f"{kind}-{sent.decision_id}",
-        user_id=sent.user_id,
-        kind=kind,
-        at=sent.at + timedelta(minutes=minutes),
-        decision_id=sent.decision_id,
-        channel=None if kind == "session" else sent.channel,
-    )
+    return answers(sent, (("click", click), ("unsubscribe", LEAVES)))

@@ -6,10 +6,10 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tactful import draws
+from answering import answers
 from tactful.clock import SimulatedClock, to_us
 from tactful.decision.policy.explore import Exploration
-from tactful.events.records import Candidate, Decision, Engagement, EngagementKind, Input, User
+from tactful.events.records import Candidate, EngagementKind, User
 from tactful.runtime.embedded import Engine
 from tactful.runtime.settings import Settings, Volume
 from tactful.stores.sqlite import SqliteStore
@@ -38,7 +38,9 @@ def fill_store(path: Path, people: int = PEOPLE, days: int = DAYS) -> None:
         engine.submit([_candidate(day, i, begin) for i in range(people)])
         decided = engine.advance(begin + timedelta(hours=23))
         clock.set(to_us(begin + timedelta(hours=23)))
-        engine.submit([one for sent in decided if sent.action == "send" for one in _answers(sent)])
+        engine.submit(
+            [one for sent in decided if sent.action == "send" for one in answers(sent, CHANCES[str(sent.channel)])]
+        )
     engine.advance(START + timedelta(days=days + 2))
     engine.close()
 
@@ -52,25 +54,3 @@ def _user(i: int) -> User:
 def _candidate(day: int, i: int, at: datetime) -> Candidate:
     payload = {"title": "A tale", "url": "https://app.invalid/1"}
     return Candidate(candidate_id=f"c{day}-{i}", user_id=f"u{i}", type="recommendation", created_at=at, payload=payload)
-
-
-def _answers(sent: Decision) -> list[Input]:
-    """What the person does about it, by hash; a click brings her into the app."""
-    found: list[Input] = []
-    for kind, chance in CHANCES[str(sent.channel)]:
-        if draws.uniform(5, draws.key(sent.decision_id), 0, kind)[0] < chance:
-            found.append(_act(sent, kind, minutes=1))
-            if kind == "click":
-                found.append(_act(sent, "session", minutes=2))
-    return found
-
-
-def _act(sent: Decision, kind: EngagementKind, minutes: int) -> Engagement:
-    return Engagement(
-        engagement_id=f"{kind}-{sent.decision_id}",
-        user_id=sent.user_id,
-        kind=kind,
-        at=sent.at + timedelta(minutes=minutes),
-        decision_id=sent.decision_id,
-        channel=None if kind == "session" else sent.channel,
-    )
