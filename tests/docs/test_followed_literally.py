@@ -10,6 +10,7 @@ write the outputs, figures included, anew.
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ import evaluation_store
 import experiment_store
 import export_store
 import objectives_store
+import promotion_store
 import ranking_store
 import timing_store
 import tuning_store
@@ -35,6 +37,7 @@ RANKER = ROOT / "docs" / "how-to" / "train-ranker.md"
 OBJECTIVES = ROOT / "docs" / "how-to" / "different-objectives.md"
 WEIGHTS = ROOT / "docs" / "how-to" / "tune-weights.md"
 EVALUATE = ROOT / "docs" / "how-to" / "evaluate-a-policy.md"
+PROMOTE = ROOT / "docs" / "how-to" / "promote-a-model.md"
 EXPORT = ROOT / "docs" / "how-to" / "export-decisions.md"
 EXPERIMENT = ROOT / "docs" / "how-to" / "run-an-experiment.md"
 PAGES = [
@@ -46,6 +49,7 @@ PAGES = [
     OBJECTIVES,
     WEIGHTS,
     EVALUATE,
+    PROMOTE,
     EXPORT,
     EXPERIMENT,
 ]
@@ -118,6 +122,9 @@ def prepare(page: Path, folder: Path) -> None:
         tuning_store.fill_store(folder / "app.db")
     if page == EVALUATE:
         evaluation_store.fill_store(folder / "app.db")
+    if page == PROMOTE:
+        promotion_store.fill_store(folder / "app.db")
+        shutil.copy(promotion_store.__file__, folder / "later.py")
     if page == EXPORT:
         export_store.fill_store(folder / "app.db")
     if page == EXPERIMENT:

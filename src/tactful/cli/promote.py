@@ -77,7 +77,7 @@ def rollback(
     say = console()
     back = move.before or "the simple predictors"
     if move.what == "rolled_back" and move.canary is not None:
-        say.print(f"{move.canary.experiment} is over: {back} decides for all again.", markup=False)
+        say.print(f"{move.canary.experiment} is over: decided by {back} again, for all.", markup=False)
     else:
         say.print(f"In force again: {back} instead of {move.version or 'the simple predictors'}.", markup=False)
     say.print("An engine that runs takes it before its next micro-batch.")

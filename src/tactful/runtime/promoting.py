@@ -37,14 +37,16 @@ def begin(
     """Starts a canary of a ranker: an experiment of the layer `policy` with one arm. Returns the move.
 
     Raises:
-        InvalidExperiment: a canary runs; the ranker is in force; the layer has no room; a gate that did not say
-            `promote` without force, or force without anybody's name and reason.
+        InvalidExperiment: a canary runs; the ranker is in force; the layer has no room; the engine has not read all
+            that was told to it; a gate that did not say `promote` without force, or force without anybody's name and
+            reason.
         StoreError: the store does not keep the ranker.
     """
     if forced and not (by and reason):
         raise InvalidExperiment("got force without a name or a reason, expected both: they go on record")
     if not forced and gate is not None and gate.verdict != "promote":
         raise InvalidExperiment(f"got a ranker that is {gate.verdict} at the gate ({gate.why})")
+    _refuse_waiting(store)
     moves = history(store)
     if (running := canary_of(moves)) is not None:
         raise InvalidExperiment(
@@ -77,6 +79,7 @@ def advance(store: Store, settings: Settings) -> tuple[Canary, Evidence | None, 
     Raises:
         InvalidExperiment: no canary runs, or it cannot be looked at yet.
     """
+    _refuse_waiting(store)
     canary = canary_of(history(store))
     if canary is None:
         raise InvalidExperiment("got no canary that runs; start one with `tactful promote STORE VERSION`")
@@ -152,6 +155,15 @@ def _taken_back(
             experiments_in_force.end(store, canary.experiment, at)
         tell(store, to_us(at), move)
     return after, evidence, move
+
+
+def _refuse_waiting(store: Store) -> None:
+    """Passes if all moves are on the log: else one that waits would be made twice."""
+    if store.posted():
+        raise InvalidExperiment(
+            f"got {store.posted()} letters that the engine has not read, expected none: what was told last is not on "
+            "the log yet; let the engine go on, and ask again"
+        )
 
 
 def _after_all(store: Store, canary: Canary) -> datetime:

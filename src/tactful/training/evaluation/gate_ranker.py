@@ -8,14 +8,16 @@ from tactful.experiments.gate import MARGIN, Gate, gate, judge, too_thin
 from tactful.models.protocol import RankModel
 from tactful.training.evaluation.evaluate import Judged, judge_ranker
 
-_REWARDS: Final[dict[str, Literal["more", "less"]]] = {"click": "more", "unsubscribe": "less"}
-"""The first decides; the others must not be shown to be worse."""
+_DECIDES: Final = "click"
+_BETTER: Final[dict[str, Literal["more", "less"]]] = {_DECIDES: "more", "unsubscribe": "less"}
+"""The first must be shown to be no worse, the others must not be shown to be worse."""
 
 
 def gate_ranker(log: Judged, model: RankModel, margin: float = MARGIN) -> Gate:
     """Returns whether a ranker may decide for a canary (row `candidate` of the identification table).
 
-    A log that cannot tell is *inconclusive*, with the reason.
+    A log that cannot tell of clicks is *inconclusive*, with the reason. Another reward that it cannot tell of, such as
+    leaving where nobody left, is not judged.
 
     Raises:
         InvalidExperiment: a margin outside (0, 1).
@@ -26,12 +28,12 @@ def gate_ranker(log: Judged, model: RankModel, margin: float = MARGIN) -> Gate:
         evaluation = judge_ranker(log, model)
     except (NotIdentifiable, NotEnoughData) as error:
         return too_thin(str(error), days, margin)
-    by_reward = {one.reward: one for one in evaluation.findings}
-    if not by_reward.keys() >= _REWARDS.keys():
+    found = {one.reward: one for one in evaluation.findings}
+    if _DECIDES not in found:
         return too_thin("; ".join(evaluation.unsaid), days, margin)
     judgements = [
-        judge(name, better, one.rows, one.people, one.present, one.target, one.difference, days, margin)
-        for name, better in _REWARDS.items()
-        for one in (by_reward[name],)
+        judge(one.reward, better, one.rows, one.people, one.present, one.target, one.difference, days, margin)
+        for name, better in _BETTER.items()
+        if (one := found.get(name)) is not None
     ]
     return gate(judgements, days, margin)
