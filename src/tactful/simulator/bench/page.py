@@ -88,7 +88,7 @@ def _gains(arms: dict[str, list[Cell]], limits: Sequence[BoundCell], world: str)
         columns.append((f"J over {base} (95 %)", lambda name: _over(arms[name], usual)))
         if limits:
             head = f"share of the attainable gain over {base} (95 %)"
-            columns.append((head, lambda name: _interval(compare.share(arms[name], usual, silence, limits), ".2f")))
+            columns.append((head, lambda name: _part(arms[name], usual, silence, limits)))
         columns.append(("variance saved", lambda name: _times(compare.precision(arms[name], usual))))
     if OURS in arms:
         columns.append((f"J of {OURS} over it (95 %)", lambda name: _over(arms[OURS], arms[name])))
@@ -180,6 +180,10 @@ def _mean(cells: Sequence[Cell], field: str) -> float:
 
 def _over(mine: list[Cell], theirs: list[Cell]) -> str:
     return "" if mine is theirs else _interval(compare.gain(mine, theirs), "+.3f")
+
+
+def _part(mine: list[Cell], base: list[Cell], silence: list[Cell], limits: Sequence[BoundCell]) -> str:
+    return "" if mine is base else _interval(compare.share(mine, base, silence, limits), ".2f")
 
 
 def _times(saved: float | None) -> str:
