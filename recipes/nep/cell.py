@@ -94,7 +94,7 @@ def of_each(cell: Cell) -> NDArray[np.float64]:
 def _by_activity(result: Result, explored: Explored, j: NDArray[np.float64]) -> dict[str, ByActivity]:
     now = np.full(len(explored.rows), result.start_us)
     activity = standing.segment(explored.rows, now).astype(np.int64) // len(REACHES)
-    found = {}
+    found: dict[str, ByActivity] = {}
     for i, name in enumerate(ACTIVITIES):
         mine = activity == i
         if mine.any():

@@ -4,12 +4,15 @@ Thresholds, utility weights and volume targets are kept by segment. Not here: wh
 (`decision/`), and how the active days are counted (`history.py`).
 """
 
+from typing import Literal, TypeAlias
+
 import numpy as np
 from jaxtyping import Int, Int8, UInt8
 
 from tactful.events.records import CHANNELS
 
-ACTIVITIES = ("core", "casual", "marginal", "dormant", "new", "resurrected")
+Activity: TypeAlias = Literal["core", "casual", "marginal", "dormant", "new", "resurrected"]
+ACTIVITIES: tuple[Activity, ...] = ("core", "casual", "marginal", "dormant", "new", "resurrected")
 REACHES = ("email_only", "push_only", "both")
 SEGMENTS: tuple[str, ...] = tuple(f"{activity}/{reach}" for activity in ACTIVITIES for reach in REACHES)
 """All 18 segments; the index of one is activity * 3 + reach."""

@@ -20,7 +20,7 @@ from tactful.decision.volume.allocate import allocate, allocate_at_price, alloca
 from tactful.errors import BudgetsStand, InfeasibleBudget, InvalidFeatures, InvalidModel, NotEnoughData
 from tactful.events.budget_plan import budget_plan
 from tactful.events.records import BudgetPlan
-from tactful.features.segments import ACTIVITIES, REACHES
+from tactful.features.segments import ACTIVITIES, REACHES, Activity
 from tactful.features.volume import SCHEMA
 from tactful.models import served
 from tactful.models.volume_response import Responses, VolumeResponse, discounted_value
@@ -54,7 +54,7 @@ class Ask:
     k_min: int = 0
     k_max: int | None = None
     together: bool = False
-    leaving: Mapping[str, float] = field(default_factory=dict)
+    leaving: Mapping[Activity, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

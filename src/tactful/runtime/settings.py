@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -10,10 +10,10 @@ from tactful.decision.policy.explore import Exploration
 from tactful.decision.policy.reputation import Levels
 from tactful.decision.rules import Rules
 from tactful.errors import InvalidSettings
+from tactful.features.segments import Activity
 from tactful.stores.protocols import StateSnapshots
 
 _NOTED: Final = "settings"
-_Activity: TypeAlias = Literal["core", "casual", "marginal", "dormant", "new", "resurrected"]
 _ONE_ARM: Final = {"names": ["default"], "shares": [1.0]}
 """What earlier versions noted where nobody had set arms; now these come of experiments."""
 
@@ -43,9 +43,7 @@ class Volume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     accrual: Literal["even", "value"] = "even"
     counts: Literal["ranked", "all"] = "ranked"
     gamma: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.95
-    leaving: dict[
-        Literal["core", "casual", "marginal", "dormant", "new", "resurrected"], Annotated[float, msgspec.Meta(ge=0.0)]
-    ] = {}
+    leaving: dict[Activity, Annotated[float, msgspec.Meta(ge=0.0)]] = {}
 
 
 class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
