@@ -37,7 +37,7 @@ from tactful.runtime.settings import EngineSettings, Volume
 from tactful.stores.protocols import LoggedInput, Refused
 from tactful.stores.sqlite import SqliteStore
 
-USERS, DAYS, INPUTS_A_DAY = 200, 3, 0.6
+USERS, DAYS, INPUTS_A_DAY = 240, 3, 0.6
 CAPS = Experiment(name="caps", arms=(ExperimentArm("control", 0.4), ExperimentArm("new", 0.5, {"gap_minutes": 30})))
 EXPERIMENT = [
     (to_us(START) + stamp, Control(version=version, effective_at=at, key=schedule.KEY, value=schedule.value(told)))
