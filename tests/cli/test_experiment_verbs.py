@@ -143,8 +143,7 @@ def test_arms_of_the_report_are_those_of_the_decisions(read: SqliteStore, told: 
     for row in read.decisions_between(begun, 1 << 62):
         record = decode(row.data)
         assert isinstance(record, Decision)
-        if record.action != "drop":  # what expires, does so whoever decides
-            arms.setdefault(record.arm, set()).add(record.user_id)
+        arms.setdefault(record.arm, set()).add(record.user_id)
     assert {name: len(users) for name, users in arms.items()} == {
         f"evening/{arm}": n for arm, n in zip(told.arms, told.users, strict=True)
     }

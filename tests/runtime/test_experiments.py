@@ -67,7 +67,7 @@ def app() -> App:
 def arms_on(app: App, day: int) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for one in app.decisions:
-        if one.action != "drop" and at(24 * day) < one.at < at(24 * (day + 1)):
+        if at(24 * day) < one.at < at(24 * (day + 1)):
             found.setdefault(one.user_id, set()).add(one.arm)
     return found
 
@@ -82,6 +82,20 @@ def test_decisions_name_the_arm_that_the_hash_says(app: App) -> None:
     expected = {name: {names[i]} for name, i in zip(PEOPLE, arm.tolist(), strict=True)}
     assert arms_on(app, 1) == arms_on(app, 2) == expected
     assert set(arm.tolist()) == {-1, 0, 1}
+
+
+def test_what_expires_or_is_pushed_out_names_the_arm_of_its_user() -> None:
+    app = born()
+    experiments_in_force.add(app.store, halves(daily_cap=1))
+    crowd = (told(f"{name}-{i}", user_id=name, created=at(9)) for name in PEOPLE for i in range(20))
+    app.submit(at(9), *crowd)
+    app.run(at(48))
+    drops = [d for d in app.decisions if d.action == "drop"]
+    names = (*(f"caps/{arm}" for arm in ("control", "new")), "default")
+    arm = dict(zip(PEOPLE, assigned([halves()], KEYS, CALM.seed).tolist(), strict=True))
+    assert {code for d in drops for code in codes(d)} >= {"expired", "pool_full"}
+    assert {(d.user_id, d.arm) for d in drops} == {(name, names[arm[name]]) for name in PEOPLE}
+    assert verify(app.store, app.settings).equal
 
 
 def test_before_the_start_and_after_the_end_everybody_is_in_the_default_arm(app: App) -> None:

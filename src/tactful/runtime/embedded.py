@@ -341,6 +341,7 @@ class Engine:
                 number=np.full(n, 16.0),
                 limit=np.full(n, 16.0),
                 turn=np.zeros(n, dtype=np.int64),
+                arm=self.population.arms.of[candidates.row],
                 control_version=version,
                 names=self._names(),
             )

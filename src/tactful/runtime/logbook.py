@@ -167,6 +167,7 @@ def _drops(
         number=verdict.drop_number[i, c],
         limit=verdict.drop_limit[i, c],
         turn=person.turn[i],
+        arm=person.arm[i],
         control_version=controls.version,
         names=names,
     )
@@ -183,6 +184,7 @@ def drops(
     number: NDArray[np.float64],
     limit: NDArray[np.float64],
     turn: NDArray[np.int64],
+    arm: NDArray[np.int64],
     control_version: int,
     names: Names,
 ) -> list[Logged]:
@@ -200,6 +202,7 @@ def drops(
             type=names.types[int(kind[j])],
             reasons=(Reason(REASONS[int(code[j])], float(number[j]), float(limit[j])),),
             turn=int(turn[j]),
+            arm=names.arms[int(arm[j])],
             policy_version=names.policy_version,
             control_version=control_version,
         )
