@@ -15,7 +15,7 @@ test: lint types contracts tests
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[report,train,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[report,serve,channels,apprise,otel,train,dev]'
 	touch $@
 
 format: $(VENV)/ready

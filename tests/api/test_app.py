@@ -1,0 +1,74 @@
+"""The frame of the service: routing, answers, problems, and a durable way in."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tactful.api.app import create_app
+from tactful.api.endpoint import Endpoint, answer
+from tactful.api.intake import Intake
+from tactful.api.problems import MEDIA_TYPE, Problem
+from tactful.api.service import Service
+from tactful.clock import SimulatedClock
+from tactful.events.registry import Registry
+from tactful.runtime.settings import Settings
+from tactful.stores.sqlite import SqliteStore
+
+
+async def post_word(request: Request, service: Service) -> Response:
+    body = await request.body()
+    if not body:
+        raise Problem(
+            422, "empty-body", "got no body, expected a word; send one", {"where": "body"}, {"X-Why": "empty"}
+        )
+    await service.intake.post([body])
+    return answer({"waiting": await service.ask(lambda store: store.posted())}, 202)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    path = tmp_path / "app.db"
+    return Service(path, Settings(), SimulatedClock(), Registry.shipped(), Intake(path))
+
+
+def client(service: Service) -> httpx.AsyncClient:
+    app = create_app(service, [Endpoint("POST", "/words", post_word, None, "Takes a word.")])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
+
+
+def test_what_was_acknowledged_is_in_the_store(service: Service) -> None:
+    import asyncio
+
+    async def run() -> None:
+        async with client(service) as http:
+            answers = await asyncio.gather(*(http.post("/words", content=b"x") for _ in range(20)))
+            assert {a.status_code for a in answers} == {202}
+        service.close()
+
+    asyncio.run(run())
+    assert SqliteStore(service.path).posted() == 20
+
+
+def test_problem_tells_what_to_do(service: Service) -> None:
+    import asyncio
+
+    async def run() -> httpx.Response:
+        async with client(service) as http:
+            found = await http.post("/words")
+        service.close()
+        return found
+
+    found = asyncio.run(run())
+    assert found.status_code == 422
+    assert found.headers["content-type"] == MEDIA_TYPE
+    assert found.headers["x-why"] == "empty"
+    assert found.json() == {
+        "type": "urn:tactful:problem:empty-body",
+        "title": "Unprocessable Content",
+        "status": 422,
+        "detail": "got no body, expected a word; send one",
+        "where": "body",
+    }
