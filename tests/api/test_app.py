@@ -1,5 +1,7 @@
 """The frame of the service: routing, answers, problems, and a durable way in."""
 
+import asyncio
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -40,8 +42,6 @@ def client(service: Service) -> httpx.AsyncClient:
 
 
 def test_what_was_acknowledged_is_in_the_store(service: Service) -> None:
-    import asyncio
-
     async def run() -> None:
         async with client(service) as http:
             answers = await asyncio.gather(*(http.post("/words", content=b"x") for _ in range(20)))
@@ -53,8 +53,6 @@ def test_what_was_acknowledged_is_in_the_store(service: Service) -> None:
 
 
 def test_problem_tells_what_to_do(service: Service) -> None:
-    import asyncio
-
     async def run() -> httpx.Response:
         async with client(service) as http:
             found = await http.post("/words")
@@ -67,7 +65,7 @@ def test_problem_tells_what_to_do(service: Service) -> None:
     assert found.headers["x-why"] == "empty"
     assert found.json() == {
         "type": "urn:tactful:problem:empty-body",
-        "title": "Unprocessable Content",
+        "title": HTTPStatus(422).phrase,
         "status": 422,
         "detail": "got no body, expected a word; send one",
         "where": "body",

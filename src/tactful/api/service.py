@@ -1,6 +1,7 @@
 """What every handler is given: the store to read, the way in, settings and the clock; nothing else is shared."""
 
 import threading
+from asyncio import get_running_loop
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -36,8 +37,6 @@ class Service:
 
     async def ask(self, question: Callable[[SqliteStore], T]) -> T:
         """Returns what a question to the store finds; it runs in a thread of its own, and never writes."""
-        from asyncio import get_running_loop
-
         return await get_running_loop().run_in_executor(self._threads, lambda: question(self._reader()))
 
     def _reader(self) -> SqliteStore:
