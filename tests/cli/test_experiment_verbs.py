@@ -88,6 +88,16 @@ def test_options_and_a_file_announce_the_same_and_the_engine_takes_it(app_db: Pa
     assert "second experiment" in again.stderr
 
 
+def test_margins_are_agreed_before_and_kept_with_the_experiment(app_db: Path, tmp_path: Path) -> None:
+    store = Path(shutil.copy(app_db, tmp_path / "app.db"))
+    guarded = ["--guardrail", "unsubscribes=0.05", "--guardrail", "complaints"]
+    done = experiment("new", store, *NEW, *guarded, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["guardrails"], told["margins"]) == (["unsubscribes", "complaints"], {"unsubscribes": 0.05})
+    assert "such as unsubscribes=0.05" in experiment("new", store, *NEW, "--guardrail", "complaints=few").output
+
+
 def test_a_second_experiment_is_put_where_the_layer_is_free(later_db: Path, tmp_path: Path) -> None:
     store = Path(shutil.copy(later_db, tmp_path / "later.db"))
     full = experiment("new", store, "--name", "b", "--arm", "control=0.1")

@@ -70,6 +70,16 @@ def looked(rate: tuple[float, float], rng: np.random.Generator, users: tuple[int
     return canary.status
 
 
+def test_a_guardrail_of_a_canary_has_its_own_margin() -> None:
+    arm = np.repeat([0, 1], 2_000)
+    left = np.arange(4_000) % 10 < 1 + arm  # .1 of the others, .2 of the canary's
+    sums = sums_of(np.stack([left, np.zeros(4_000)], axis=1).astype(float), arm, 2)
+    broken = [guards(sums, COLUMNS, 3.0, Plan(margins=margins))[0].broken for margins in ({}, {COLUMNS[0]: 2.0})]
+    assert broken == [True, False]
+    with pytest.raises(InvalidExperiment, match="margins for some of"):
+        Plan(margins={"clicks": 0.1})
+
+
 def test_a_harmless_canary_is_hardly_ever_taken_back_however_often_it_is_looked_at() -> None:
     rng = np.random.default_rng(7)
     taken = sum(looked((0.05, 0.05), rng) == "rolled_back" for _ in range(120))

@@ -1,5 +1,6 @@
 """Comparisons: the table says what the statistics say, warns of what stands against it, and takes a hundred arms."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -55,6 +56,19 @@ def test_table_says_what_the_statistics_say_of_adjusted_sums() -> None:
     assert days.lift.low > 0.0
     assert 0.5 < days.explained < 1.0  # habit is most of what makes people active
     assert found.warnings == ()
+
+
+def test_a_guardrail_is_judged_by_its_own_margin() -> None:
+    sums = _sums(n=40_000, leaving=1.0)  # twice as many leave
+    strict, lax = (
+        _compared(sums, msgspec.structs.replace(_experiment(), margins={"unsubscribes": margin}))
+        for margin in (0.1, 5.0)
+    )
+    assert [(one.margin, one.verdict) for found in (strict, lax) for one in found.guardrails] == [
+        (0.1, "broken"),
+        (5.0, "holds"),
+    ]
+    assert _compared(sums).guardrails == strict.guardrails  # a tenth where nothing was agreed
 
 
 def test_without_days_before_or_with_few_users_nothing_is_adjusted() -> None:

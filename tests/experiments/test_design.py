@@ -9,7 +9,7 @@ import pytest
 from tactful.draws import key
 from tactful.errors import InvalidExperiment
 from tactful.experiments.assign import assigned
-from tactful.experiments.design import Experiment, ExperimentArm, Range, Targeting, experiment_of
+from tactful.experiments.design import MARGIN, Experiment, ExperimentArm, Range, Targeting, experiment_of
 from tactful.experiments.layers import free, refuse_overlaps, resized
 
 USERS = np.array([key(f"user-{i}") for i in range(20_000)], dtype=np.uint64)
@@ -27,6 +27,7 @@ def test_a_file_says_everything_about_an_experiment() -> None:
         offset = 0.2
         started_at = 2026-03-01T00:00:00Z
         metrics = ["active_days"]
+        margins = {unsubscribes = 0.05}
         note = "is a click worth more at night?"
         targeting = {activities = ["core", "casual"]}
 
@@ -44,6 +45,7 @@ def test_a_file_says_everything_about_an_experiment() -> None:
     assert found.ranges() == (((0.2, pytest.approx(0.3)),), ((pytest.approx(0.3), pytest.approx(0.6)),))
     assert found.arms[1].rules == {"weights": {"click": 2.0}}
     assert not found.targeting.everybody()
+    assert (found.margin("unsubscribes"), found.margin("complaints")) == (0.05, MARGIN)
     assert msgspec.convert(msgspec.to_builtins(found), Experiment) == found
 
 
@@ -60,6 +62,8 @@ def test_a_file_says_everything_about_an_experiment() -> None:
         ('name = "x"\narms = [{name = "a", share = 0.2, parts = [[0.0, 0.1]]}]', "as large together"),
         ('name = "x"\narms = [{name = "a", share = 0.2}, {name = "b", share = 0.1, parts = [[0.1, 0.2]]}]', "overlap"),
         ('name = "x"\nlayer = "ui"\narms = [{name = "a", share = 0.1, rules = {daily_cap = 1}}]', "the app's"),
+        ('name = "x"\nmargins = {clicks = 0.1}\narms = [{name = "a", share = 0.1}]', "for guardrails, which are uns"),
+        ('name = "x"\nmargins = {complaints = -0.1}\narms = [{name = "a", share = 0.1}]', "shares of 0 or more"),
         ('name = "x"\ntargeting = {activities = ["asleep"]}\narms = [{name = "a", share = 0.1}]', "asleep"),
     ],
 )

@@ -70,9 +70,6 @@ def experiment_report(
     name: Named,
     since: Annotated[datetime | None, instant_option("--since", "Count from here, not from the start")] = None,
     until: Annotated[datetime | None, instant_option("--until", "Look no further")] = None,
-    margin: Annotated[
-        float, typer.Option("--margin", min=0.0, help="Of the guardrails: how much worse is accepted, a share.")
-    ] = 0.1,
     html: Annotated[Path | None, typer.Option("--html", help="Write the report with plots as a page, too.")] = None,
     settings: SettingsFile = None,
     as_json: AsJson = False,
@@ -89,7 +86,7 @@ def experiment_report(
     with bar(shown=not as_json) as progress:
         task = progress.add_task("days read", total=None)
         found = report(
-            opened, experiment, settings_of(settings, opened), since, until, margin,
+            opened, experiment, settings_of(settings, opened), since, until,
             lambda days: progress.update(task, completed=days),
         )  # fmt: skip
     opened.close()

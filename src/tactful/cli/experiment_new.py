@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tactful.cli.options import AsJson, console, instant_option, open_to_read, print_json
+from tactful.cli.options import AsJson, Guardrails, console, guardrails_of, instant_option, open_to_read, print_json
 
 if TYPE_CHECKING:
     from tactful.experiments.design import Experiment
@@ -31,7 +31,7 @@ def experiment_new(
     metric: Annotated[
         list[str] | None, typer.Option("--metric", help="What decides, the first most: clicks, or clicks/sends.")
     ] = None,
-    guardrail: Annotated[list[str] | None, typer.Option("--guardrail", help="What must not rise.")] = None,
+    guardrail: Guardrails = None,
     layer: Annotated[str, typer.Option("--layer", help="Other layers are only measured: the app treats them.")] = "",
     offset: Annotated[
         float | None, typer.Option("--offset", help="Where in the layer it lies; the first free place by default.")
@@ -68,7 +68,8 @@ def experiment_new(
                 "targeting": {"activities": activity or [], "reaches": reach or []},
                 "note": note,
             }
-            told |= {key: value for key, value in (("metrics", metric), ("guardrails", guardrail)) if value}
+            guardrails, told["margins"] = guardrails_of(guardrail)
+            told |= {key: value for key, value in (("metrics", metric), ("guardrails", guardrails)) if value}
             told |= {"layer": layer} if layer else {}
             made = _placed(opened, told, offset)
         refuse_unknown(made, METRICS)

@@ -23,6 +23,22 @@ SettingsFile = Annotated[
 ]
 
 
+Guardrails = Annotated[
+    list[str] | None,
+    typer.Option("--guardrail", metavar="NAME[=MARGIN]", help="What must not rise, by more than a margin (0.1)."),
+]
+
+
+def guardrails_of(told: list[str] | None) -> tuple[list[str], dict[str, float]]:
+    """Returns the guardrails that options name, and the margins of those that have one."""
+    parts = [text.partition("=") for text in told or []]
+    try:
+        margins = {name: float(margin) for name, sign, margin in parts if sign}
+    except ValueError:
+        raise typer.BadParameter(f"got --guardrail {told}, expected shares such as unsubscribes=0.05") from None
+    return [name for name, _, _ in parts], margins
+
+
 def _instant(text: str) -> datetime:
     """Returns the instant of ISO 8601 text; without an offset nobody knows which instant is meant."""
     try:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tactful.cli.options import COLUMNS, AsJson, console, open_to_read, print_json
+from tactful.cli.options import COLUMNS, AsJson, Guardrails, console, guardrails_of, open_to_read, print_json
 
 if TYPE_CHECKING:
+    from tactful.experiments.canary import Plan
     from tactful.experiments.gate import Gate
     from tactful.runtime.promotions import Move
 
@@ -30,6 +31,7 @@ def promote(
     ] = 0.01,
     days: Annotated[float, typer.Option("--days", min=0.1, help="That a stage of the canary must have seen.")] = 3.0,
     sends: Annotated[int, typer.Option("--sends", min=0, help="Messages that a stage must have seen.")] = 500,
+    guardrail: Guardrails = None,
     force: Annotated[bool, typer.Option("--force", help="Past the gate; needs --by and --reason.")] = False,
     by: By = "",
     reason: Reason = "",
@@ -49,7 +51,10 @@ def promote(
     elif advance:
         _advance(store, as_json)
     else:
-        _begin(store, str(version), margin, days, sends, force, by, reason, as_json)
+        from tactful.experiments.canary import Plan
+
+        plan = Plan(least_days=days, least_sends=sends, margins=guardrails_of(guardrail)[1])
+        _begin(store, str(version), margin, plan, force, by, reason, as_json)
 
 
 def rollback(
@@ -84,9 +89,8 @@ def rollback(
 
 
 def _begin(
-    store: Path, version: str, margin: float, days: float, sends: int, force: bool, by: str, reason: str, as_json: bool
+    store: Path, version: str, margin: float, plan: "Plan", force: bool, by: str, reason: str, as_json: bool
 ) -> None:
-    from tactful.experiments.canary import Plan
     from tactful.runtime.promoting import begin
     from tactful.stores.sqlite import SqliteStore
 
@@ -96,7 +100,7 @@ def _begin(
     if opens:
         opened = SqliteStore(store)
         try:
-            move = begin(opened, version, Plan(least_days=days, least_sends=sends), gate, by, reason, force)
+            move = begin(opened, version, plan, gate, by, reason, force)
         finally:
             opened.close()
     if as_json:

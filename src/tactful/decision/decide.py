@@ -19,6 +19,7 @@ from tactful.decision.rules import Rules
 from tactful.errors import InvalidScores
 from tactful.events.records import CHANNELS
 from tactful.events.type_columns import TypeColumns
+from tactful.kernel import kernel
 
 FLOOR: Final = -1e6
 """A threshold that everything exceeds: for messages that owe no price."""
@@ -124,7 +125,9 @@ def options(seed: int, request: Request, controls: Thresholds, types: TypeColumn
 
     alive = live(pool)
     notes.add("empty_pool", ~_any(alive), np.zeros(request.n), np.ones(request.n))
-    return Options(_feasible(request, alive, checks(seed, request, types, rules, controls), notes, drops), notes, drops)
+    channels = request.person.n_sends.shape[1]
+    left = _feasible(alive, channels, checks(seed, request, types, rules, controls), notes, drops)
+    return Options(left, notes, drops)
 
 
 def decide(
@@ -206,30 +209,58 @@ def decide(
 
 
 def _feasible(
-    request: Request, alive: NDArray[np.bool_], met: list[Check], notes: "_Notes", drops: "_Drops"
+    alive: NDArray[np.bool_], channels: int, met: list[Check], notes: "_Notes", drops: "_Drops"
 ) -> NDArray[np.bool_]:
     """Applies the checks in order; what each removes first is what its reason tells of."""
-    n, c = alive.shape
-    h = request.person.n_sends.shape[1]
-    left: NDArray[np.bool_] = np.repeat(alive[:, :, None], h, axis=2)
+    left = np.repeat(alive[:, :, None], channels, axis=2)
+    options_left = np.count_nonzero(alive, axis=1) * channels
     for check in met:
-        if not check.blocked.any():
-            continue
-        removed = left & check.blocked
-        hit = _any(removed)
-        if not hit.any():
-            continue
-        left &= ~removed
-        told = hit & ~_any(left) if check.rights else hit
-        first = removed.reshape(n, c * h).argmax(axis=1)
-        place = (np.arange(n), first // h, first % h)
-        number = np.broadcast_to(check.number, left.shape)[place]
-        limit = np.broadcast_to(check.limit, left.shape)[place]
-        notes.add(check.code, told, number, limit)
-        if check.refuses:
-            refused = _per_place(removed) & ~_per_place(left)
-            drops.add(check.code, refused, number[:, None], limit[:, None])
+        number, limit = check.number.astype(np.float64), check.limit.astype(np.float64)
+        _remove(
+            check.blocked, number, limit, REASON_CODE[check.code], check.rights, check.refuses, left, options_left,
+            notes.code, notes.number, notes.limit, notes.used, drops.code, drops.number, drops.limit,
+        )  # fmt: skip
     return left
+
+
+@kernel
+def _remove(
+    blocked: NDArray[np.bool_], number: NDArray[np.float64], limit: NDArray[np.float64], code: int, rights: bool,
+    refuses: bool, left: NDArray[np.bool_], options_left: NDArray[Any], note_code: NDArray[Any],
+    note_number: NDArray[Any], note_limit: NDArray[Any], notes_used: NDArray[Any], drop_code: NDArray[Any],
+    drop_number: NDArray[Any], drop_limit: NDArray[Any],
+) -> None:  # fmt: skip
+    """Takes what a check blocks out of what is left of each job, and notes its reason; a job without options is over.
+
+    A dimension of 1 of `blocked`, `number` and `limit` stands for all places: no row, place or channel differs.
+    """
+    for r in range(left.shape[0]):
+        if options_left[r] == 0:
+            continue
+        told, why, bound = False, 0.0, 0.0
+        for c in range(left.shape[1]):
+            gone, stays = False, False
+            for h in range(left.shape[2]):
+                if not left[r, c, h]:
+                    continue
+                if not _at_place(blocked, r, c, h):
+                    stays = True
+                    continue
+                left[r, c, h], gone = False, True
+                options_left[r] -= 1
+                if not told:
+                    told, why, bound = True, _at_place(number, r, c, h), _at_place(limit, r, c, h)
+            if refuses and gone and not stays and drop_code[r, c] == 0:
+                drop_code[r, c], drop_number[r, c], drop_limit[r, c] = code, why, bound
+        if told and (options_left[r] == 0 or not rights) and notes_used[r] < note_code.shape[1]:
+            place = notes_used[r]
+            note_code[r, place], note_number[r, place], note_limit[r, place] = code, why, bound
+            notes_used[r] += 1
+
+
+@kernel
+def _at_place(values: NDArray[Any], r: int, c: int, h: int) -> Any:
+    return values[min(r, values.shape[0] - 1), min(c, values.shape[1] - 1), min(h, values.shape[2] - 1)]
 
 
 def _only_ranked(
@@ -328,15 +359,15 @@ class _Notes:
         self.code = np.zeros((n, MAX_REASONS), dtype=np.int64)
         self.number = np.zeros((n, MAX_REASONS))
         self.limit = np.zeros((n, MAX_REASONS))
-        self._used = np.zeros(n, dtype=np.int64)
+        self.used = np.zeros(n, dtype=np.int64)
 
     def add(self, code: str, mask: NDArray[np.bool_], number: NDArray[Any], limit: NDArray[Any]) -> None:
-        rows = np.flatnonzero(mask & (self._used < MAX_REASONS))
-        place = (rows, self._used[rows])
+        rows = np.flatnonzero(mask & (self.used < MAX_REASONS))
+        place = (rows, self.used[rows])
         self.code[place] = REASON_CODE[code]
         self.number[place] = number[rows]
         self.limit[place] = limit[rows]
-        self._used[rows] += 1
+        self.used[rows] += 1
 
 
 class _Drops:

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import msgspec
 
 from tactful.events.records import Channel as ChannelName
+from tactful.events.records import Instant
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     `locale` is the locale of the template that was used. Email has a subject and an HTML body; every other
     channel a title and a plain body. `headers` go out as they are (email: one-click unsubscribe).
+
+    `link` is where a tap or click leads, "" for nowhere; `decision_id` lets a receipt or a click name the decision.
+    A provider drops what it could not hand over by `expires_at`, and shows one message a `collapse_key` ("" for none).
     """
 
     channel: ChannelName
@@ -27,6 +31,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     body: str = ""
     headers: dict[str, str] = {}
+    link: str = ""
+    decision_id: str = ""
+    user_id: str = ""
+    expires_at: Instant | None = None
+    collapse_key: str = ""
 
 
 class Delivered(msgspec.Struct, frozen=True):

@@ -20,6 +20,10 @@ HTML_BODIES: frozenset[Channel] = frozenset({"email"})
 """Channels whose body is HTML: the template's markup stays, the values are escaped."""
 
 
+LINK = "url"
+"""The payload's value that says where a tap leads."""
+
+
 class Unrenderable(msgspec.Struct, frozen=True):
     """No message, and why: a reason a line, each naming the placeholder or the template that is wanting."""
 
@@ -56,6 +60,11 @@ def render(event_type: EventType, message: OutboxMessage, headers: Mapping[str, 
         title=_fill(template.title, texts, _one_line),
         body=_fill(template.body, texts, in_body),
         headers=dict(headers or {}),
+        link=link if isinstance(link := message.payload.get(LINK), str) else "",
+        decision_id=message.decision_id,
+        user_id=message.user_id,
+        expires_at=message.expires_at,
+        collapse_key=message.collapse_key,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from tactful.errors import InvalidExperiment
+from tactful.experiments.design import MARGIN
 from tactful.experiments.guardrails import beyond_margin, verdict
 from tactful.experiments.interval import Interval
 from tactful.experiments.sequential import always_valid
@@ -32,23 +33,26 @@ class Plan(msgspec.Struct, frozen=True):
     Attributes:
         stages: shares of the users; after the last one the ranker is put in force for all.
         least_days, least_sends: that a stage must have seen.
-        margin: how much worse a guardrail may be, a share of the others' mean.
+        margins: by guardrail, how much worse it may be, a share of the others' mean; `design.MARGIN` if not named.
 
     Raises:
-        InvalidExperiment: stages that do not rise within (0, 1), nothing to be seen, or a margin below 0.
+        InvalidExperiment: stages that do not rise within (0, 1), nothing to be seen, or a margin of no guardrail or
+            below 0.
     """
 
     stages: tuple[float, ...] = (0.01, 0.05, 0.25)
     least_days: float = 3.0
     least_sends: int = 500
-    margin: float = 0.1
+    margins: dict[str, float] = {}
 
     def __post_init__(self) -> None:
         rising = all(low < high for low, high in zip((0.0, *self.stages), (*self.stages, 1.0), strict=True))
-        if not (self.stages and rising and self.least_days > 0.0 and self.least_sends >= 0 and self.margin >= 0.0):
+        known = self.margins.keys() <= set(GUARDRAILS) and all(margin >= 0.0 for margin in self.margins.values())
+        if not (self.stages and rising and self.least_days > 0.0 and self.least_sends >= 0 and known):
             raise InvalidExperiment(
-                f"got a canary of stages {self.stages}, {self.least_days} days, {self.least_sends} sends and a margin "
-                f"of {self.margin}, expected shares that rise between 0 and 1, days above 0, and the rest 0 or more"
+                f"got a canary of stages {self.stages}, {self.least_days} days, {self.least_sends} sends and the "
+                f"margins {self.margins}, expected shares that rise between 0 and 1, days above 0, and the rest 0 or "
+                f"more; margins for some of {', '.join(GUARDRAILS)}"
             )
 
 
@@ -129,7 +133,7 @@ def guards(sums: Sums, columns: tuple[str, ...], days: float, plan: Plan) -> tup
     found = []
     for name in GUARDRAILS:
         metric = columns.index(name)
-        excess = beyond_margin(sums[1:2], sums[:1], metric, plan.margin, "more")
+        excess = beyond_margin(sums[1:2], sums[:1], metric, plan.margins.get(name, MARGIN), "more")
         (interval,) = always_valid(excess, days / plan.least_days, level)
         others, own = sums.mean[:, metric].tolist()
         found.append(Guard(name, others, own, interval, round(own * int(sums.n[1]))))

@@ -30,8 +30,6 @@ from tactful.experiments.power import detectable
 from tactful.experiments.several import benjamini_hochberg, holm
 from tactful.experiments.sums import Sums
 
-MARGIN: Final = 0.1
-"""Of a guardrail: how much worse than the control's mean is accepted."""
 _SENDS: Final = "sends"
 _USERS_A_COVARIATE: Final = 20
 """With fewer, the adjustment would fit the noise, and errors would look smaller than they are."""
@@ -50,7 +48,6 @@ def compare(
     looks: Sequence[Counted],
     decided: Sequence[int],
     planned_days: float,
-    margin: float = MARGIN,
 ) -> Comparison:
     """Returns what the last look says, and how it came to that.
 
@@ -60,7 +57,6 @@ def compare(
         looks: by rising days.
         decided: users of each arm for whom anything was decided.
         planned_days: for which always-valid intervals are narrowest; fixed before the start.
-        margin: of the guardrails.
 
     Raises:
         InvalidExperiment: fewer than two arms; an arm with fewer than two users; what `refuse_unknown` refuses.
@@ -75,7 +71,7 @@ def compare(
         raise InvalidExperiment(f"got {few} users in arms of {experiment.name!r}, expected 2 or more; wait for more")
     share = looks[-1].days / planned_days
     measured = _measured(experiment, columns, raw, share)
-    guarded = _guarded(experiment, columns, raw, share, margin)
+    guarded = _guarded(experiment, columns, raw, share)
     sends = raw.mean[:, list(columns).index(_SENDS)]
     lifts: tuple[Interval | None, ...] = (None,) * (len(arms) - 1)
     if sends[0] > 0.0:
@@ -91,7 +87,6 @@ def compare(
         sample_ratio_p=ratio_p,
         sends=tuple(sends.tolist()),
         sends_lift=lifts,
-        margin=margin,
         measured=measured,
         guardrails=guarded,
         looks=_looks(experiment, columns, looks, planned_days),
@@ -153,16 +148,14 @@ def _of_metric(
     ]
 
 
-def _guarded(
-    experiment: Experiment, columns: Sequence[str], raw: Sums, share: float, margin: float
-) -> tuple[Guarded, ...]:
+def _guarded(experiment: Experiment, columns: Sequence[str], raw: Sums, share: float) -> tuple[Guarded, ...]:
     """Guardrails count harm, so more is worse; each end of their interval is a bound at 95 %, at every look."""
     found = []
     for name in experiment.guardrails:
-        metric = _counted(name, columns)
+        metric, margin = _counted(name, columns), experiment.margin(name)
         excess = sequential.always_valid(beyond_margin(raw[1:], raw[:1], metric, margin, "more"), share, 0.9)
         found += [
-            Guarded(arm.name, name, float(raw.mean[0, metric]), float(raw.mean[i, metric]), each, verdict(each))
+            Guarded(arm.name, name, float(raw.mean[0, metric]), float(raw.mean[i, metric]), margin, each, verdict(each))
             for i, (arm, each) in enumerate(zip(experiment.arms[1:], excess, strict=True), start=1)
         ]
     return tuple(found)

@@ -46,12 +46,13 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Guarded(msgspec.Struct, frozen=True):
-    """A guardrail of an arm: means a user, how far beyond the margin (below 0 is well), and what that says."""
+    """A guardrail of an arm: means a user, the margin, how far beyond it (below 0 is well), and what that says."""
 
     arm: str
     metric: str
     control: float
     treated: float
+    margin: float
     excess: Interval
     verdict: Verdict
 
@@ -78,7 +79,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         sample_ratio_p: of the arms' sizes against their shares; below .001 something loses or doubles users.
         sends: messages a user, in each arm.
         sends_lift: the same against the control, at 95 %, for every arm but the control.
-        margin: of the guardrails.
         measured, guardrails, looks: by arm and metric.
         warnings: what stands against believing it.
     """
@@ -92,7 +92,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     sample_ratio_p: float
     sends: tuple[float, ...]
     sends_lift: tuple[Interval | None, ...]
-    margin: float
     measured: tuple[Measured, ...]
     guardrails: tuple[Guarded, ...]
     looks: tuple[Look, ...]

@@ -6,6 +6,7 @@ arms lie (`layers.py`), who is in which (`assign.py`), and how an engine takes i
 
 import tomllib
 from itertools import pairwise
+from math import inf
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -19,6 +20,11 @@ POLICY: Final = "policy"
 
 DEFAULT: Final = "default"
 """The arm of everybody who is in no experiment of the layer `policy`."""
+
+MARGIN: Final = 0.1
+"""How much worse a guardrail may be, a share of the control's mean, where nothing else was agreed. Users needed go with
+1/margin²: where one user in fifty leaves, one look tells a tenth with some 70,000 users an arm; 1 % takes a hundred
+times as many, which hardly anybody has."""
 
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Range: TypeAlias = tuple[float, float]
@@ -91,12 +97,13 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         targeting: whom it is for.
         metrics: what is compared, by name; the first decides.
         guardrails: what must not get worse.
+        margins: by guardrail, how much worse is accepted, a share of the control's mean; `MARGIN` for those not named.
         note: for people.
 
     Raises:
         InvalidExperiment: names that are empty, repeated or hold `/`; no arm; arms that overlap, or reach beyond the
             layer's end; parts that are not as large as the share; an end before the start; a treatment outside the
-            layer `policy`, where nobody would apply it.
+            layer `policy`, where nobody would apply it; a margin of no guardrail, or below 0.
     """
 
     name: str
@@ -108,6 +115,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     targeting: Targeting = Targeting()
     metrics: tuple[str, ...] = ("active_days", "clicks")
     guardrails: tuple[str, ...] = ("unsubscribes", "complaints")
+    margins: dict[str, float] = {}
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -125,6 +133,12 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                 raise self._wrong(f"got arms that overlap from {low:g} to {before:g}", "parts beside each other")
         if self.started_at and self.ended_at and self.ended_at < self.started_at:
             raise self._wrong(f"got an end ({self.ended_at}) before the start ({self.started_at})", "one after it")
+        strange = sorted(name for name, m in self.margins.items() if name not in self.guardrails or not 0.0 <= m < inf)
+        if strange:
+            raise self._wrong(
+                f"got the margins {dict(self.margins)}",
+                f"shares of 0 or more for guardrails, which are {', '.join(self.guardrails) or 'none'}",
+            )
         treated = [arm.name for arm in self.arms if arm.rules or arm.models]
         if treated and self.layer != POLICY:
             raise self._wrong(
@@ -150,6 +164,10 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             found.append(((low, high),) if arm.share else ())
             low = high
         return tuple(found)
+
+    def margin(self, guardrail: str) -> float:
+        """Returns how much worse a guardrail may be, a share of the control's mean."""
+        return self.margins.get(guardrail, MARGIN)
 
     def _check_names(self) -> None:
         names = [arm.name for arm in self.arms]

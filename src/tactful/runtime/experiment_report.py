@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tactful.clock import DAY_US, to_us
 from tactful.errors import InvalidExperiment
 from tactful.experiments.assign import OUTSIDE, assigned
-from tactful.experiments.compare import MARGIN, Counted, compare
+from tactful.experiments.compare import Counted, compare
 from tactful.experiments.comparison import Comparison
 from tactful.experiments.design import Experiment, Targeting
 from tactful.experiments.holdout import held_out
@@ -46,7 +46,6 @@ def report(
     settings: Settings,
     since: datetime | None = None,
     until: datetime | None = None,
-    margin: float = MARGIN,
     progress: Progress = lambda days: None,
 ) -> Comparison:
     """Returns what an experiment says so far, or said when it ended.
@@ -61,7 +60,6 @@ def report(
         since: counts from here instead of from the start, such as after thresholds have settled. The pre-period stays
             before the start.
         until: looks no further, by default up to what was decided; an experiment's end is never passed.
-        margin: of the guardrails, a share of the control's mean.
         progress: told after every day.
 
     Raises:
@@ -81,7 +79,7 @@ def report(
         looks.append(Counted(rows.days, sums_of(_columns(rows), arm, len(experiment.arms))))
         decided = np.bincount(arm[rows.decided & (arm >= 0)], minlength=len(experiment.arms))
         progress(rows.days)
-    return compare(experiment, METRICS, looks, decided.tolist(), planned, margin)
+    return compare(experiment, METRICS, looks, decided.tolist(), planned)
 
 
 class _Members:

@@ -83,6 +83,7 @@ def messages(sends: Sequence[Send], data: Mapping[int, bytes], registry: Registr
             locale=user.locale,
             candidate_id=candidate.candidate_id,
             cancel_key=candidate.cancel_key,
+            collapse_key=f"{candidate.type}:{candidate.group_key}" if candidate.group_key else "",
             candidate_log_ts_us=send.candidate_log_us,
             payload=candidate.payload,
             items=send.items,

@@ -9,7 +9,7 @@ import msgspec
 
 from tactful.clock import from_us, to_us
 from tactful.errors import InvalidExperiment, StoreError
-from tactful.experiments.canary import Canary, Evidence, Plan, step
+from tactful.experiments.canary import GUARDRAILS, Canary, Evidence, Plan, step
 from tactful.experiments.design import POLICY, Experiment, ExperimentArm
 from tactful.experiments.gate import Gate
 from tactful.experiments.layers import free
@@ -60,7 +60,10 @@ def begin(
     canary = Canary(experiment=name, version=version, before=before, plan=plan)
     at_us = through(store) + 1
     arm = ExperimentArm("new", canary.share, models={"ranker": version})
-    experiment = Experiment(name=name, arms=(arm,), offset=_room(store, canary.share), note=f"canary of {version}")
+    experiment = Experiment(
+        name=name, arms=(arm,), offset=_room(store, canary.share), guardrails=GUARDRAILS, margins=plan.margins,
+        note=f"canary of {version}",
+    )  # fmt: skip
     move = Move(
         what="forced" if forced else "started", at=from_us(at_us), version=version, before=before, by=by, reason=reason,
         canary=canary, gate=gate,

@@ -71,13 +71,16 @@ def metric_rows(found: "Comparison") -> list[tuple[str, ...]]:
 
 def guardrail_rows(found: "Comparison") -> list[tuple[str, ...]]:
     """Returns a row a guardrail and arm."""
-    says = {
-        "holds": f"holds: not {100 * found.margin:g} % more",
-        "open": "open: not known yet",
-        "broken": f"broken: over {100 * found.margin:g} % more",
-    }
+    says = {"holds": "holds: not {} % more", "open": "open: {} % more or not", "broken": "broken: over {} % more"}
     return [
-        (one.metric, one.arm, f"{one.control:.4g}", f"{one.treated:.4g}", says[one.verdict]) for one in found.guardrails
+        (
+            one.metric,
+            one.arm,
+            f"{one.control:.4g}",
+            f"{one.treated:.4g}",
+            says[one.verdict].format(f"{100 * one.margin:g}"),
+        )
+        for one in found.guardrails
     ]
 
 
