@@ -16,7 +16,7 @@ SOURCE = DOCS.parent / "src" / "tactful"
 
 RECORDS: dict[str, tuple[str, ...]] = {
     "What goes in": (
-        *("User", "QuietHours", "Candidate", "Item", "Engagement", "Cancel"),
+        *("User", "QuietHours", "Preferences", "Candidate", "Item", "Engagement", "MachineTouch", "Cancel"),
         *("BudgetAssignment", "BudgetPlan", "Suppression", "Control", "Catalogue"),
     ),
     "What comes out": ("Decision", "Reason", "Option", "SlotPlan"),

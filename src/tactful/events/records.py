@@ -77,7 +77,9 @@ class User(_Stored, frozen=True, kw_only=True, tag="user"):
     """A person who can be reached: where, in which zone and language, and what she allowed.
 
     `opt_in` lists the channels she agreed to; a channel needs both an address and an opt-in.
-    `type_opt_out` lists event types she switched off. `attributes` are for models, never for rights.
+    `type_opt_out` lists event types she switched off. `weekly_wish` is the most messages a week that she asked for,
+    None if she never said. `attributes` are for models, never for rights. What she chose herself (`Preferences`) stands
+    over what a profile says.
     """
 
     user_id: Identifier
@@ -88,7 +90,24 @@ class User(_Stored, frozen=True, kw_only=True, tag="user"):
     opt_in: tuple[Channel, ...] = ()
     type_opt_out: tuple[str, ...] = ()
     quiet_hours: QuietHours | None = None
+    weekly_wish: Annotated[int, msgspec.Meta(ge=0, le=50)] | None = None
     attributes: dict[str, float | str] = {}
+
+
+class Preferences(_Stored, frozen=True, kw_only=True, tag="preferences"):
+    """What a person chose herself; the last one by `at` holds, whatever a later import of her profile says.
+
+    Channels and types are on or off; those that are not named follow her profile. Of `quiet_hours` and `weekly_wish`,
+    None follows her profile, "none" takes back what was there.
+    """
+
+    preferences_id: Identifier
+    user_id: Identifier
+    at: Instant
+    channels: dict[Channel, bool] = {}
+    types: dict[str, bool] = {}
+    quiet_hours: QuietHours | Literal["none"] | None = None
+    weekly_wish: Annotated[int, msgspec.Meta(ge=0, le=50)] | Literal["none"] | None = None
 
 
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -135,6 +154,22 @@ class Engagement(_Stored, frozen=True, kw_only=True, tag="engagement"):
     category: int = -1
     channel: Channel | None = None
     value: float = 0.0
+
+
+class MachineTouch(_Stored, frozen=True, kw_only=True, tag="machine_touch"):
+    """A machine opened a message or followed its link: a mail provider's proxy, a security scanner, a prefetch.
+
+    It is on record for reports, and is no engagement: no feature counts it, no model learns from it. `why` says how it
+    was told from a person.
+    """
+
+    touch_id: Identifier
+    user_id: Identifier
+    kind: Literal["open", "click"]
+    at: Instant
+    decision_id: str
+    channel: Channel | None = None
+    why: str
 
 
 class Cancel(_Stored, frozen=True, kw_only=True, tag="cancel"):
@@ -227,7 +262,9 @@ class Catalogue(_Stored, frozen=True, kw_only=True, tag="catalogue"):
     follows: dict[str, tuple[str, ...]] = {}
 
 
-UserInput: TypeAlias = User | Candidate | Engagement | Cancel | BudgetAssignment | Suppression
+UserInput: TypeAlias = (
+    User | Preferences | Candidate | Engagement | MachineTouch | Cancel | BudgetAssignment | Suppression
+)
 """Inputs that belong to one user."""
 Input: TypeAlias = UserInput | BudgetPlan | Control | Catalogue
 """Everything the input log accepts."""
@@ -320,8 +357,10 @@ Record: TypeAlias = Input | Decision | SlotPlan
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(
     User
+    | Preferences
     | Candidate
     | Engagement
+    | MachineTouch
     | Cancel
     | BudgetAssignment
     | BudgetPlan

@@ -28,6 +28,8 @@ from tactful.events.records import (
     Decision,
     Engagement,
     Input,
+    MachineTouch,
+    Preferences,
     SlotPlan,
     Suppression,
     User,
@@ -53,6 +55,8 @@ KIND_CODE: Final[dict[type, int]] = {
     Control: 6,
     Catalogue: 7,
     BudgetPlan: 8,
+    Preferences: 9,
+    MachineTouch: 10,
 }
 _KIND_OF: Final = {kind: code for code, kind in enumerate(KINDS)}
 _CHANNEL_OF: Final[dict[str | None, int]] = {channel: code for code, channel in enumerate(CHANNELS)} | {None: -1}
@@ -155,6 +159,12 @@ def line_of(record: Input, registry: Registry, position: int = 0) -> Line:
         case Suppression():
             _instant(record.at)
             name = "suppression:" + record.suppression_id
+        case Preferences():
+            _instant(record.at)
+            name = "preferences:" + record.preferences_id
+        case MachineTouch():
+            _instant(record.at)
+            name = "machine-touch:" + record.touch_id
         case Control():
             _instant(record.effective_at)
             if record.key == type_changes.KEY:
