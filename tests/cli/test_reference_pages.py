@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from tactful.cli.app import VERBS
+from tactful.delivery.settings import Channels, Console
 from tactful.runtime.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
@@ -100,6 +101,7 @@ def words(kind: Any) -> str:
 def settings_page() -> str:
     parts = [section("", Settings)]
     parts += [section(name, kind) for name, kind in kinds(Settings).items() if is_struct(kind)]
+    parts += [section(f'through = "{each.__struct_config__.tag}"', each) for each in providers()]
     return "\n".join([SETTINGS_INTRO, *parts])
 
 
@@ -111,8 +113,15 @@ def section(name: str, struct: Any) -> str:
         for each in msgspec.structs.fields(struct)
         if not is_struct(types[each.name])
     )
-    title = f"## `[{name}]`" if name else "## At the top of the file"
-    return f"{title}\n\n{head}\n\n{table(('key', 'holds', 'default', 'meaning'), rows)}\n"
+    named = f"## `{name}`" if name.startswith("through") else f"## `[{name}]`"
+    title = named if name else "## At the top of the file"
+    keys = table(("key", "holds", "default", "meaning"), rows) + "\n" if types else "It has no keys.\n"
+    return f"{title}\n\n{head}\n\n{keys}"
+
+
+def providers() -> list[Any]:
+    """What may stand behind `through`: the tagged structs of the channels, each once."""
+    return list(dict.fromkeys(each for kind in kinds(Channels).values() for each in get_args(kind)))
 
 
 def kinds(struct: Any) -> dict[str, Any]:
@@ -150,11 +159,13 @@ def holds(kind: Any) -> str:
         return "one of " + ", ".join(f'`"{word}"`' for word in inner)
     if origin is tuple:
         return f"a list of {holds(inner[0])}s".replace("a list of a ", "a list of ")
+    if origin is UnionType:
+        through = ", ".join(f'`"{each.__struct_config__.tag}"`' for each in inner)
+        return f"a table with `through` = one of {through}"
     if origin is dict:
         if get_origin(inner[1]) is dict:
             return f"a table of {holds(inner[1])[2:].replace('table', 'tables', 1)}"
         return f"a table of {holds(inner[1])}s".replace("a table of a ", "a table of ")
-    assert not isinstance(kind, UnionType), kind
     return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[kind]
 
 
@@ -165,6 +176,8 @@ def limits(meta: msgspec.Meta) -> str:
 
 
 def shown(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "required"
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     return f"`{toml(value)}`"
 
@@ -179,6 +192,8 @@ def toml(value: Any) -> str:
             return "[" + ", ".join(map(toml, value)) + "]"
         case dict():
             return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value.items())} }}" if value else "{}"
+        case Console():
+            return '{ through = "console" }'
         case _:
             return str(value)
 
@@ -197,7 +212,7 @@ def test_page_is_what_the_code_says(page: Path) -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-    for struct in (Settings, *(kind for kind in kinds(Settings).values() if is_struct(kind))):
+    for struct in (Settings, *providers(), *(kind for kind in kinds(Settings).values() if is_struct(kind))):
         types = kinds(struct)
         for field in msgspec.structs.fields(struct):
             if not is_struct(types[field.name]):
@@ -209,6 +224,8 @@ def test_every_default_on_the_page_is_taken_by_the_settings_file() -> None:
     for line in SETTINGS.read_text(encoding="utf-8").splitlines():
         if found := re.match(r"## `(\[\w+\])`", line):
             lines.append(found[1])
+        elif line.startswith("## `through"):  # what follows needs what has no default
+            break
         elif found := re.match(r"\| `(\w+)` \| [^|]* \| `(.*?)` \|", line):
             lines.append(f"{found[1]} = {found[2]}")
     assert msgspec.convert(tomllib.loads("\n".join(lines)), Settings) == Settings()

@@ -9,6 +9,7 @@ import msgspec
 from tactful.decision.policy.explore import Exploration
 from tactful.decision.policy.reputation import Levels
 from tactful.decision.rules import Rules
+from tactful.delivery.settings import Channels
 from tactful.errors import InvalidSettings
 from tactful.features.segments import Activity
 from tactful.stores.protocols import StateSnapshots
@@ -121,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     timing: Timing = Timing()
     holdout: Holdout = Holdout()
     reputation: Levels = Levels()
+    channels: Channels = Channels()
     engine: EngineSettings = EngineSettings()
 
 
