@@ -17,6 +17,7 @@ from tactful.stores.protocols import (
     BudgetRow,
     ControlRow,
     DecisionRow,
+    InboxRow,
     LoggedInput,
     OutboxRow,
     PlanRow,
@@ -430,6 +431,103 @@ def test_a_result_without_an_open_attempt_is_an_error(store: Store) -> None:
     with pytest.raises(StoreError, match="no result"):
         store.end_attempt(5, 1, "sent", "", None)
     assert store.pending(1, 100) != []
+
+
+def test_the_messages_of_one_channel_are_found_beside_those_of_others(store: Store) -> None:
+    rows = [OutboxRow(key, 9, 100 + key, key % 3, b"") for key in range(9)]
+    store.enqueue(rows)
+    store.begin_attempt(4, 900)
+    assert [row.decision_key for row in store.pending(10, 900, 1)] == [1, 7]
+    assert [row.decision_key for row in store.pending(1, 900, 2)] == [2]
+    assert store.pending(10, 104, 2) == [rows[2]]
+
+
+def ended(store: Store, key: int, outcome: str, at_us: int = 100) -> None:
+    """A message whose first attempt ended for good."""
+    store.enqueue([OutboxRow(key, 1, at_us, 0, b"m")])
+    store.begin_attempt(key, at_us)
+    store.end_attempt(key, 1, outcome, "why", None)
+
+
+def test_dead_letters_are_what_ended_undelivered_newest_first(store: Store) -> None:
+    outcomes = ("failed", "delivered", "gave_up", "cancelled", "unrenderable", "suppressed", "expired")
+    for key, outcome in enumerate(outcomes, U64_MAX - 9):
+        ended(store, key, outcome, at_us=key % 100)
+    store.enqueue([OutboxRow(1, 1, 100, 0, b"m")])
+    found = store.dead_letters(9)
+    assert [each.outcome for each in found] == ["unrenderable", "gave_up", "failed"]
+    assert store.dead_letters(1) == found[:1]
+
+
+def test_a_redriven_letter_is_due_again_and_no_dead_one(store: Store) -> None:
+    ended(store, 5, "failed")
+    assert store.redrive(5, 300)
+    assert store.dead_letters(9) == []
+    assert not store.redrive(5, 301)
+    assert store.begin_attempt(5, 299) is None
+    assert store.begin_attempt(5, 300) == 3
+    store.end_attempt(5, 3, "gave_up", "again", None)
+    assert [(each.attempt_no, each.outcome) for each in store.dead_letters(9)] == [(3, "gave_up")]
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "cancelled", "suppressed", "expired"])
+def test_what_is_no_dead_letter_is_not_driven_again(store: Store, outcome: str) -> None:
+    ended(store, 5, outcome)
+    store.enqueue([OutboxRow(6, 1, 100, 0, b"waits"), OutboxRow(7, 1, 100, 0, b"in doubt")])
+    store.begin_attempt(7, 100)
+    assert [store.redrive(key, 300) for key in (5, 6, 7, 8)] == [False] * 4
+
+
+# Inbox
+
+
+def told(key: int, user: int = 1, expires_us: int = 900) -> InboxRow:
+    return InboxRow(0, key, user, 100, expires_us, b"message %d" % (key % 10))
+
+
+def test_an_inbox_shows_what_was_put_once_newest_first_until_it_expires(store: Store) -> None:
+    assert store.put_inbox([told(U64_MAX), told(6), told(7, user=U64_MAX), told(8, expires_us=300)]) == 4
+    assert store.put_inbox([told(6)._replace(data=b"other"), told(9)]) == 1
+    found = store.inbox_of(1, 200, 10)
+    assert [row.decision_key for row in found] == [9, 8, 6, U64_MAX]
+    assert found[2].data == b"message 6"
+    assert [row.decision_key for row in store.inbox_of(1, 300, 10)] == [9, 6, U64_MAX]
+    assert [row.decision_key for row in store.inbox_of(1, 200, 2, before_seq=found[1].seq)] == [6, U64_MAX]
+    assert (store.inbox_unread(1, 200), store.inbox_unread(1, 300), store.inbox_unread(2, 300)) == (4, 3, 0)
+
+
+def test_messages_are_numbered_in_the_order_in_which_they_were_put(store: Store) -> None:
+    assert store.inbox_last() == 0
+    store.put_inbox([told(5), told(6, user=2), told(4)])
+    seqs = [row.seq for row in store.inbox_after(0, 9)]
+    assert seqs == sorted(set(seqs))
+    assert store.inbox_last() == seqs[-1]
+    assert [row.decision_key for row in store.inbox_after(seqs[0], 9)] == [6, 4]
+    assert [row.decision_key for row in store.inbox_after(0, 9, user_key=1)] == [5, 4]
+    assert [row.decision_key for row in store.inbox_after(0, 1, user_key=1)] == [5]
+
+
+def test_who_clicks_has_read_and_who_reads_has_seen_and_the_first_time_counts(store: Store) -> None:
+    store.put_inbox([told(5), told(6)])
+    marks = [
+        store.mark_inbox(1, 5, "read", 200),
+        store.mark_inbox(1, 5, "seen", 300),
+        store.mark_inbox(1, 5, "clicked", 400),
+    ]
+    assert [(row.seen_us, row.read_us, row.clicked_us) for row in marks if row] == [
+        (200, 200, None),
+        (200, 200, None),
+        (200, 200, 400),
+    ]
+    assert store.inbox_unread(1, 500) == 1
+    assert store.inbox_of(1, 500, 9)[1] == marks[-1]
+
+
+def test_nobody_marks_the_message_of_another_person(store: Store) -> None:
+    store.put_inbox([told(5)])
+    assert store.mark_inbox(2, 5, "read", 200) is None
+    assert store.mark_inbox(1, 6, "read", 200) is None
+    assert store.inbox_unread(1, 200) == 1
 
 
 # Mailbox

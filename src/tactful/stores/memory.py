@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from tactful.stores.protocols import (
+    DEAD_OUTCOMES,
+    REDRIVEN,
     Attempt,
     BudgetRow,
     ControlRow,
     DecisionRow,
+    InboxDeed,
+    InboxRow,
     LoggedInput,
     OutboxEntry,
     OutboxRow,
@@ -47,6 +51,7 @@ class MemoryStore:
         self._group_cancels: dict[tuple[int, int], int] = {}
         self._budgets: dict[BudgetRow, None] = {}
         self._outbox: dict[int, OutboxEntry] = {}
+        self._inbox: dict[int, InboxRow] = {}
         self._rejects: dict[int, Reject] = {}
         self._artefacts: dict[tuple[str, str, str], Versioned] = {}
 
@@ -229,11 +234,12 @@ class MemoryStore:
     def enqueue(self, rows: Sequence[OutboxRow]) -> int:
         return self._set_new(self._outbox, ((row.decision_key, OutboxEntry(row, row.at_us, ())) for row in rows))
 
-    def pending(self, limit: int, now_us: int) -> list[OutboxRow]:
+    def pending(self, limit: int, now_us: int, channel_code: int | None = None) -> list[OutboxRow]:
         due = [
             (entry.next_try_us, key)
             for key, entry in self._outbox.items()
             if entry.next_try_us is not None and entry.next_try_us <= now_us and not _doubtful(entry)
+            if channel_code is None or entry.row.channel_code == channel_code
         ]
         return [self._outbox[key].row for _, key in sorted(due)[:limit]]
 
@@ -260,6 +266,53 @@ class MemoryStore:
 
     def outbox_of(self, decision_key: int) -> OutboxEntry | None:
         return self._outbox.get(decision_key)
+
+    def dead_letters(self, limit: int) -> list[Attempt]:
+        last = (entry.attempts[-1] for entry in self._outbox.values() if entry.attempts)
+        dead = [attempt for attempt in last if attempt.outcome in DEAD_OUTCOMES]
+        return sorted(dead, key=lambda attempt: (attempt.begun_us, attempt.decision_key), reverse=True)[:limit]
+
+    def redrive(self, decision_key: int, at_us: int) -> bool:
+        entry = self._outbox.get(decision_key)
+        if entry is None or entry.next_try_us is not None or entry.attempts[-1].outcome not in DEAD_OUTCOMES:
+            return False
+        asked = Attempt(decision_key, entry.attempts[-1].attempt_no + 1, at_us, REDRIVEN, "")
+        self._set(self._outbox, decision_key, OutboxEntry(entry.row, at_us, (*entry.attempts, asked)))
+        return True
+
+    # Inbox
+
+    def put_inbox(self, rows: Sequence[InboxRow]) -> int:
+        before = len(self._inbox)
+        for row in rows:
+            self._set_new(self._inbox, [(row.decision_key, row._replace(seq=len(self._inbox) + 1))])
+        return len(self._inbox) - before
+
+    def inbox_of(self, user_key: int, now_us: int, limit: int, before_seq: int | None = None) -> list[InboxRow]:
+        kept = [row for row in self.inbox_after(0, len(self._inbox), user_key) if row.expires_us > now_us]
+        return [row for row in reversed(kept) if before_seq is None or row.seq < before_seq][:limit]
+
+    def inbox_after(self, after_seq: int, limit: int, user_key: int | None = None) -> list[InboxRow]:
+        own = (row for row in self._inbox.values() if user_key is None or row.user_key == user_key)
+        return [row for row in own if row.seq > after_seq][:limit]
+
+    def inbox_last(self) -> int:
+        return len(self._inbox)
+
+    def inbox_unread(self, user_key: int, now_us: int) -> int:
+        return sum(row.read_us is None for row in self.inbox_of(user_key, now_us, len(self._inbox)))
+
+    def mark_inbox(self, user_key: int, decision_key: int, deed: InboxDeed, at_us: int) -> InboxRow | None:
+        row = self._inbox.get(decision_key)
+        if row is None or row.user_key != user_key:
+            return None
+        row = row._replace(seen_us=at_us if row.seen_us is None else row.seen_us)
+        if deed != "seen" and row.read_us is None:
+            row = row._replace(read_us=at_us)
+        if deed == "clicked" and row.clicked_us is None:
+            row = row._replace(clicked_us=at_us)
+        self._set(self._inbox, decision_key, row)
+        return row
 
     # Rejects
 

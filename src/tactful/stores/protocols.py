@@ -14,7 +14,15 @@ Conventions, the same for every method and every implementation:
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+DEAD_OUTCOMES: Final = ("failed", "gave_up", "unrenderable")
+"""Outcomes of a last attempt after which trying again may help: the provider or a template was mended."""
+REDRIVEN: Final = "redriven"
+"""Not a call of a provider: a person let the message be tried again."""
+
+InboxDeed: TypeAlias = Literal["seen", "read", "clicked"]
+"""What a person does with a message of her inbox: it was shown, opened, followed."""
 
 
 class LoggedInput(NamedTuple):
@@ -102,6 +110,20 @@ class OutboxEntry(NamedTuple):
     row: OutboxRow
     next_try_us: int | None
     attempts: tuple[Attempt, ...]
+
+
+class InboxRow(NamedTuple):
+    """One message in a person's in-app inbox. `seq` rises with every message put; an instant is None until it came."""
+
+    seq: int
+    decision_key: int
+    user_key: int
+    at_us: int
+    expires_us: int
+    data: bytes
+    seen_us: int | None = None
+    read_us: int | None = None
+    clicked_us: int | None = None
 
 
 class Reject(NamedTuple):
@@ -281,8 +303,11 @@ class Outbox(Protocol):
         """Adds messages and returns how many were really new."""
         ...
 
-    def pending(self, limit: int, now_us: int) -> list[OutboxRow]:
-        """Returns messages that may be tried now (not done, not in doubt) by (due instant, decision key)."""
+    def pending(self, limit: int, now_us: int, channel_code: int | None = None) -> list[OutboxRow]:
+        """Returns messages that may be tried now (not done, not in doubt) by (due instant, decision key).
+
+        Of one channel if a code is given.
+        """
         ...
 
     def begin_attempt(self, decision_key: int, at_us: int) -> int | None:
@@ -309,6 +334,58 @@ class Outbox(Protocol):
 
     def outbox_of(self, decision_key: int) -> OutboxEntry | None:
         """Returns the message of a decision with its attempts, None if there is none."""
+        ...
+
+
+@runtime_checkable
+class DeadLetters(Protocol):
+    """Messages that ended without being delivered, and may be tried again if a person says so."""
+
+    def dead_letters(self, limit: int) -> list[Attempt]:
+        """Returns the last attempts of messages that ended in one of `DEAD_OUTCOMES`, newest first."""
+        ...
+
+    def redrive(self, decision_key: int, at_us: int) -> bool:
+        """Lets a dead letter be tried again from an instant on, and returns whether it was one.
+
+        That somebody asked is an attempt of its own, with the outcome `REDRIVEN`. What was delivered, withdrawn, in
+        doubt or is still waiting is left as it is.
+        """
+        ...
+
+
+@runtime_checkable
+class Inbox(Protocol):
+    """The in-app inbox: what each person was told there, and what of it she saw, read and clicked."""
+
+    def put_inbox(self, rows: Sequence[InboxRow]) -> int:
+        """Adds messages and returns how many were really new; a known decision key is left as it is.
+
+        The store numbers them: what `seq` a row names is not read.
+        """
+        ...
+
+    def inbox_of(self, user_key: int, now_us: int, limit: int, before_seq: int | None = None) -> list[InboxRow]:
+        """Returns a user's messages that have not expired, newest first; those before a number if one is given."""
+        ...
+
+    def inbox_after(self, after_seq: int, limit: int, user_key: int | None = None) -> list[InboxRow]:
+        """Returns messages with numbers above `after_seq`, rising; of one user if a key is given."""
+        ...
+
+    def inbox_last(self) -> int:
+        """Returns the number of the last message, 0 if there is none."""
+        ...
+
+    def inbox_unread(self, user_key: int, now_us: int) -> int:
+        """Returns how many of a user's messages are neither read nor expired."""
+        ...
+
+    def mark_inbox(self, user_key: int, decision_key: int, deed: InboxDeed, at_us: int) -> InboxRow | None:
+        """Notes what a user did with a message, the first time only, and returns it as it is then.
+
+        Who clicks has read, and who reads has seen. None if the message is not there, or another user's.
+        """
         ...
 
 
@@ -387,6 +464,8 @@ class Store(
     Rights,
     Budgets,
     Outbox,
+    DeadLetters,
+    Inbox,
     Rejects,
     Artefacts,
     Protocol,

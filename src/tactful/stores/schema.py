@@ -61,7 +61,18 @@ _SCHEMA_2 = """
 CREATE TABLE mailbox (seq INTEGER PRIMARY KEY, data BLOB NOT NULL);
 """
 
-MIGRATIONS = (_SCHEMA_1, _SCHEMA_2)
+_SCHEMA_3_DELIVERY = """
+CREATE INDEX outbox_by_channel ON outbox (channel_code, next_try_us, decision_key)
+    WHERE next_try_us IS NOT NULL AND in_doubt = 0;
+CREATE INDEX attempts_dead ON attempts (begun_us, decision_key)
+    WHERE outcome IN ('failed', 'gave_up', 'unrenderable');
+CREATE TABLE inbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, decision_key INTEGER NOT NULL UNIQUE,
+    user_key INTEGER NOT NULL, at_us INTEGER NOT NULL, expires_us INTEGER NOT NULL, data BLOB NOT NULL,
+    seen_us INTEGER, read_us INTEGER, clicked_us INTEGER);
+CREATE INDEX inbox_by_user ON inbox (user_key, seq);
+"""
+
+MIGRATIONS = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3_DELIVERY)
 """The n-th brings a file from schema n to n + 1; an empty file is schema 0."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

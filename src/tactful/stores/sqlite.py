@@ -1,7 +1,8 @@
 """All records in one SQLite file: write-ahead log, one writer at a time, any number of readers.
 
 The methods do what `protocols` says. Larger concerns rest in files of their own: the tables in `schema`, the
-input log in `sqlite_inputs`, decisions and plans in `sqlite_decisions`, the outbox in `sqlite_outbox`.
+input log in `sqlite_inputs`, decisions and plans in `sqlite_decisions`, the outbox in `sqlite_outbox`, the
+inbox in `sqlite_inbox`.
 """
 
 import sqlite3
@@ -12,6 +13,7 @@ from typing import Literal
 
 from tactful.errors import StoreError
 from tactful.stores import sqlite_decisions as decisions
+from tactful.stores import sqlite_inbox as inbox
 from tactful.stores import sqlite_outbox as outbox
 from tactful.stores.order_preserving import signed, unsigned
 from tactful.stores.protocols import (
@@ -19,6 +21,8 @@ from tactful.stores.protocols import (
     BudgetRow,
     ControlRow,
     DecisionRow,
+    InboxDeed,
+    InboxRow,
     LoggedInput,
     OutboxEntry,
     OutboxRow,
@@ -265,8 +269,8 @@ class SqliteStore:
         with self._writing():
             return outbox.enqueue(self._db, rows)
 
-    def pending(self, limit: int, now_us: int) -> list[OutboxRow]:
-        return outbox.pending(self._db, limit, now_us)
+    def pending(self, limit: int, now_us: int, channel_code: int | None = None) -> list[OutboxRow]:
+        return outbox.pending(self._db, limit, now_us, channel_code)
 
     def begin_attempt(self, decision_key: int, at_us: int) -> int | None:
         with self._writing():
@@ -283,6 +287,35 @@ class SqliteStore:
 
     def outbox_of(self, decision_key: int) -> OutboxEntry | None:
         return outbox.outbox_of(self._db, decision_key)
+
+    def dead_letters(self, limit: int) -> list[Attempt]:
+        return outbox.dead_letters(self._db, limit)
+
+    def redrive(self, decision_key: int, at_us: int) -> bool:
+        with self._writing():
+            return outbox.redrive(self._db, decision_key, at_us)
+
+    # Inbox
+
+    def put_inbox(self, rows: Sequence[InboxRow]) -> int:
+        with self._writing():
+            return inbox.put_inbox(self._db, rows)
+
+    def inbox_of(self, user_key: int, now_us: int, limit: int, before_seq: int | None = None) -> list[InboxRow]:
+        return inbox.inbox_of(self._db, user_key, now_us, limit, before_seq)
+
+    def inbox_after(self, after_seq: int, limit: int, user_key: int | None = None) -> list[InboxRow]:
+        return inbox.inbox_after(self._db, after_seq, limit, user_key)
+
+    def inbox_last(self) -> int:
+        return inbox.inbox_last(self._db)
+
+    def inbox_unread(self, user_key: int, now_us: int) -> int:
+        return inbox.inbox_unread(self._db, user_key, now_us)
+
+    def mark_inbox(self, user_key: int, decision_key: int, deed: InboxDeed, at_us: int) -> InboxRow | None:
+        with self._writing():
+            return inbox.mark_inbox(self._db, user_key, decision_key, deed, at_us)
 
     # Rejects
 

@@ -8,11 +8,13 @@ import sqlite3
 from collections.abc import Sequence
 
 from tactful.stores.order_preserving import signed, unsigned
-from tactful.stores.protocols import Attempt, OutboxEntry, OutboxRow
+from tactful.stores.protocols import DEAD_OUTCOMES, REDRIVEN, Attempt, OutboxEntry, OutboxRow
 from tactful.stores.refusals import no_open_attempt
 
 _ROW = "decision_key, user_key, at_us, channel_code, message"
 _ATTEMPT = "decision_key, attempt_no, begun_us, outcome, detail"
+_DEAD = "('failed', 'gave_up', 'unrenderable')"
+"""`DEAD_OUTCOMES` as the index `attempts_dead` spells them: otherwise it is not used."""
 
 
 def enqueue(db: sqlite3.Connection, rows: Sequence[OutboxRow]) -> int:
@@ -23,12 +25,13 @@ def enqueue(db: sqlite3.Connection, rows: Sequence[OutboxRow]) -> int:
     ).rowcount
 
 
-def pending(db: sqlite3.Connection, limit: int, now_us: int) -> list[OutboxRow]:
+def pending(db: sqlite3.Connection, limit: int, now_us: int, channel_code: int | None) -> list[OutboxRow]:
     """Returns messages that may be tried now."""
+    of_channel = "" if channel_code is None else "channel_code = ? AND "
     rows = db.execute(
-        f"SELECT {_ROW} FROM outbox WHERE next_try_us <= ? AND next_try_us IS NOT NULL AND in_doubt = 0 "
+        f"SELECT {_ROW} FROM outbox WHERE {of_channel}next_try_us <= ? AND next_try_us IS NOT NULL AND in_doubt = 0 "
         "ORDER BY next_try_us, decision_key LIMIT ?",
-        (now_us, limit),
+        (now_us, limit) if channel_code is None else (channel_code, now_us, limit),
     )
     return [_row(row) for row in rows]
 
@@ -80,6 +83,28 @@ def outbox_of(db: sqlite3.Connection, decision_key: int) -> OutboxEntry | None:
         return None
     attempts = db.execute(f"SELECT {_ATTEMPT} FROM attempts WHERE decision_key = ? ORDER BY attempt_no", (key,))
     return OutboxEntry(_row(found[:-1]), found[-1], tuple(_attempt(row) for row in attempts))
+
+
+def dead_letters(db: sqlite3.Connection, limit: int) -> list[Attempt]:
+    """Returns the last attempts of messages that ended undelivered; see `DeadLetters.dead_letters`."""
+    rows = db.execute(
+        f"SELECT {_ATTEMPT} FROM attempts AS a WHERE outcome IN {_DEAD} "
+        "AND attempt_no = (SELECT max(attempt_no) FROM attempts AS b WHERE b.decision_key = a.decision_key) "
+        "ORDER BY begun_us DESC, decision_key DESC LIMIT ?",
+        (limit,),
+    )
+    return [_attempt(row) for row in rows]
+
+
+def redrive(db: sqlite3.Connection, decision_key: int, at_us: int) -> bool:
+    """Lets a dead letter be tried again; see `DeadLetters.redrive`."""
+    entry = outbox_of(db, decision_key)
+    if entry is None or entry.next_try_us is not None or entry.attempts[-1].outcome not in DEAD_OUTCOMES:
+        return False
+    key, number = signed(decision_key), entry.attempts[-1].attempt_no + 1
+    db.execute(f"INSERT INTO attempts ({_ATTEMPT}) VALUES (?, ?, ?, ?, '')", (key, number, at_us, REDRIVEN))
+    db.execute("UPDATE outbox SET next_try_us = ? WHERE decision_key = ?", (at_us, key))
+    return True
 
 
 def _row(row: tuple[int, int, int, int, bytes]) -> OutboxRow:
