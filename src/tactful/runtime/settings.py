@@ -105,6 +105,53 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     onnx_provider: str = "CPUExecutionProvider"
 
 
+class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The HTTP service.
+
+    Attributes:
+        public_url: how people's mail programs and browsers reach it, such as `"https://notify.example.com"`; "" writes
+            no links to it into messages: no one-click unsubscribe, no counted clicks, no preferences.
+        secret_env: the environment variable that holds the secret (16 bytes or more) that signs those links.
+        link_hosts: the hosts to which clicks in messages may be led on, such as `["www.example.com"]`; `.example.com`
+            takes every host below it. Links to others are left as they are.
+    """
+
+    public_url: str = ""
+    secret_env: str = "TACTFUL_SECRET"
+    link_hosts: tuple[str, ...] = ()
+
+
+class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `tactful serve` takes in, and how fast.
+
+    Attributes:
+        body_kib: the longest body of a request, in KiB; 4,096, which holds a full batch of events of 4 KB.
+        batch_rows: rows in one batch; 1,000, so that one request holds nobody up for long.
+        requests_per_second: of each key, on average; twice as many may come at once. 1,000, far above what an app
+            needs, so that a client that has gone wrong does not take all; 0 for no limit.
+        wrong_keys_per_minute: requests without a key in force from one address that hear so; the others hear 429.
+        behind_letters: requests that may wait for the engine; beyond, events are refused with 429. 100,000.
+        behind_minutes: how far the engine may lie behind before events are refused; 60, so that an hour's repair of the
+            engine costs nothing.
+        tick_ms: how often the engine in the service looks for what came; 250, half of what a person waits for a code
+            without wondering.
+        ready_seconds: `/readyz` is red when the engine has not moved for so long; 30.
+        stop_seconds: how long requests that are under way may take after a stop; 10.
+        trusted_proxies: addresses whose `X-Forwarded-For` is believed; none by default.
+    """
+
+    body_kib: Annotated[int, msgspec.Meta(ge=1)] = 4096
+    batch_rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
+    requests_per_second: Annotated[float, msgspec.Meta(ge=0.0)] = 1000.0
+    wrong_keys_per_minute: Annotated[float, msgspec.Meta(gt=0.0)] = 10.0
+    behind_letters: Annotated[int, msgspec.Meta(ge=1)] = 100_000
+    behind_minutes: Annotated[float, msgspec.Meta(gt=0.0)] = 60.0
+    tick_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 250
+    ready_seconds: Annotated[float, msgspec.Meta(gt=0.0)] = 30.0
+    stop_seconds: Annotated[int, msgspec.Meta(ge=1)] = 10
+    trusted_proxies: tuple[str, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that an operator may set, in one table a room.
 
@@ -123,7 +170,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     holdout: Holdout = Holdout()
     reputation: Levels = Levels()
     channels: Channels = Channels()
+    api: Api = Api()
     engine: EngineSettings = EngineSettings()
+    api: Api = Api()
 
 
 def load(path: Path) -> Settings:
