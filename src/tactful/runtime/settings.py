@@ -106,23 +106,7 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The HTTP service.
-
-    Attributes:
-        public_url: how people's mail programs and browsers reach it, such as `"https://notify.example.com"`; "" writes
-            no links to it into messages: no one-click unsubscribe, no counted clicks, no preferences.
-        secret_env: the environment variable that holds the secret (16 bytes or more) that signs those links.
-        link_hosts: the hosts to which clicks in messages may be led on, such as `["www.example.com"]`; `.example.com`
-            takes every host below it. Links to others are left as they are.
-    """
-
-    public_url: str = ""
-    secret_env: str = "TACTFUL_SECRET"
-    link_hosts: tuple[str, ...] = ()
-
-
-class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `tactful serve` takes in, and how fast.
+    """The HTTP service: what it takes in, how fast, and how people reach it.
 
     Attributes:
         body_kib: the longest body of a request, in KiB; 4,096, which holds a full batch of events of 4 KB.
@@ -138,6 +122,11 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         ready_seconds: `/readyz` is red when the engine has not moved for so long; 30.
         stop_seconds: how long requests that are under way may take after a stop; 10.
         trusted_proxies: addresses whose `X-Forwarded-For` is believed; none by default.
+        public_url: how people's mail programs and browsers reach it, such as `"https://notify.example.com"`; "" writes
+            no links to it into messages: no one-click unsubscribe, no counted clicks, no preferences.
+        secret_env: the environment variable that holds the secret (16 bytes or more) that signs those links.
+        link_hosts: the hosts to which clicks in messages may be led on, such as `["www.example.com"]`; `.example.com`
+            takes every host below it. Links to others are left as they are.
     """
 
     body_kib: Annotated[int, msgspec.Meta(ge=1)] = 4096
@@ -150,6 +139,9 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ready_seconds: Annotated[float, msgspec.Meta(gt=0.0)] = 30.0
     stop_seconds: Annotated[int, msgspec.Meta(ge=1)] = 10
     trusted_proxies: tuple[str, ...] = ()
+    public_url: str = ""
+    secret_env: str = "TACTFUL_SECRET"
+    link_hosts: tuple[str, ...] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -170,7 +162,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     holdout: Holdout = Holdout()
     reputation: Levels = Levels()
     channels: Channels = Channels()
-    api: Api = Api()
     engine: EngineSettings = EngineSettings()
     api: Api = Api()
 
