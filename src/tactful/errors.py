@@ -79,6 +79,10 @@ class EngineStopped(TactfulError):
     """Raised when an engine is asked to go on although an error broke off what it was deciding; open another one."""
 
 
+class InvalidConstants(TactfulError):
+    """Raised when a file of a simulated world's constants has an unknown key or a value out of range."""
+
+
 class TickOutOfOrder(TactfulError):
     """Raised when a simulated world is asked for a tick that is not its next one, or given sends from outside it."""
 
@@ -132,3 +136,15 @@ class BudgetsStand(TactfulError):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"{why}. Nothing was posted: the last budgets stand.")
+
+
+class MissingCredential(InvalidSettings):
+    """Raised when a secret that the settings name is not in the environment, or cannot be used."""
+
+
+class MissingExtra(InvalidSettings):
+    """Raised when what the settings ask for needs packages that are not installed: names the extra."""
+
+
+class PrivateAddress(TactfulError):
+    """Raised when a call would lead into a private network although nobody allowed it."""

@@ -1,0 +1,136 @@
+"""Posts each message as signed JSON to a platform that sends it, so that what an app sends with today goes on sending.
+
+Source: Standard Webhooks (headers `webhook-id`, `webhook-timestamp`, `webhook-signature`; secrets `whsec_...`).
+"""
+
+import base64
+import hashlib
+import hmac
+import ssl
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tactful.clock import SECOND_US, Clock, WallClock, from_us
+from tactful.delivery import settings
+from tactful.delivery.calls import Caller, asked_wait
+from tactful.delivery.credentials import secret
+from tactful.delivery.protocol import Delivered, Failed, Limits, Message, Outcome, RetryAfter, Unreachable
+from tactful.errors import MissingCredential
+
+EVENT = "message.send"
+"""The `type` of every post."""
+
+_PREFIX = "whsec_"
+_SECRET_BYTES = range(24, 65)
+
+
+class WebhookChannel:
+    """Posts `{"type": "message.send", "timestamp": ..., "data": <the message>}`, signed by every secret.
+
+    Any 2xx is taken as delivered. Busy (408, 425, 429, 5xx) is tried again. A 410 from a user's own URL ends that
+    address; the channel's one URL is the operator's to mend, so there a 410 is a refusal. No redirect is followed.
+
+    Args:
+        url: where everything goes; "" posts to the message's address.
+        secrets: `whsec_` and base64 of 24 to 64 bytes, at least one.
+        receiver_deduplicates: whether the receiver drops a `webhook-id` that it knows.
+        allow_private: whether private networks and plain http may be called.
+        timeout_s: how long a call may take.
+        tls: whom to trust; by default whom the machine trusts.
+
+    Raises:
+        MissingCredential: for a secret that is none.
+    """
+
+    limits = Limits()
+
+    def __init__(
+        self,
+        url: str,
+        secrets: Sequence[str],
+        receiver_deduplicates: bool = True,
+        allow_private: bool = False,
+        timeout_s: float = 10.0,
+        clock: Clock | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.honours_idempotency = receiver_deduplicates
+        self._url = url
+        self._keys = [_key(each) for each in secrets]
+        self._schemes = ("https", "http") if allow_private else ("https",)
+        self._clock = clock or WallClock()
+        self._caller = Caller(timeout_s, guarded=not allow_private, tls=tls)
+
+    def send(self, message: Message, idempotency_key: str) -> Outcome:
+        """Posts the message; the key is its `webhook-id`."""
+        url = self._url or message.address
+        if refused := self._refused(url):
+            return Failed(refused)
+        now_us = self._clock.now_us()
+        body = msgspec.json.encode({"type": EVENT, "timestamp": from_us(now_us), "data": message})
+        answer = self._caller.post(url, self._headers(idempotency_key, now_us // SECOND_US, body), body)
+        if isinstance(answer, RetryAfter | Failed):
+            return answer
+        if 200 <= answer.status < 300:
+            return Delivered(idempotency_key)
+        if answer.is_busy:
+            return RetryAfter(asked_wait(answer, now_us), str(answer.status))
+        if answer.status == 410 and not self._url:
+            return Unreachable("410")
+        return Failed(str(answer.status))
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._caller.close()
+
+    def _refused(self, url: str) -> str:
+        """Why a URL is not called; "" if it is."""
+        try:
+            parts = urlsplit(url)
+            usable = bool(parts.hostname) and parts.port != 0 and parts.username is None
+        except ValueError:
+            usable = False
+        if not usable or not url.isascii() or not url.isprintable() or " " in url:
+            return "the address is no URL"
+        return "" if parts.scheme in self._schemes else f"got a URL of {parts.scheme}, expected https"
+
+    def _headers(self, key: str, second: int, body: bytes) -> dict[str, str]:
+        signatures = (sign(each, key, second, body) for each in self._keys)
+        return {
+            "content-type": "application/json",
+            "user-agent": "tactful",
+            "webhook-id": key,
+            "webhook-timestamp": str(second),
+            "webhook-signature": " ".join(signatures),
+        }
+
+
+def sign(key: bytes, webhook_id: str, second: int, body: bytes) -> str:
+    """Returns `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`."""
+    text = f"{webhook_id}.{second}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+
+
+def from_settings(given: settings.Webhook, env: Mapping[str, str], clock: Clock) -> WebhookChannel:
+    """Returns the channel of a settings table.
+
+    Raises:
+        MissingCredential: if the secret is not set, or is none.
+    """
+    secrets = secret(env, given.secrets_env, "the signing secret, whsec_...").split()
+    return WebhookChannel(given.url, secrets, given.receiver_deduplicates, given.allow_private, given.timeout_s, clock)
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if not text.startswith(_PREFIX) or len(key) not in _SECRET_BYTES:
+        raise MissingCredential(
+            "got a webhook secret of another form, expected whsec_ and base64 of 24 to 64 random bytes; "
+            "`python -c \"import base64, os; print('whsec_' + base64.b64encode(os.urandom(32)).decode())\"` makes one"
+        )
+    return key
