@@ -14,6 +14,8 @@ import tactful.stores
 from tactful.errors import StoreError
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import (
+    Answer,
+    ApiKey,
     BudgetRow,
     ControlRow,
     DecisionRow,
@@ -549,6 +551,47 @@ def test_letters_wait_again_when_what_took_them_fails(store: Store) -> None:
     with pytest.raises(Stopped):
         abandon(store, lambda: store.take_posted(1), lambda: store.post([b"3"]), lambda: store.take_posted(1))
     assert store.take_posted(9) == [b"1", b"2"]
+
+
+def test_letters_are_taken_up_to_so_many_bytes_and_one_at_least(store: Store) -> None:
+    store.post([b"1234", b"5678", b"9"])
+    assert store.take_posted(9, most_bytes=8) == [b"1234", b"5678"]
+    store.post([b"12345678"])
+    assert store.take_posted(9, most_bytes=1) == [b"9"]
+    assert store.take_posted(9, most_bytes=1) == [b"12345678"]
+
+
+def test_an_answer_is_kept_until_it_is_old(store: Store) -> None:
+    first, second = Answer(100, b"asked", 202, b"{}"), Answer(200, b"else", 422, b"")
+    store.keep_answer(b"a", first)
+    store.keep_answer(b"b", second)
+    assert (store.answer(b"a"), store.answer(b"b"), store.answer(b"c")) == (first, second, None)
+    assert store.forget_answers(100, 9) == 0
+    assert store.forget_answers(300, 1) == 1
+    assert (store.answer(b"a"), store.answer(b"b")) == (None, second)
+    store.keep_answer(b"b", first)
+    assert store.answer(b"b") == first
+
+
+def test_an_answer_goes_with_its_transaction(store: Store) -> None:
+    store.keep_answer(b"a", Answer(100, b"asked", 202, b"{}"))
+    with pytest.raises(Stopped):
+        abandon(store, lambda: store.keep_answer(b"b", Answer(1, b"", 202, b"")), lambda: store.forget_answers(999, 9))
+    assert store.answer(b"a") == Answer(100, b"asked", 202, b"{}")
+    assert store.answer(b"b") is None
+
+
+def test_api_keys_are_added_once_and_revoked_once(store: Store) -> None:
+    late, early = ApiKey("k2", b"d2", ("ingest", "read"), "app", 20), ApiKey("k1", b"d1", ("admin",), "", 10)
+    store.add_api_key(late)
+    store.add_api_key(early)
+    assert store.api_keys() == [early, late]
+    with pytest.raises(StoreError, match="make another"):
+        store.add_api_key(early)
+    assert store.revoke_api_key("k1", 30)
+    assert not store.revoke_api_key("k1", 40)
+    assert not store.revoke_api_key("k3", 40)
+    assert store.api_keys() == [early._replace(revoked_us=30), late]
 
 
 # Rejects, models, catalogues

@@ -7,11 +7,14 @@ exception leaves nothing behind.
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import TypeVar
 
 from tactful.stores.protocols import (
     DEAD_OUTCOMES,
     REDRIVEN,
+    Answer,
+    ApiKey,
     Attempt,
     BudgetRow,
     ControlRow,
@@ -26,7 +29,7 @@ from tactful.stores.protocols import (
     Reject,
     Versioned,
 )
-from tactful.stores.refusals import check_order, nested_transaction, no_open_attempt, version_differs
+from tactful.stores.refusals import check_order, known_api_key, nested_transaction, no_open_attempt, version_differs
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -41,6 +44,8 @@ class MemoryStore:
         self._inputs_by_user: dict[int, list[LoggedInput]] = {}
         self._hash_of_key: dict[int, int] = {}
         self._letters: list[bytes] = []
+        self._answers: dict[bytes, Answer] = {}
+        self._api_keys: dict[str, ApiKey] = {}
         self._states: dict[str, bytes] = {}
         self._meta: dict[str, bytes] = {}
         self._decisions: dict[int, DecisionRow] = {}
@@ -80,6 +85,11 @@ class MemoryStore:
             else:
                 self._undo.append(lambda: table.pop(key))
         table[key] = value
+
+    def _drop(self, table: dict[K, V], key: K) -> None:
+        old = table.pop(key)
+        if self._undo is not None:
+            self._undo.append(lambda: table.__setitem__(key, old))
 
     def _set_new(self, table: dict[K, V], rows: Iterable[tuple[K, V]]) -> int:
         """Adds rows whose key is not there yet; returns how many."""
@@ -135,8 +145,12 @@ class MemoryStore:
     def posted(self) -> int:
         return len(self._letters)
 
-    def take_posted(self, limit: int) -> list[bytes]:
-        taken, left = self._letters[:limit], self._letters[limit:]
+    def take_posted(self, limit: int, most_bytes: int | None = None) -> list[bytes]:
+        number = len(self._letters[:limit])
+        if most_bytes is not None:
+            sizes = accumulate(len(letter) for letter in self._letters[:limit])
+            number = min(number, max(1, sum(size <= most_bytes for size in sizes)))
+        taken, left = self._letters[:number], self._letters[number:]
         self._set_letters(left)
         return taken
 
@@ -145,6 +159,36 @@ class MemoryStore:
             before = self._letters
             self._undo.append(lambda: setattr(self, "_letters", before))
         self._letters = letters
+
+    # What the HTTP service keeps
+
+    def keep_answer(self, request_key: bytes, answer: Answer) -> None:
+        self._set(self._answers, request_key, answer)
+
+    def answer(self, request_key: bytes) -> Answer | None:
+        return self._answers.get(request_key)
+
+    def forget_answers(self, before_us: int, limit: int) -> int:
+        by_age = sorted(self._answers, key=lambda each: self._answers[each].at_us)
+        old = [each for each in by_age if self._answers[each].at_us < before_us][:limit]
+        for request_key in old:
+            self._drop(self._answers, request_key)
+        return len(old)
+
+    def add_api_key(self, key: ApiKey) -> None:
+        if key.key_id in self._api_keys:
+            raise known_api_key(key.key_id)
+        self._set(self._api_keys, key.key_id, key)
+
+    def api_keys(self) -> list[ApiKey]:
+        return sorted(self._api_keys.values(), key=lambda key: (key.created_us, key.key_id))
+
+    def revoke_api_key(self, key_id: str, at_us: int) -> bool:
+        key = self._api_keys.get(key_id)
+        if key is None or key.revoked_us is not None:
+            return False
+        self._set(self._api_keys, key_id, key._replace(revoked_us=at_us))
+        return True
 
     # State snapshots
 

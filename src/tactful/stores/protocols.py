@@ -135,6 +135,26 @@ class Reject(NamedTuple):
     data: bytes
 
 
+class Answer(NamedTuple):
+    """What a request was answered, kept under its idempotency key; `fingerprint` is a hash of what was asked."""
+
+    at_us: int
+    fingerprint: bytes
+    status: int
+    body: bytes
+
+
+class ApiKey(NamedTuple):
+    """A key of the HTTP service. `digest` is a hash of the token, which is kept nowhere; `key_id` may be shown."""
+
+    key_id: str
+    digest: bytes
+    scopes: tuple[str, ...]
+    name: str
+    created_us: int
+    revoked_us: int | None = None
+
+
 class Versioned(NamedTuple):
     """A stored model or catalogue."""
 
@@ -446,11 +466,50 @@ class Mailbox(Protocol):
         """Returns how many letters wait."""
         ...
 
-    def take_posted(self, limit: int) -> list[bytes]:
+    def take_posted(self, limit: int, most_bytes: int | None = None) -> list[bytes]:
         """Removes and returns up to `limit` letters, those that were posted first.
 
-        To be called in the transaction that puts them into the input log: if it fails, they wait again.
+        Of more than `most_bytes` together the rest waits; one letter is always given, however large. To be called in
+        the transaction that puts them into the input log: if it fails, they wait again.
         """
+        ...
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """Answers to requests with an idempotency key, so that a repeated one is answered alike and does nothing."""
+
+    def keep_answer(self, request_key: bytes, answer: Answer) -> None:
+        """Keeps an answer; one that was kept under this key before is replaced."""
+        ...
+
+    def answer(self, request_key: bytes) -> Answer | None:
+        """Returns what was answered, None if nothing was."""
+        ...
+
+    def forget_answers(self, before_us: int, limit: int) -> int:
+        """Forgets up to `limit` answers that are older than an instant, the oldest first; returns how many."""
+        ...
+
+
+@runtime_checkable
+class ApiKeys(Protocol):
+    """Who may use the HTTP service, and for what."""
+
+    def add_api_key(self, key: ApiKey) -> None:
+        """Adds a key.
+
+        Raises:
+            StoreError: if its id is known.
+        """
+        ...
+
+    def api_keys(self) -> list[ApiKey]:
+        """Returns all keys, revoked ones included, by rising (created, id)."""
+        ...
+
+    def revoke_api_key(self, key_id: str, at_us: int) -> bool:
+        """Revokes a key for good; returns whether there was one in force."""
         ...
 
 
@@ -458,6 +517,8 @@ class Mailbox(Protocol):
 class Store(
     InputLog,
     Mailbox,
+    Answers,
+    ApiKeys,
     StateSnapshots,
     DecisionLog,
     ControlLog,

@@ -42,6 +42,11 @@ def version_differs(name: str, version: str) -> StoreError:
     )
 
 
+def known_api_key(key_id: str) -> StoreError:
+    """Returns the error for an API key whose id is taken."""
+    return StoreError(f"got the API key {key_id}, which is there already; expected a new id: make another key")
+
+
 def nested_transaction() -> StoreError:
     """Returns the error for a transaction inside a transaction."""
     return StoreError("got a transaction inside a transaction, expected one at a time; write inside the open one")

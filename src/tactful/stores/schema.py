@@ -72,12 +72,21 @@ CREATE TABLE inbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, decision_key INTEGER 
 CREATE INDEX inbox_by_user ON inbox (user_key, seq);
 """
 
-MIGRATIONS = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3_DELIVERY)
+_SCHEMA_4_REQUESTS = """
+CREATE TABLE answers (request_key BLOB PRIMARY KEY, at_us INTEGER NOT NULL, fingerprint BLOB NOT NULL,
+    status INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX answers_by_age ON answers (at_us);
+CREATE TABLE api_keys (key_id TEXT PRIMARY KEY, digest BLOB NOT NULL, scopes TEXT NOT NULL, name TEXT NOT NULL,
+    created_us INTEGER NOT NULL, revoked_us INTEGER) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3_DELIVERY, _SCHEMA_4_REQUESTS)
 """The n-th brings a file from schema n to n + 1; an empty file is schema 0."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
 READABLE_SINCE = 1
-"""The oldest schema that may be opened read-only as it is: what came later only serves a writer (the mailbox)."""
+"""The oldest schema that may be opened read-only as it is: what came later only serves a writer (the mailbox, answers)
+or a service, which upgrades first (keys)."""
 
 
 def upgrade(connection: sqlite3.Connection) -> None:

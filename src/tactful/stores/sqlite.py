@@ -2,7 +2,7 @@
 
 The methods do what `protocols` says. Larger concerns rest in files of their own: the tables in `schema`, the
 input log in `sqlite_inputs`, decisions and plans in `sqlite_decisions`, the outbox in `sqlite_outbox`, the
-inbox in `sqlite_inbox`.
+inbox in `sqlite_inbox`, what the HTTP service keeps in `sqlite_access`.
 """
 
 import sqlite3
@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Literal
 
 from tactful.errors import StoreError
+from tactful.stores import sqlite_access as access
 from tactful.stores import sqlite_decisions as decisions
 from tactful.stores import sqlite_inbox as inbox
 from tactful.stores import sqlite_outbox as outbox
 from tactful.stores.order_preserving import signed, unsigned
 from tactful.stores.protocols import (
+    Answer,
+    ApiKey,
     Attempt,
     BudgetRow,
     ControlRow,
@@ -119,15 +122,49 @@ class SqliteStore:
             self._db.executemany("INSERT INTO mailbox (data) VALUES (?)", [(letter,) for letter in letters])
 
     def posted(self) -> int:
-        (count,) = self._db.execute("SELECT count(*) FROM mailbox").fetchone()
+        # Letters are added behind the last and taken from the first on, so nobody needs to count them.
+        (count,) = self._db.execute(
+            "SELECT coalesce((SELECT max(seq) FROM mailbox) - (SELECT min(seq) FROM mailbox) + 1, 0)"
+        ).fetchone()
         return int(count)
 
-    def take_posted(self, limit: int) -> list[bytes]:
+    def take_posted(self, limit: int, most_bytes: int | None = None) -> list[bytes]:
         with self._writing():
-            rows = self._db.execute("SELECT seq, data FROM mailbox ORDER BY seq LIMIT ?", (limit,)).fetchall()
-            if rows:
-                self._db.execute("DELETE FROM mailbox WHERE seq <= ?", (rows[-1][0],))
-            return [bytes(data) for _, data in rows]
+            letters: list[bytes] = []
+            size, last = 0, 0
+            for seq, data in self._db.execute("SELECT seq, data FROM mailbox ORDER BY seq LIMIT ?", (limit,)):
+                size += len(data)
+                if most_bytes is not None and size > most_bytes and letters:
+                    break
+                letters.append(data)
+                last = seq
+            if letters:
+                self._db.execute("DELETE FROM mailbox WHERE seq <= ?", (last,))
+            return letters
+
+    # What the HTTP service keeps
+
+    def keep_answer(self, request_key: bytes, answer: Answer) -> None:
+        with self._writing():
+            access.keep_answer(self._db, request_key, answer)
+
+    def answer(self, request_key: bytes) -> Answer | None:
+        return access.answer(self._db, request_key)
+
+    def forget_answers(self, before_us: int, limit: int) -> int:
+        with self._writing():
+            return access.forget_answers(self._db, before_us, limit)
+
+    def add_api_key(self, key: ApiKey) -> None:
+        with self._writing():
+            access.add_api_key(self._db, key)
+
+    def api_keys(self) -> list[ApiKey]:
+        return access.api_keys(self._db)
+
+    def revoke_api_key(self, key_id: str, at_us: int) -> bool:
+        with self._writing():
+            return access.revoke_api_key(self._db, key_id, at_us)
 
     # State snapshots
 
