@@ -6,6 +6,7 @@ single records is done in `intake.py`; what the inputs do to users in `populatio
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from tactful.clock import Clock, to_us
 from tactful.errors import InvalidEventType, InvalidRecord
 from tactful.events import type_changes
 from tactful.events.budget_plan import assigned
+from tactful.events.letters import opened
 from tactful.events.records import (
     CHANNELS,
     BudgetAssignment,
@@ -42,8 +44,10 @@ from tactful.stores.protocols import BudgetRow, ControlRow, LoggedInput, Store
 from tactful.telemetry import Telemetry
 
 _LEAVING: Final = {"unsubscribe", "disable", "complaint"}
-_LETTERS_AT_ONCE: Final = 16
-"""Letters moved into the log in one transaction: 15 MB, if each is a full part of a budget plan."""
+_LETTERS_AT_ONCE: Final = 2048
+_BYTES_AT_ONCE: Final = 1024 * 1024
+"""Moved into the log in one transaction: some thousand small records, or one full part of a budget plan. Whoever posts
+waits as long as it takes."""
 
 
 class Acceptance:
@@ -101,13 +105,14 @@ class Acceptance:
         """
         while self._store.posted():
             with self._store.transaction():
-                letters = self._store.take_posted(_LETTERS_AT_ONCE)
-                records, lost = _opened(letters)
+                letters = self._store.take_posted(_LETTERS_AT_ONCE, _BYTES_AT_ONCE)
+                told = list(chain.from_iterable(map(opened, letters)))
+                records, lost = _decoded(told)
                 news, lines, refused = self._checked(list(records.values()), None, after_us)
                 place = list(records)
                 taken, receipt = self._append([*news, *lines], refused, None, after_us)
                 for position, reason in [*lost, *((place[r.position], r.reason) for r in receipt.rejected)]:
-                    self._store.reject(max(self.log_us, after_us), "posted", reason, letters[position])
+                    self._store.reject(max(self.log_us, after_us), "posted", reason, told[position])
             self._note(taken, receipt)
             self._telemetry.count("engine.inputs.rejected", len(lost))
             self._telemetry.count("engine.letters", len(letters))
@@ -277,17 +282,17 @@ class Acceptance:
             self._store.reject(log_us, "budget_plan", reason, b"")
 
 
-def _opened(letters: Sequence[bytes]) -> tuple[dict[int, Input], list[tuple[int, str]]]:
-    """The inputs in letters by position, and what is wrong with the others."""
+def _decoded(told: Sequence[bytes]) -> tuple[dict[int, Input], list[tuple[int, str]]]:
+    """The inputs that letters held by position, and what is wrong with the others."""
     records: dict[int, Input] = {}
     lost = []
-    for position, letter in enumerate(letters):
+    for position, data in enumerate(told):
         try:
-            record = decode(letter)
+            record = decode(data)
             if isinstance(record, Decision | SlotPlan):
                 raise InvalidRecord(f"got a {type(record).__name__}, expected an input record of events/records.py")
             records[position] = record
-        except (msgspec.MsgspecError, UnicodeDecodeError, InvalidRecord) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidRecord) as error:
             lost.append((position, f"got a letter that is no input ({error}); post records.encode(record)"))
     return records, lost
 
