@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from tactful.cli.app import app
+from tactful.cli.report import sensitivity_chart
 from tactful.simulator.bench import cell, page
 from tactful.simulator.bench.cell import Cell
 
@@ -60,6 +62,21 @@ def test_tables_go_into_a_page_and_the_picture_into_a_file(results: Path) -> Non
     assert result.exit_code == 0, result.output
     assert "| **tactful** |" in told.read_text()
     assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+def test_scaled_constants_on_file_have_a_picture_of_their_own(results: Path) -> None:
+    pytest.importorskip("vl_convert")
+    for file in sorted((results / "default").glob("*.json")):
+        one = msgspec.json.decode(file.read_bytes(), type=Cell)
+        for by in ("0.5", "2"):
+            world = msgspec.structs.replace(one, world=f"fatigue_days*{by}")
+            cell.write(results / f"fatigue_days-times-{by}" / file.name, world)
+    rows = sensitivity_chart.rows_of(cell.cells(results))
+    assert {row["constant"] for row in rows} == {"fatigue_days"}
+    assert {row["constant is"] for row in rows} == {"× 0.5", "× 2"}
+    assert sum(row["gain"] for row in rows) == pytest.approx(0.0)
+    assert RUNNER.invoke(app, asked(results, "--picture", str(results / "picture.png"))).exit_code == 0
+    assert (results / "picture-sensitivity.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_an_unknown_arm_is_an_error_with_the_known_ones(results: Path) -> None:

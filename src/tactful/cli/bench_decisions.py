@@ -34,7 +34,9 @@ def bench_decisions(
     results: Annotated[Path, typer.Option("--results", help="Where cells are kept.")] = _RESULTS,
     scratch: Annotated[Path | None, typer.Option("--scratch", help="Where worlds and models are kept.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Write the tables between the markers of a page.")] = None,
-    picture: Annotated[Path | None, typer.Option("--picture", help="Draw the picture, a PNG.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw the pictures, PNG; scaled constants beside.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let every arm live through the same worlds at equal volume, and rank them. Takes up where it was stopped."""
@@ -88,11 +90,15 @@ def _bound(bench: "Bench", pairs: list[tuple[str, int]], shown: bool) -> None:
 
 def _draw(found: list[Any], picture: Path) -> None:
     from tactful.cli.report.decisions_chart import decisions_chart, write_png
+    from tactful.cli.report.sensitivity_chart import sensitivity_chart
     from tactful.simulator.bench.worlds import VARIANTS
 
     there = {one.world for one in found}
     own = sorted(world for world in there if ":" in world)
     write_png(decisions_chart(found, [*(name for name in VARIANTS if name in there), *own]), picture)
+    scaled = sensitivity_chart(found)
+    if scaled is not None:
+        write_png(scaled, picture.with_stem(f"{picture.stem}-sensitivity"))
 
 
 def _figures(cell: Any) -> dict[str, Any]:

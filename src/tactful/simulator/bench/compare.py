@@ -16,6 +16,8 @@ from tactful.simulator.bench.cell import BoundCell, Cell
 from tactful.simulator.scoring import paired_interval, share_of_gain
 
 SILENCE: Final = "silence"
+LEADING: Final = 6
+"""Arms whose ranking is followed through scaled constants."""
 
 
 class AtEqualLoss(NamedTuple):
@@ -141,6 +143,15 @@ def leading(arms: dict[str, list[Cell]], most: int) -> list[str]:
     """Returns the arms of the largest mean J, oracles and silence apart."""
     honest = [name for name in arms if name not in (*ORACLES, SILENCE)]
     return sorted(honest, key=lambda name: -float(np.mean([cell.score for cell in arms[name]])))[:most]
+
+
+def leading_everywhere(cells: Sequence[Cell], worlds: Sequence[str], most: int = LEADING) -> list[str]:
+    """Returns the arms of the largest mean J in the first of the worlds on file, of those that all of these have."""
+    there = [arms for arms in (of_world(cells, name) for name in worlds) if arms]
+    if not there:
+        return []
+    common = set.intersection(*(set(arms) for arms in there))
+    return leading({arm: found for arm, found in there[0].items() if arm in common}, most)
 
 
 def wilson(won: int, of: int, z: float = 1.959964) -> Interval:

@@ -13,8 +13,6 @@ from tactful.simulator.bench.compare import SILENCE
 
 BEGIN: Final = "<!-- tables of tactful bench decisions -->"
 END: Final = "<!-- end of tables -->"
-LEADING: Final = 6
-"""Arms whose ranking is followed through scaled constants."""
 Column: TypeAlias = tuple[str, Callable[[str], str]]
 """A heading, and what it says of an arm."""
 _OFF: Final = 0.01
@@ -135,9 +133,7 @@ def sensitivity_table(cells: Sequence[Cell]) -> str:
     names = [name for name in sensitivity.scaled_worlds() if any(cell.world == name for cell in cells)]
     if not names:
         return ""
-    there = [set(compare.of_world(cells, name)) for name in names]
-    common = {arm: found for arm, found in compare.of_world(cells, names[0]).items() if arm in set.intersection(*there)}
-    arms = compare.leading(common, LEADING)
+    arms = compare.leading_everywhere(cells, names)
     rows = []
     for name in names:
         place = compare.ranks(cells, name, arms)
