@@ -351,6 +351,16 @@ def test_the_latest_suppression_wins_in_any_order_and_a_tie_suppresses(store: St
     assert not store.suppressed(1, 0)
 
 
+def test_the_last_choices_of_a_user_are_hers_alone_and_undone_with_their_transaction(store: Store) -> None:
+    assert store.preferences_of(U64_MAX) is None
+    store.put_preferences(U64_MAX, b"one")
+    store.put_preferences(U64_MAX, b"two")
+    with pytest.raises(Stopped):
+        abandon(store, lambda: store.put_preferences(U64_MAX, b"three"), lambda: store.put_preferences(1, b"one"))
+    assert store.preferences_of(U64_MAX) == b"two"
+    assert store.preferences_of(1) is None
+
+
 def test_a_cancelled_candidate_is_withdrawn_whenever_it_was_logged(store: Store) -> None:
     with store.transaction():
         store.cancel(1, U64_MAX, 100)

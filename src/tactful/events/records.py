@@ -95,10 +95,10 @@ class User(_Stored, frozen=True, kw_only=True, tag="user"):
 
 
 class Preferences(_Stored, frozen=True, kw_only=True, tag="preferences"):
-    """What a person chose herself; the last one by `at` holds, whatever a later import of her profile says.
+    """What a person chose herself; it holds whatever a later import of her profile says.
 
-    Channels and types are on or off; those that are not named follow her profile. Of `quiet_hours` and `weekly_wish`,
-    None follows her profile, "none" takes back what was there.
+    Channels and types are on or off. Of `quiet_hours` and `weekly_wish`, "none" takes back what was there. What is not
+    named stays as she chose it before, or follows her profile if she never did; of two choices the later by `at` holds.
     """
 
     preferences_id: Identifier

@@ -69,6 +69,7 @@ ROW: Final = np.dtype(
         ("suppressed_log", "i8", (N_CHANNELS + 1,)),
         ("blocked", "u1"),
         ("type_opt_out", "u8"),
+        ("wish", "i2"),
         ("signup", "i8"),
         # behaviour
         ("slot_counts", "i4", (BINS,)),
@@ -286,7 +287,7 @@ def _begin(rows: NDArray[Any]) -> None:
     rows["quiet_start"] = rows["quiet_end"] = -1
     rows["profile_log"] = rows["profile_offset"] = rows["k_log"] = rows["plan_day"] = -1
     rows["suppressed_log"] = rows["x_log"] = -1
-    rows["k"] = rows["k_now"] = rows["k_period"] = -1
+    rows["k"] = rows["k_now"] = rows["k_period"] = rows["wish"] = -1
     rows["tokens_at"] = -1
     rows["job_at"] = NEVER
     rows["job_p"] = 1.0

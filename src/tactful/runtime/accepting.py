@@ -8,7 +8,7 @@ single records is done in `intake.py`; what the inputs do to users in `populatio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,15 +29,17 @@ from tactful.events.records import (
     Decision,
     Engagement,
     Input,
+    Preferences,
     SlotPlan,
     Suppression,
     User,
+    UserInput,
     decode,
     encode,
 )
 from tactful.events.registry import Registry, load_folder
 from tactful.features.history import UserTable
-from tactful.runtime import experiments_in_force
+from tactful.runtime import choices, erasing, experiments_in_force
 from tactful.runtime.event_types import declaration, declares
 from tactful.runtime.intake import KIND_CODE, Line, Receipt, Rejection, check, line_of
 from tactful.stores.protocols import BudgetRow, ControlRow, LoggedInput, Store
@@ -78,7 +80,8 @@ class Acceptance:
         self._store, self._table, self._folder = store, table, folder
         self.registry = registry
         self._clock, self._telemetry = clock, telemetry
-        self._profiles: dict[int, tuple[int, int]] = {}
+        self._profiles: dict[int, _Profile] = {}
+        self._anybody_erased = erasing.totals(store).people > 0
         self.offset, self.log_us = store.last()
 
     def submitted(
@@ -94,9 +97,10 @@ class Acceptance:
         news, lines, refused = self._checked(list(records), stamps_us, after_us)
         with self._store.transaction():
             taken, receipt = self._append([*news, *lines], refused, stamps_us, after_us)
+            followed = self._followed(taken, after_us)
         receipt = msgspec.structs.replace(receipt, accepted=receipt.accepted - len(news))
-        self._note(taken, receipt)
-        return taken, receipt
+        self._note([*taken, *followed], receipt)
+        return [*taken, *followed], receipt
 
     def collected(self, after_us: int) -> Iterator[list[Line]]:
         """Moves what other processes posted into the log, and yields the new lines, one transaction at a time.
@@ -111,8 +115,10 @@ class Acceptance:
                 news, lines, refused = self._checked(list(records.values()), None, after_us)
                 place = list(records)
                 taken, receipt = self._append([*news, *lines], refused, None, after_us)
+                taken += self._followed(taken, after_us)
                 for position, reason in [*lost, *((place[r.position], r.reason) for r in receipt.rejected)]:
-                    self._store.reject(max(self.log_us, after_us), "posted", reason, told[position])
+                    data = b"" if reason == erasing.REFUSED else told[position]
+                    self._store.reject(max(self.log_us, after_us), "posted", reason, data)
             self._note(taken, receipt)
             self._telemetry.count("engine.inputs.rejected", len(lost))
             self._telemetry.count("engine.letters", len(letters))
@@ -137,12 +143,26 @@ class Acceptance:
 
         That is a declaration of event types, if a candidate is of one that only a new file knows.
         """
-        records = experiments_in_force.numbered(self._store, records)
+        records = self._with_choices(experiments_in_force.numbered(self._store, records))
         news, lines, refused = self._checked_by_type(records, stamps_us, after_us)
         since_us = max(self.log_us, after_us + 1)
         clashes = experiments_in_force.clashes(self._store, lines, since_us, self._keeps_models)
+        clashes |= {position: erasing.REFUSED for position in self._of_erased(records)}
+        refused = [one for one in refused if one.position not in clashes]
         refused += [Rejection(position, why) for position, why in clashes.items()]
         return news, [line for line in lines if line.position not in clashes], refused
+
+    def _of_erased(self, records: Sequence[Input]) -> list[int]:
+        """Which records are of people who were erased; whoever has a state was not."""
+        if not self._anybody_erased:
+            return []
+        return [
+            position
+            for position, record in enumerate(records)
+            if isinstance(record, UserInput)
+            and self._table.find(draws.key(record.user_id)) is None
+            and erasing.erased_at(self._store, record.user_id) is not None
+        ]
 
     def _checked_by_type(
         self, records: list[Input], stamps_us: Sequence[int] | None, after_us: int
@@ -165,26 +185,71 @@ class Acceptance:
         first_us = max(self.log_us, after_us + 1, self._clock.now_us() if stamps_us is None else int(stamps_us[0]))
         return [line_of(declaration(self._store, change, first_us), self.registry)], lines, refused
 
+    def _with_choices(self, records: list[Input]) -> list[Input]:
+        """Lays over each profile what its person chose, in the store or earlier among the records."""
+        new: dict[str, Preferences] = {}
+        found: list[Input] = []
+        for record in records:
+            if isinstance(record, Preferences):
+                new[record.user_id] = choices.merged(new.get(record.user_id), record)
+            elif isinstance(record, User):
+                known = choices.chosen(self._store, record.user_id)
+                latest = choices.merged(known, new[record.user_id]) if record.user_id in new else known
+                record = choices.laid_over(record, latest)
+            found.append(record)
+        return found
+
+    def _followed(self, taken: list[Line], after_us: int) -> list[Line]:
+        """Writes the profiles that new choices change, behind them; part of the open transaction."""
+        lines = []
+        for user_id in dict.fromkeys(line.user_id for line in taken if isinstance(line.record, Preferences)):
+            profile = self._newest_profile(user_id, taken)
+            if profile is None:
+                continue
+            after = choices.laid_over(profile, choices.chosen(self._store, user_id))
+            if after != profile:
+                lines.append(line_of(after, self.registry))
+        return self._append(lines, [], [taken[-1].log_us], after_us, taken[-1].offset)[0] if lines else []
+
+    def _newest_profile(self, user_id: str, taken: list[Line]) -> User | None:
+        """The profile of a person that was accepted last, these lines included; None if the app never told of her."""
+        own = [line.record for line in taken if isinstance(line.record, User) and line.user_id == user_id]
+        if own:
+            return own[-1]
+        key = draws.key(user_id)
+        offset = (self._profiles.get(key) or self._profile_applied(key)).offset
+        data = self._store.fetch([offset]).get(offset)
+        found = decode(data) if data is not None else None
+        return found if isinstance(found, User) else None
+
     def remember(self, lines: Iterable[Line]) -> None:
         """Notes the newest profile of each user, until it is applied to her state."""
         for line in lines:
             if isinstance(line.record, User):
-                newest = (line.log_us, line.content)
+                newest = _Profile(line.log_us, line.content, line.offset)
                 self._profiles[line.user_key] = max(newest, self._profiles.get(line.user_key, newest))
 
     def forget(self, until_us: int) -> None:
         """Profiles up to an instant are in the users' states by now."""
-        self._profiles = {user: newest for user, newest in self._profiles.items() if newest[0] > until_us}
+        self._profiles = {user: newest for user, newest in self._profiles.items() if newest.log_us > until_us}
 
     def _append(
-        self, lines: list[Line], refused: list[Rejection], stamps_us: Sequence[int] | None, after_us: int
+        self,
+        lines: list[Line],
+        refused: list[Rejection],
+        stamps_us: Sequence[int] | None,
+        after_us: int,
+        behind: int | None = None,
     ) -> tuple[list[Line], Receipt]:
-        """Writes checked lines into the log and files them; part of the open transaction."""
+        """Writes checked lines into the log, behind an offset if it is not the log's end, and files them.
+
+        Part of the open transaction.
+        """
         self._stamp(lines, stamps_us, after_us)
         repeated = 0
         if stamps_us is None:
             lines, repeated = self._without_repeated_profiles(lines)
-        for offset, line in enumerate(lines, self.offset + 1):
+        for offset, line in enumerate(lines, (self.offset if behind is None else behind) + 1):
             line.offset = offset
         known = {r.position: r.known_content_hash for r in self._store.append([_logged(line) for line in lines])}
         conflicts = [lines[position] for position, content in known.items() if content != lines[position].content]
@@ -226,19 +291,19 @@ class Acceptance:
         for line in lines:
             if isinstance(line.record, User):
                 known = profiles.get(line.user_key) or self._profile_applied(line.user_key)
-                if known[1] == line.content:
+                if known.content == line.content:
                     continue
-                profiles[line.user_key] = max(known, (line.log_us, line.content))
+                profiles[line.user_key] = max(known, _Profile(line.log_us, line.content, line.offset))
             kept.append(line)
         return kept, len(lines) - len(kept)
 
-    def _profile_applied(self, user_key: int) -> tuple[int, int]:
-        """(Log time, content) of the profile in a user's state; log time -1 for none."""
+    def _profile_applied(self, user_key: int) -> "_Profile":
+        """The profile in a user's state; log time and offset -1 for none."""
         row = self._table.find(user_key)
         if row is None:
-            return -1, 0
+            return _Profile(-1, 0, -1)
         state = self._table.rows[row]
-        return int(state["profile_log"]), int(state["profile_hash"])
+        return _Profile(int(state["profile_log"]), int(state["profile_hash"]), int(state["profile_offset"]))
 
     def _file(self, log_us: int, record: Input) -> None:
         """What delivery and later runs must see at once: rights, budgets, catalogues."""
@@ -253,6 +318,9 @@ class Acceptance:
         elif isinstance(record, Suppression):
             code = CHANNELS.index(record.channel) if record.channel else -1
             store.suppress(draws.key(record.user_id), code, log_us, record.lifted)
+        elif isinstance(record, Preferences):
+            held = choices.merged(choices.chosen(store, record.user_id), record)
+            store.put_preferences(draws.key(record.user_id), encode(held))
         elif isinstance(record, Cancel):
             user = draws.key(record.user_id)
             if record.cancel_key:
@@ -295,6 +363,14 @@ def _decoded(told: Sequence[bytes]) -> tuple[dict[int, Input], list[tuple[int, s
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidRecord) as error:
             lost.append((position, f"got a letter that is no input ({error}); post records.encode(record)"))
     return records, lost
+
+
+class _Profile(NamedTuple):
+    """Where the log has a profile, and what it says; of two the later one, then the larger content, stands."""
+
+    log_us: int
+    content: int
+    offset: int
 
 
 def _logged(line: Line) -> LoggedInput:

@@ -26,7 +26,9 @@ def in_force(
     """Returns the weekly cap, whether it was drawn at random, the probability of that draw, and the period.
 
     0 in the permanent holdout; drawn in the randomised slice; else the assigned one; else the default, K·(1 + h)
-    rounded up or down by a hash draw so that its mean is right.
+    rounded up or down by a hash draw so that its mean is right. Who wished for no more than so many gets no more. She
+    is outside the randomised slice, whatever the draw: were only draws above the wish left out, the rest would be no
+    sample.
     """
     key = state["user_key"]
     exploration = settings.exploration
@@ -34,10 +36,13 @@ def in_force(
     inside, drawn, chance = explore.volume_slice(
         settings.seed, key, period, exploration.volume_share, exploration.volume_choices
     )
+    wished = state["wish"] >= 0
+    inside, chance = inside & ~wished, np.where(wished, 1.0, chance)
     mean = settings.volume.per_user_per_week * (1.0 + settings.volume.headroom)
     u = draws.uniform(settings.seed, key, period, "default budget")
     default = np.floor(mean + u).astype(np.int64)
     k = np.where(inside, drawn, np.where(state["k"] >= 0, state["k"], default)).astype(np.int64)
+    k = np.where(wished, np.minimum(k, state["wish"]), k)
     held = in_holdout(state, settings)
     return np.where(held, 0, k), inside & ~held, np.where(held, 1.0, chance), period
 
@@ -84,9 +89,11 @@ def exploratory(
 ) -> Bool[np.ndarray, " n"]:
     """Returns who, with a budget of 0 in force, is due an exploratory message from now to another instant.
 
-    Not where the 0 was drawn at random: nothing at all is one of the doses that the response models learn from.
+    Not where the 0 was drawn at random: nothing at all is one of the doses that the response models learn from. Nor
+    where she wished for none.
     """
     due: Bool[np.ndarray, " n"] = (state["k_now"] == 0) & (state["k_random"] == 0) & ~in_holdout(state, settings)
+    due &= state["wish"] != 0
     rows = np.flatnonzero(due)
     if len(rows):
         flags = state["s_flags"][rows]

@@ -351,6 +351,7 @@ class Population:
         one["quiet_start"], one["quiet_end"] = (quiet.start_minute, quiet.end_minute) if quiet else (-1, -1)
         one["addresses"] = _mask(user.addresses)
         one["opt_in"] = _mask(user.opt_in)
+        one["wish"] = -1 if user.weekly_wish is None else user.weekly_wish
         one["mailbox"] = mailbox_of(user.addresses.get("email", ""))
         one["type_opt_out"] = sum(self._type_bit.get(t, 0) for t in set(user.type_opt_out))
         self._await(int(one["user_key"][0]), set(user.type_opt_out) - self._type_bit.keys())

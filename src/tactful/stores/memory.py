@@ -54,6 +54,7 @@ class MemoryStore:
         self._suppressions: dict[tuple[int, int], tuple[int, bool]] = {}
         self._cancels: dict[tuple[int, int], int] = {}
         self._group_cancels: dict[tuple[int, int], int] = {}
+        self._preferences: dict[int, bytes] = {}
         self._budgets: dict[BudgetRow, None] = {}
         self._outbox: dict[int, OutboxEntry] = {}
         self._inbox: dict[int, InboxRow] = {}
@@ -261,6 +262,14 @@ class MemoryStore:
     def cancelled(self, user_key: int, candidate_key: int, cancel_key: int, log_ts_us: int) -> bool:
         group_us = self._group_cancels.get((user_key, cancel_key)) if cancel_key != 0 else None
         return (user_key, candidate_key) in self._cancels or (group_us is not None and log_ts_us <= group_us)
+
+    # Choices
+
+    def put_preferences(self, user_key: int, data: bytes) -> None:
+        self._set(self._preferences, user_key, data)
+
+    def preferences_of(self, user_key: int) -> bytes | None:
+        return self._preferences.get(user_key)
 
     # Budgets
 

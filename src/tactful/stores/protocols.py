@@ -312,6 +312,19 @@ class Budgets(Protocol):
 
 
 @runtime_checkable
+class Choices(Protocol):
+    """What people chose themselves: one entry a user."""
+
+    def put_preferences(self, user_key: int, data: bytes) -> None:
+        """Keeps a user's choices in place of the former ones."""
+        ...
+
+    def preferences_of(self, user_key: int) -> bytes | None:
+        """Returns a user's choices, None if she never chose."""
+        ...
+
+
+@runtime_checkable
 class Outbox(Protocol):
     """Messages to be sent, and every call of a provider.
 
@@ -523,6 +536,7 @@ class Store(
     DecisionLog,
     ControlLog,
     Rights,
+    Choices,
     Budgets,
     Outbox,
     DeadLetters,

@@ -80,7 +80,11 @@ CREATE TABLE api_keys (key_id TEXT PRIMARY KEY, digest BLOB NOT NULL, scopes TEX
     created_us INTEGER NOT NULL, revoked_us INTEGER) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3_DELIVERY, _SCHEMA_4_REQUESTS)
+_SCHEMA_5_CHOICES = """
+CREATE TABLE preferences (user_key INTEGER PRIMARY KEY, data BLOB NOT NULL);
+"""
+
+MIGRATIONS = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3_DELIVERY, _SCHEMA_4_REQUESTS, _SCHEMA_5_CHOICES)
 """The n-th brings a file from schema n to n + 1; an empty file is schema 0."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -275,6 +275,16 @@ class SqliteStore:
     def _holds(self, query: str, arguments: tuple[int, ...]) -> bool:
         return self._db.execute(query, arguments).fetchone() is not None
 
+    # Choices
+
+    def put_preferences(self, user_key: int, data: bytes) -> None:
+        with self._writing():
+            self._db.execute("INSERT OR REPLACE INTO preferences VALUES (?, ?)", (signed(user_key), data))
+
+    def preferences_of(self, user_key: int) -> bytes | None:
+        row = self._db.execute("SELECT data FROM preferences WHERE user_key = ?", (signed(user_key),)).fetchone()
+        return None if row is None else bytes(row[0])
+
     # Budgets
 
     def append_budgets(self, rows: Sequence[BudgetRow]) -> None:
