@@ -75,6 +75,10 @@ class TruthForbidden(TactfulError):
     """Raised when an honest arm asks a simulated world for its truth."""
 
 
+class CannotServe(TactfulError):
+    """Raised when the HTTP service may not or cannot begin: no key, an address that is taken, nothing to run."""
+
+
 class EngineStopped(TactfulError):
     """Raised when an engine is asked to go on although an error broke off what it was deciding; open another one."""
 

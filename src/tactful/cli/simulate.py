@@ -1,9 +1,14 @@
-"""`tactful simulate`: named arms in the default world, side by side; everything it prints is simulated."""
+"""`tactful simulate`: named arms in a simulated world, side by side, or a world fitted to an app's log.
 
+All figures of arms are simulated.
+"""
+
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from tactful.cli.fit_world import fit_world
 from tactful.cli.options import AsJson, console, print_json
 from tactful.cli.progress import bar
 
@@ -43,17 +48,37 @@ def simulate(
         float | None, typer.Option("--volume", min=0.0, help="Messages a user and week, instead of each arm's own.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same people and luck.")] = 0,
+    constants: Annotated[
+        Path | None, typer.Option("--constants", help="TOML file of the world's constants, as --fit writes it.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option("--fit", metavar="STORE", help="Fit the world to a store instead, and run no arm.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With --fit: where to write the constants.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let ways to send live through the same simulated weeks, and compare what comes of them."""
+    """Let ways to send live through the same simulated weeks, and compare what comes of them.
+
+    With --fit no way to send is tried: the world's constants are fitted to what a store holds of visits, answers and
+    leaving, by as many simulated people as --users says.
+    """
+    if store is not None:
+        _refuse_with_fit(arms, volume, constants)
+        fit_world(store, out, users, seed, as_json)
+        return
+    if out is not None:
+        raise typer.BadParameter("got --out without --fit, which alone writes constants; add --fit STORE")
     from tactful.simulator import closed_loop
     from tactful.simulator.arms import ARMS
+    from tactful.simulator.fit.constants_file import read_constants
     from tactful.simulator.world import make
+
+    world = make(seed, users, read_constants(constants) if constants else None)
 
     chosen = [_arm(name, volume) for name in arms or ARMS]
     with bar(shown=not as_json) as progress:
         task = progress.add_task("warm-up", total=len(chosen) + 1)
-        explored = closed_loop.explore(make(seed, users), warm_up, seed)
+        explored = closed_loop.explore(world, warm_up, seed)
         found = []
         for arm in chosen:
             progress.update(task, advance=1, description=arm.name)
@@ -61,7 +86,17 @@ def simulate(
     if as_json:
         print_json([each._asdict() for each in found])
     else:
-        _print(found, f"Simulated: {users:,} people, {days} days after {warm_up} of warm-up, seed {seed}")
+        where = f", constants of {constants.name}" if constants else ""
+        _print(found, f"Simulated: {users:,} people, {days} days after {warm_up} of warm-up, seed {seed}{where}")
+
+
+def _refuse_with_fit(arms: list[str] | None, volume: float | None, constants: Path | None) -> None:
+    given = [name for name, value in (("ARM", arms), ("--volume", volume), ("--constants", constants)) if value]
+    if given:
+        raise typer.BadParameter(
+            f"got {', '.join(given)} with --fit, which tries no arm and begins at the default constants; fit first, "
+            "then run arms with --constants"
+        )
 
 
 def _arm(name: str, volume: float | None) -> "Arm":
