@@ -15,6 +15,7 @@ from tactful.api.intake import Intake
 from tactful.api.problems import MEDIA_TYPE, Problem
 from tactful.api.service import Service
 from tactful.clock import SimulatedClock
+from tactful.events.letters import opened
 from tactful.events.registry import Registry
 from tactful.runtime.settings import Settings
 from tactful.stores.sqlite import SqliteStore
@@ -27,7 +28,7 @@ async def post_word(request: Request, service: Service) -> Response:
             422, "empty-body", "got no body, expected a word; send one", {"where": "body"}, {"X-Why": "empty"}
         )
     await service.intake.post([body])
-    return answer({"waiting": await service.ask(lambda store: store.posted())}, 202)
+    return answer({"letters": await service.ask(lambda store: store.posted())}, 202)
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def test_what_was_acknowledged_is_in_the_store(service: Service) -> None:
         service.close()
 
     asyncio.run(run())
-    assert SqliteStore(service.path).posted() == 20
+    letters = SqliteStore(service.path).take_posted(99)
+    assert [word for letter in letters for word in opened(letter)] == [b"x"] * 20
 
 
 def test_problem_tells_what_to_do(service: Service) -> None:

@@ -1,35 +1,124 @@
 """All endpoints as one ASGI application: routing, rights, and errors as problem documents."""
 
-from collections.abc import Iterable
-from typing import Final
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping
+from time import perf_counter
+from typing import Any, Final
 
-from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import Lifespan, Receive, Scope, Send
 
-from tactful.api.endpoint import Endpoint
+from tactful.api import cancels, engagements, events, health, users
+from tactful.api.endpoint import KEY, Endpoint
+from tactful.api.limits import admit, limited
+from tactful.api.logs import RequestLine
 from tactful.api.problems import Problem
 from tactful.api.service import Service
+from tactful.clock import from_us
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = ()
+_LOG: Final = logging.getLogger(__name__)
+_REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_NOWHERE: Final = "(no such path)"
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *events.ENDPOINTS,
+    *engagements.ENDPOINTS,
+    *users.ENDPOINTS,
+    *cancels.ENDPOINTS,
+    *health.ENDPOINTS,
+)
 """Every endpoint; each file of this room adds its own."""
 
 
-def create_app(service: Service, endpoints: Iterable[Endpoint] = ENDPOINTS) -> Starlette:
+class Application:
+    """The endpoints over a service, as ASGI."""
+
+    def __init__(self, service: Service, endpoints: Iterable[Endpoint], lifespan: Lifespan[Any] | None = None) -> None:
+        by_path: dict[str, dict[str, Endpoint]] = {}
+        for one in endpoints:
+            by_path.setdefault(one.path, {})[one.method] = one
+        paths = {path: _Path(service, path, methods) for path, methods in by_path.items()}
+        self._plain = {path: answers for path, answers in paths.items() if "{" not in path}
+        routes = [Route(path, answers) for path, answers in paths.items() if "{" in path]
+        self._router = Router(routes, redirect_slashes=False, default=_Path(service, _NOWHERE, {}), lifespan=lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request; a path without parameters is found at once."""
+        answers = self._plain.get(scope["path"]) if scope["type"] == "http" else None
+        await (answers or self._router)(scope, receive, send)
+
+
+def create_app(
+    service: Service, endpoints: Iterable[Endpoint] = ENDPOINTS, lifespan: Lifespan[Any] | None = None
+) -> Application:
     """Returns the application over a service."""
-    app = Starlette(routes=[_route(one, service) for one in endpoints])
-    app.add_exception_handler(Problem, _told)
-    return app
+    return Application(service, endpoints, lifespan)
 
 
-def _route(endpoint: Endpoint, service: Service) -> Route:
-    async def handle(request: Request) -> Response:
-        return await endpoint.handler(request, service)
+class _Path:
+    """What answers at one path, by method."""
 
-    return Route(endpoint.path, handle, methods=[endpoint.method])
+    def __init__(self, service: Service, path: str, methods: Mapping[str, Endpoint]) -> None:
+        self._service, self._path, self._methods = service, path, dict(methods)
+        if "GET" in methods:
+            self._methods["HEAD"] = methods["GET"]
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admits, answers, and notes one request."""
+        started, request = perf_counter(), Request(scope, receive, send)
+        told = request.headers.get("x-request-id", "")
+        request_id = told if _REQUEST_ID.fullmatch(told) else os.urandom(8).hex()
+        status = 499  # the client went away; nobody is told
+        try:
+            response = await self._answer(request)
+            response.raw_headers.append((b"x-request-id", request_id.encode()))
+            status = response.status_code
+            await response(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        finally:
+            self._note(request, status, started, request_id)
 
-async def _told(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
-    return error.response()
+    async def _answer(self, request: Request) -> Response:
+        try:
+            endpoint = self._endpoint(request.method)
+            request.scope[KEY] = admit(request, endpoint.scope, self._service)
+            receive = limited(request, self._service.settings.api.body_kib * 1024)
+            return await endpoint.handler(Request(request.scope, receive), self._service)
+        except Problem as problem:
+            return problem.response()
+        except ClientDisconnect:
+            raise
+        except Exception:
+            _LOG.exception("%s %s failed", request.method, self._path)
+            self._service.telemetry.count("api.errors")
+            return Problem(
+                500, "fault", "the service could not answer; see its log by the X-Request-Id of this answer"
+            ).response()
+
+    def _endpoint(self, method: str) -> Endpoint:
+        if not self._methods:
+            raise Problem(404, "no-such-path", "got a path that is not served; see docs/how-to/serve-over-http.md")
+        if method not in self._methods:
+            allowed = ", ".join(sorted(self._methods))
+            raise Problem(405, "no-such-method", f"got {method}, expected {allowed}", headers={"Allow": allowed})
+        return self._methods[method]
+
+    def _note(self, request: Request, status: int, started: float, request_id: str) -> None:
+        service = self._service
+        service.telemetry.count("api.requests")
+        line = RequestLine(
+            at=from_us(service.clock.now_us()),
+            level="info" if status < 500 else "error",
+            method=request.method,
+            route=self._path,
+            status=status,
+            ms=round((perf_counter() - started) * 1000.0, 2),
+            key=request.scope.get(KEY, ""),
+            request_id=request_id,
+        )
+        service.log.write(line)

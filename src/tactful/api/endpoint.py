@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 from starlette.requests import Request
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Scope: TypeAlias = Literal["ingest", "read", "admin"]
 """What a key may do: write events and people; read decisions; operate."""
+
+KEY: Final = "tactful.key"
+"""Where a request's scope says which API key it came with, by id."""
 
 Handler: TypeAlias = "Callable[[Request, Service], Awaitable[Response]]"
 

@@ -38,3 +38,8 @@ class Problem(Exception):
             **self.more,
         }
         return Response(msgspec.json.encode(document), self.status, self.headers, MEDIA_TYPE)
+
+
+def too_many(kind: str, detail: str, wait_s: float) -> Problem:
+    """Returns the problem of somebody who should come again in so many seconds."""
+    return Problem(429, kind, detail, headers={"Retry-After": str(max(1, round(wait_s + 0.5)))})

@@ -16,8 +16,10 @@ from tactful.cli.experiment_new import experiment_new
 from tactful.cli.explain import explain
 from tactful.cli.export import export
 from tactful.cli.import_ import import_
+from tactful.cli.key import key_list, key_new, key_revoke
 from tactful.cli.promote import promote, rollback
 from tactful.cli.replay import replay
+from tactful.cli.serve import serve
 from tactful.cli.simulate import simulate
 from tactful.cli.train import train_volume
 from tactful.cli.train_ranker import train_ranker
@@ -43,6 +45,10 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "promote": promote,
     "rollback": rollback,
     "simulate": simulate,
+    "serve": serve,
+    "key new": key_new,
+    "key list": key_list,
+    "key revoke": key_revoke,
     "export": export,
     "bench scripts": bench,
     "bench decisions": bench_decisions,
@@ -52,6 +58,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
 GROUPS: Final = {
     "train": typer.Typer(help="Learn from a store, and keep what was learned there.", no_args_is_help=True),
     "experiment": typer.Typer(help="Compare ways of deciding on users dealt to arms.", no_args_is_help=True),
+    "key": typer.Typer(help="Say who may use the HTTP service.", no_args_is_help=True),
     "bench": typer.Typer(help="Measure: scripts by name, or ways of deciding.", cls=ScriptsByDefault),
 }
 """The first words of verbs of two."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tactful.clock import from_us
+from tactful.errors import InvalidEventType
 from tactful.events import type_changes
 from tactful.events.records import Control, decode
 from tactful.events.registry import Registry, load_folder
@@ -47,6 +48,21 @@ def by_now(store: Store, settings: Settings) -> Registry:
         if row.key == KEY and isinstance(control := decode(row.data), Control):
             registry = type_changes.changed(registry, type_changes.read(control.value))
     return registry
+
+
+def soon(store: Store, settings: Settings) -> Registry:
+    """Returns the types by now, and those of files that an engine will read when a candidate of them comes.
+
+    Files that are mistaken change nothing.
+    """
+    registry = by_now(store, settings)
+    if not settings.event_types:
+        return registry
+    try:
+        change = type_changes.change_between(registry, of_settings(settings))
+        return registry if change is None else type_changes.changed(registry, change)
+    except InvalidEventType:
+        return registry
 
 
 def declares(record: object) -> bool:

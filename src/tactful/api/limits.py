@@ -1,0 +1,130 @@
+"""What a request must pass before it is looked at: a key with the right, a pace, a size, an engine that keeps up."""
+
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from tactful.api.endpoint import Scope
+from tactful.api.problems import Problem, too_many
+from tactful.clock import SECOND_US
+
+if TYPE_CHECKING:
+    from tactful.api.service import Service
+
+NO_KEY: Final = ""
+_NAMES: Final = 10_000
+"""Buckets held at a time; beyond, the full ones are let go of."""
+
+
+class Buckets:
+    """A token bucket for each name.
+
+    Args:
+        per_second: tokens that flow in; 0 is no limit.
+        burst: tokens that a bucket holds.
+    """
+
+    def __init__(self, per_second: float, burst: float) -> None:
+        self._per_us, self._burst = per_second / SECOND_US, burst
+        self._levels: dict[str, tuple[float, int]] = {}
+
+    def take(self, name: str, now_us: int) -> float:
+        """Takes a token and returns 0, or how many seconds it takes until there is one.
+
+        >>> buckets = Buckets(per_second=2.0, burst=1.0)
+        >>> buckets.take("a", 0), buckets.take("a", 0), buckets.take("a", SECOND_US)
+        (0.0, 0.5, 0.0)
+        """
+        if not self._per_us:
+            return 0.0
+        level, at_us = self._levels.get(name, (self._burst, now_us))
+        level = min(self._burst, level + max(0, now_us - at_us) * self._per_us)
+        left = level - 1.0 if level >= 1.0 else level
+        if name not in self._levels and len(self._levels) >= _NAMES:
+            self._forget_full(now_us)
+        self._levels[name] = left, now_us
+        return 0.0 if level >= 1.0 else (1.0 - level) / (self._per_us * SECOND_US)
+
+    def _forget_full(self, now_us: int) -> None:
+        since = self._burst / self._per_us
+        self._levels = {name: each for name, each in self._levels.items() if now_us - each[1] < since}
+        if len(self._levels) >= _NAMES:
+            self._levels.clear()
+
+
+def admit(request: Request, scope: Scope | None, service: "Service") -> str:
+    """Returns the id of the key that a request came with, "" where none is asked for.
+
+    Wrong keys are limited by address. A right one always passes: otherwise whoever shares a proxy with somebody who
+    guesses would be shut out, and 256 bits are not guessed.
+
+    Raises:
+        Problem: 401 without a key in force, 403 without the right, 429 too fast, or faster than the engine.
+    """
+    if scope is None:
+        return NO_KEY
+    now_us = service.clock.now_us()
+    key_id = NO_KEY
+    if not service.keys.is_open:
+        key = service.keys.find(request.headers.get("authorization"))
+        if key is None:
+            raise _without_key(request, service, now_us)
+        key_id = key.key_id
+        if scope not in key.scopes:
+            raise Problem(
+                403,
+                "no-right",
+                f"got key {key_id} with the right to {', '.join(key.scopes)}, expected one with {scope}; "
+                f"make one with: tactful key new --scope {scope}",
+            )
+    if wait_s := service.pace.take(key_id, now_us):
+        raise too_many("too-fast", "got more requests a second than api.requests_per_second; slow down", wait_s)
+    if scope == "ingest" and (why := service.pulse.behind(service.settings.api, now_us)):
+        raise too_many("behind", f"{why}; nothing of this request was taken: send it again later", 5.0)
+    return key_id
+
+
+def _without_key(request: Request, service: "Service", now_us: int) -> Problem:
+    address = request.client.host if request.client else ""
+    service.telemetry.count("api.wrong_keys")
+    if wait_s := service.wrong_keys.take(address, now_us):
+        return too_many("wrong-keys", "got too many wrong keys from this address; check the key, then wait", wait_s)
+    return Problem(
+        401,
+        "no-key",
+        "got no key in force, expected a header 'Authorization: Bearer tact_...'; make one with: tactful key new",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def limited(request: Request, most_bytes: int) -> Receive:
+    """Returns what receives the body of a request, and ends it when that is too long.
+
+    Raises:
+        Problem: 413 at once if the length that it announces is too long.
+    """
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > most_bytes:
+        raise _too_long(most_bytes)
+    receive, taken = request.receive, 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            if taken > most_bytes:
+                raise _too_long(most_bytes)
+        return message
+
+    return counted
+
+
+def _too_long(most_bytes: int) -> Problem:
+    return Problem(
+        413,
+        "too-long",
+        f"got a body longer than {most_bytes:,} bytes (api.body_kib); send fewer rows at a time",
+        headers={"Connection": "close"},
+    )
