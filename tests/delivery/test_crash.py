@@ -7,9 +7,11 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tactful.clock import HOUR_US, to_us
+from tactful.clock import HOUR_US, SimulatedClock, to_us
 from tactful.delivery.channels.file import FileChannel
+from tactful.delivery.loop import Loop
 from tactful.delivery.outbox import OutboxMessage, encode
+from tactful.delivery.pacing import Pace
 from tactful.delivery.protocol import Message, Outcome
 from tactful.delivery.send import Sender
 from tactful.events.records import CHANNELS
@@ -36,19 +38,25 @@ class Forgetful(FileChannel):
     honours_idempotency = False
 
 
+class KilledForgetful(Killed):
+    """Dies at the third message, and promises nothing."""
+
+    honours_idempotency = False
+
+
 def run(folder: Path, channel: FileChannel, now_us: int) -> Sender:
     sender = Sender(SqliteStore(folder / "store.db"), dict.fromkeys(CHANNELS, channel), Registry.shipped())
     sender.run(now_us, 100)
     return sender
 
 
-def killed_after_three(folder: Path) -> None:
+def killed_after_three(folder: Path, *how: str) -> None:
     store = SqliteStore(folder / "store.db")
     store.enqueue([OutboxRow(key, key, NOW, 1, encode(message(key))) for key in range(1, 6)])
     store.close()
     paths = os.pathsep.join(filter(None, sys.path))
     environment = {**os.environ, "PYTHONPATH": paths}
-    child = subprocess.run([sys.executable, __file__, str(folder)], env=environment, check=False)
+    child = subprocess.run([sys.executable, __file__, str(folder), *how], env=environment, check=False)
     assert child.returncode == -signal.SIGKILL
 
 
@@ -87,5 +95,40 @@ def test_after_a_kill_nothing_is_repeated_where_keys_are_not_honoured(tmp_path: 
     assert [attempt.decision_key for attempt in sender.in_doubt()] == [3]
 
 
+def looped(folder: Path, channel: FileChannel, now_us: int) -> Loop:
+    """Sends all that is due from several threads, with attempts begun and ended together."""
+    sender = Sender(SqliteStore(folder / "store.db"), dict.fromkeys(CHANNELS, channel), Registry.shipped())
+    loop = Loop(sender, SimulatedClock(now_us), {"push": Pace(threads=2)})
+    for _ in range(6):
+        loop.turn()
+        loop.finish()
+    loop.close()
+    return loop
+
+
+def test_a_loop_that_was_killed_sends_everything_exactly_once_where_keys_are_honoured(tmp_path: Path) -> None:
+    killed_after_three(tmp_path, "loop")
+    assert "d3" in arrived(tmp_path)
+    looped(tmp_path, FileChannel(tmp_path / "sent.ndjson"), NOW + HOUR_US)
+    assert sorted(arrived(tmp_path)) == ["d1", "d2", "d3", "d4", "d5"]
+
+
+def test_a_loop_that_was_killed_repeats_nothing_where_keys_are_not_honoured(tmp_path: Path) -> None:
+    killed_after_three(tmp_path, "loop", "forgetful")
+    before = arrived(tmp_path)
+    os.rename(tmp_path / "sent.ndjson", tmp_path / "before.ndjson")
+    looped(tmp_path, Forgetful(tmp_path / "sent.ndjson"), NOW + HOUR_US)
+    store = SqliteStore(tmp_path / "store.db")
+    doubtful = {f"d{attempt.decision_key}" for attempt in store.in_doubt()}
+    store.close()
+    after = arrived(tmp_path)
+    assert set(before).isdisjoint(after)
+    assert "d3" in doubtful
+    assert len(doubtful) <= 2  # as many as there are threads: what could be under way at once
+    assert set(before) | set(after) | doubtful == {"d1", "d2", "d3", "d4", "d5"}
+
+
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), Killed(Path(sys.argv[1]) / "sent.ndjson"), NOW)
+    folder, *how = sys.argv[1:]
+    kind = KilledForgetful if "forgetful" in how else Killed
+    (looped if "loop" in how else run)(Path(folder), kind(Path(folder) / "sent.ndjson"), NOW)

@@ -10,7 +10,8 @@ class OutboxMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `items` are the ids of the candidate's items in the order in which they are to be shown.
     `count` is how many candidates the message tells about. `candidate_log_ts_us` and `cancel_key` say which
-    cancels withdraw it; `collapse_key` names what a later message replaces, "" for none. From `expires_at` on it is neither sent nor tried again.
+    cancels withdraw it; `collapse_key` names what a later message replaces, "" for none. From `expires_at` on it is
+    neither sent nor tried again.
     """
 
     decision_id: str

@@ -113,6 +113,6 @@ class Channel(Protocol):
         """Hands a message to the provider and returns what it said.
 
         Every answer of the provider is an outcome. An exception means that nobody knows whether the message
-        arrived; the attempt is then in doubt.
+        arrived; the attempt is then in doubt. Several threads call it at once.
         """
         ...

@@ -4,53 +4,53 @@ The order of the steps is the guarantee. In one transaction the rights are check
 begun; that is committed before the provider is called; the result is recorded after. An attempt without a
 result is in doubt: it is repeated only where the channel promises that one key arrives once, otherwise it
 waits for a person (`in_doubt`, `settle`). Of a message that reaches nobody the engine is told through the store's
-mailbox. Log lines name decisions and results, never addresses, payloads or
-what a provider said.
+mailbox. Log lines name decisions and results, never addresses, payloads or what a provider said.
+
+`Sender.run` works message by message; `loop` calls providers from many threads, through the same `exchange`.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from tactful import draws
 from tactful.clock import from_us, to_us
 from tactful.delivery import retry
+from tactful.delivery.attempt import (
+    Answer,
+    Call,
+    End,
+    Result,
+    Revalidation,
+    Stopped,
+    end_of,
+    end_of_stopped,
+    make,
+    tries,
+)
 from tactful.delivery.outbox import OutboxMessage, decode
-from tactful.delivery.protocol import Channel, Delivered, Failed, Message, Outcome, RetryAfter, Unreachable
+from tactful.delivery.pacing import Ramp, WarmUp
+from tactful.delivery.protocol import Channel
 from tactful.delivery.render import Unrenderable, render
 from tactful.delivery.unsubscribe import OneClick
-from tactful.errors import UnknownEventType
+from tactful.errors import StoreError, UnknownEventType
 from tactful.events.records import CHANNELS, Engagement
 from tactful.events.records import Channel as ChannelName
 from tactful.events.records import encode as encode_record
 from tactful.events.registry import Registry
-from tactful.stores.protocols import Attempt, Mailbox, Outbox, OutboxRow, Rights
+from tactful.stores.protocols import Attempt, Mailbox, Outbox, OutboxRow, Rights, StateSnapshots
 
 _LOG = logging.getLogger(__name__)
 _MICROSECOND = timedelta(microseconds=1)
 
-Result: TypeAlias = Literal[
-    "delivered",
-    "retry",  # the provider asked for it, or was away: tried again later
-    "gave_up",  # all attempts are used, or the next one would be too late
-    "failed",  # refused for good by the provider
-    "unreachable",  # the address is dead
-    "suppressed",  # unsubscribed between decision and send
-    "cancelled",  # the candidate was withdrawn between decision and send
-    "expired",
-    "unrenderable",  # a value or template is missing, or the text is longer than the channel takes
-    "in_doubt",  # nobody knows: the call broke off
-]
-"""How a message fared in this run; in the store, the `outcome` of its attempt."""
-
 
 @runtime_checkable
-class SenderStore(Rights, Outbox, Mailbox, Protocol):
+class SenderStore(Rights, Outbox, Mailbox, StateSnapshots, Protocol):
     """What the sender needs of a store; every `Store` is one."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -89,6 +89,8 @@ class Sender:
             made by another sender just now.
         tells_engine: whether to post a `failure` for each message that reaches nobody; False where somebody else
             feeds the provider's answers back.
+        revalidation: asks the app before each call whether the message still holds.
+        warm_up: how much e-mail a new sending domain may send in its first days.
     """
 
     def __init__(
@@ -100,6 +102,8 @@ class Sender:
         policy: retry.RetryPolicy = retry.RetryPolicy(),  # noqa: B008 (frozen)
         in_flight: timedelta = timedelta(minutes=5),
         tells_engine: bool = True,
+        revalidation: Revalidation | None = None,
+        warm_up: WarmUp = WarmUp(),  # noqa: B008 (frozen)
     ) -> None:
         self._store = store
         self._channels = channels
@@ -108,17 +112,62 @@ class Sender:
         self._policy = policy
         self._in_flight_us = in_flight // _MICROSECOND
         self._tells_engine = tells_engine
+        self._revalidation = revalidation
+        self._ramp = Ramp(store, warm_up)
 
     def run(self, now_us: int, limit: int) -> Report:
         """Sends up to `limit` messages that are due at `now_us`, the earliest first."""
-        self._reopen_broken_off(now_us)
-        sent = []
+        self.reopen_broken_off(now_us)
+        sent: list[Sent] = []
         for row in self._store.pending(limit, now_us):
-            result = self._send(row, now_us)
-            if result is not None:
-                _LOG.info("decision %016x: %s", row.decision_key, result)
-                sent.append(Sent(row.decision_key, result))
+            calls, ended = self.exchange([], [row], now_us)
+            for call in calls:
+                ended += self.exchange([(call, self.make(call))], [], now_us)[1]
+            sent += ended
         return Report(tuple(sent))
+
+    def exchange(
+        self, answers: Sequence[tuple[Call, Answer]], rows: Sequence[OutboxRow], now_us: int
+    ) -> tuple[list[Call], list[Sent]]:
+        """Files what came back and begins attempts, in one commit: only after it may the calls returned be made.
+
+        Args:
+            answers: calls begun before, and what came of them.
+            rows: due messages; what another sender has taken meanwhile is left out.
+
+        Returns:
+            The calls to make, and what ended: of the answers, and of the rows that must not or cannot go out.
+        """
+        calls: list[Call] = []
+        sent: list[Sent] = []
+        with self._store.transaction():
+            for call, answer in answers:
+                sent.append(Sent(call.row.decision_key, self._concluded(call, answer, now_us)))
+            for row in rows:
+                attempt_no = self._store.begin_attempt(row.decision_key, now_us)
+                if attempt_no is None:
+                    continue
+                begun = self._prepare(row, attempt_no, now_us)
+                if isinstance(begun, Call):
+                    calls.append(begun)
+                else:
+                    self._end(row, attempt_no, begun)
+                    sent.append(Sent(row.decision_key, begun.result))
+        for each in sent:
+            _LOG.info("decision %016x: %s", each.decision_key, each.result)
+        return calls, sent
+
+    def make(self, call: Call) -> Answer:
+        """Calls the provider of a message whose attempt is on record. Any thread may do it."""
+        return make(call, self._revalidation)
+
+    def due(self, limit: int, now_us: int, channel: ChannelName) -> list[OutboxRow]:
+        """Returns messages of a channel that may be tried now, the earliest first."""
+        return self._store.pending(limit, now_us, CHANNELS.index(channel))
+
+    def channel(self, name: ChannelName) -> Channel | None:
+        """Returns what carries a channel name, None if nothing does."""
+        return self._channels.get(name)
 
     def in_doubt(self) -> list[Attempt]:
         """Returns the attempts without a known result that nothing but a person will end."""
@@ -134,9 +183,15 @@ class Sender:
         next_try_us = None if arrived else now_us
         self._store.end_attempt(attempt.decision_key, attempt.attempt_no, outcome, "settled", next_try_us)
 
-    def _reopen_broken_off(self, now_us: int) -> None:
+    def reopen_broken_off(self, now_us: int, in_flight: Collection[int] = ()) -> None:
+        """Lets attempts that broke off be repeated where the channel's promise allows it.
+
+        Args:
+            in_flight: decision keys of calls that the caller itself is waiting for.
+        """
         for attempt in self._store.in_doubt():
-            if attempt.begun_us <= now_us - self._in_flight_us and self._may_repeat(attempt):
+            broken_off = attempt.begun_us <= now_us - self._in_flight_us and attempt.decision_key not in in_flight
+            if broken_off and self._may_repeat(attempt):
                 self._store.end_attempt(
                     attempt.decision_key, attempt.attempt_no, "broken_off", "its key is repeated", now_us
                 )
@@ -144,34 +199,26 @@ class Sender:
     def _may_repeat(self, attempt: Attempt) -> bool:
         """Only under a promise, and not for ever: a call that always breaks off needs a person."""
         entry = self._store.outbox_of(attempt.decision_key)
-        if entry is None or attempt.attempt_no >= self._policy.max_attempts:
+        if entry is None or tries(entry.attempts) >= self._policy.max_attempts:
             return False
         channel = self._channels.get(CHANNELS[entry.row.channel_code])
         return channel is not None and channel.honours_idempotency
 
-    def _send(self, row: OutboxRow, now_us: int) -> Result | None:
-        """One message, from its last checks to its result; None if another sender has taken it."""
-        with self._store.transaction():
-            attempt_no = self._store.begin_attempt(row.decision_key, now_us)
-            if attempt_no is None:
-                return None
-            ready = self._prepare(row, now_us)
-            if isinstance(ready, _Stopped):
-                self._end(row, attempt_no, ready.result, ready.detail, None)
-                return ready.result
-        # The attempt is committed: only now may the provider be called.
-        outcome = self._call(row, ready)
-        if outcome is None:
+    def _concluded(self, call: Call, answer: Answer, now_us: int) -> Result:
+        """Files what came of a call; part of the open transaction."""
+        if answer is None:
             return "in_doubt"
-        result, detail, next_try_us = self._conclude(row, ready, attempt_no, outcome, now_us)
-        with self._store.transaction():
-            self._end(row, attempt_no, result, detail, next_try_us)
-        return result
+        end = end_of(call, answer, self._policy, now_us)
+        try:
+            self._end(call.row, call.attempt_no, end)
+        except StoreError:  # the call took so long that a person, or another sender, has settled it
+            _LOG.warning("decision %016x: %s came after it was settled", call.row.decision_key, end.result)
+        return end.result
 
-    def _end(self, row: OutboxRow, attempt_no: int, result: Result, detail: str, next_try_us: int | None) -> None:
+    def _end(self, row: OutboxRow, attempt_no: int, end: End) -> None:
         """Files a result. If the message reaches nobody, the engine is told, which takes the send back."""
-        self._store.end_attempt(row.decision_key, attempt_no, result, detail, next_try_us)
-        if next_try_us is not None or result == "delivered" or not self._tells_engine:
+        self._store.end_attempt(row.decision_key, attempt_no, end.result, end.detail, end.next_try_us)
+        if end.next_try_us is not None or end.result == "delivered" or not self._tells_engine:
             return
         try:
             waiting = decode(row.message)
@@ -187,25 +234,34 @@ class Sender:
         )
         self._store.post([encode_record(failure)])
 
-    def _prepare(self, row: OutboxRow, now_us: int) -> "_Ready | _Stopped":
-        """The finished message, or why it must not or cannot go out; a person's will is asked first."""
+    def _prepare(self, row: OutboxRow, attempt_no: int, now_us: int) -> Call | End:
+        """The call to make, or why there is none; a person's will is asked first."""
         if self._store.suppressed(row.user_key, row.channel_code):
-            return _Stopped("suppressed")
+            return End("suppressed")
         try:
             waiting = decode(row.message)
             event_type = self.registry.types[self.registry.index(waiting.type)]
         except (msgspec.DecodeError, UnknownEventType) as error:
-            return _Stopped("unrenderable", str(error))
+            return End("unrenderable", str(error))
         if self._cancelled(row.user_key, waiting):
-            return _Stopped("cancelled")
+            return End("cancelled")
         if now_us >= to_us(waiting.expires_at):
-            return _Stopped("expired")
+            return End("expired")
         message = render(event_type, waiting, self._headers(waiting))
         if isinstance(message, Unrenderable):
-            return _Stopped("unrenderable", "; ".join(message.reasons))
+            return End("unrenderable", "; ".join(message.reasons))
         channel = self._channels.get(waiting.channel)
         broken = channel.limits.broken_by(message) if channel else None
-        return _Stopped("unrenderable", broken) if broken else _Ready(channel, message, waiting)
+        if broken:
+            return End("unrenderable", broken)
+        capped = self._ramp.admit(waiting.address, now_us) if waiting.channel == "email" else None
+        if capped:
+            return end_of_stopped(Stopped("held", capped[1], capped[0]), to_us(waiting.expires_at), now_us)
+        return Call(row, attempt_no, self._tries(row, attempt_no), channel, message, waiting)
+
+    def _tries(self, row: OutboxRow, attempt_no: int) -> int:
+        entry = self._store.outbox_of(row.decision_key) if attempt_no > 1 else None
+        return tries(entry.attempts) if entry else 1
 
     def _cancelled(self, user_key: int, waiting: OutboxMessage) -> bool:
         group = draws.key(waiting.cancel_key) if waiting.cancel_key else 0
@@ -216,46 +272,3 @@ class Sender:
         if self._one_click is None or waiting.channel != "email" or waiting.critical:
             return {}
         return self._one_click.headers(waiting.decision_id)
-
-    def _call(self, row: OutboxRow, ready: "_Ready") -> Outcome | None:
-        """What the provider said; None if the call broke off and nobody knows whether the message arrived."""
-        if ready.channel is None:
-            return RetryAfter(detail=f"no channel is configured for {ready.message.channel}")
-        try:
-            return ready.channel.send(ready.message, ready.waiting.decision_id)
-        except Exception as error:  # whatever broke, the provider may have the message already
-            _LOG.warning("decision %016x: the call broke off: %s", row.decision_key, type(error).__name__)
-            return None
-
-    def _conclude(
-        self, row: OutboxRow, ready: "_Ready", attempt_no: int, outcome: Outcome, now_us: int
-    ) -> tuple[Result, str, int | None]:
-        """What an outcome means: the result, the provider's words, and when to try again."""
-        match outcome:
-            case Delivered(receipt):
-                return "delivered", receipt, None
-            case Failed(detail):
-                return "failed", detail, None
-            case Unreachable(detail):
-                return "unreachable", detail, None
-            case RetryAfter(asked, detail):
-                expires_us = to_us(ready.waiting.expires_at)
-                then = retry.decide(self._policy, attempt_no, now_us, expires_us, row.decision_key, asked)
-                if isinstance(then, retry.GiveUp):
-                    return "gave_up", f"{then.reason}: {detail}", None
-                return "retry", detail, then.next_try_us
-
-
-class _Ready(NamedTuple):
-    """A message that may go out now."""
-
-    channel: Channel | None
-    message: Message
-    waiting: OutboxMessage
-
-
-class _Stopped(NamedTuple):
-    """A message that does not go out, and why."""
-
-    result: Result
-    detail: str = ""

@@ -25,8 +25,11 @@ class ConsoleChannel:
         stream = self._stream or sys.stdout
         headline = message.subject or message.title
         try:
-            stream.write(f"[{message.channel}] {message.type} ({message.locale}) {idempotency_key}\n")
-            stream.write(f"  {headline}\n  {message.body}\n")
+            # in one piece, for several threads may print at once
+            stream.write(
+                f"[{message.channel}] {message.type} ({message.locale}) {idempotency_key}\n"
+                f"  {headline}\n  {message.body}\n"
+            )
             stream.flush()
         except (OSError, ValueError) as error:  # ValueError: I/O on a closed file
             return RetryAfter(detail=type(error).__name__)

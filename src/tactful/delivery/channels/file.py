@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -34,20 +35,22 @@ class FileChannel:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._keys: set[str] = set()
+        self._lock = threading.Lock()
         if path.is_file():
             self._recover()
 
     def send(self, message: Message, idempotency_key: str) -> Outcome:
         """Appends the message; a full disk asks for a retry, a missing folder or right is final."""
-        if idempotency_key in self._keys:
+        with self._lock:  # half a line is cut off before another one is begun
+            if idempotency_key in self._keys:
+                return Delivered(idempotency_key)
+            try:
+                self._append(msgspec.json.encode(_Line(idempotency_key, message)) + b"\n")
+            except OSError as error:
+                reason = errno.errorcode.get(error.errno or 0, "OSError")
+                return RetryAfter(detail=reason) if error.errno in _PASSES else Failed(detail=reason)
+            self._keys.add(idempotency_key)
             return Delivered(idempotency_key)
-        try:
-            self._append(msgspec.json.encode(_Line(idempotency_key, message)) + b"\n")
-        except OSError as error:
-            reason = errno.errorcode.get(error.errno or 0, "OSError")
-            return RetryAfter(detail=reason) if error.errno in _PASSES else Failed(detail=reason)
-        self._keys.add(idempotency_key)
-        return Delivered(idempotency_key)
 
     def _append(self, line: bytes) -> None:
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

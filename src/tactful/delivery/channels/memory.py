@@ -1,5 +1,6 @@
 """Keeps messages in a list: the double for tests and simulations, which can also misbehave on request."""
 
+import threading
 from collections.abc import Iterable
 
 from tactful.delivery.protocol import Delivered, Limits, Message, Outcome
@@ -26,15 +27,17 @@ class MemoryChannel:
         self.limits = limits
         self.honours_idempotency = honours_idempotency
         self._script = list(script)
+        self._lock = threading.Lock()
 
     def send(self, message: Message, idempotency_key: str) -> Outcome:
         """Does what the script says next; when it is over, delivers."""
-        step: Outcome | Exception = self._script.pop(0) if self._script else Delivered(idempotency_key)
-        if isinstance(step, Exception):
-            raise step
-        if isinstance(step, Delivered):
-            self._arrive(message, idempotency_key)
-        return step
+        with self._lock:
+            step: Outcome | Exception = self._script.pop(0) if self._script else Delivered(idempotency_key)
+            if isinstance(step, Exception):
+                raise step
+            if isinstance(step, Delivered):
+                self._arrive(message, idempotency_key)
+            return step
 
     def _arrive(self, message: Message, idempotency_key: str) -> None:
         if idempotency_key not in self.arrived:
