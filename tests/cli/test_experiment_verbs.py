@@ -18,6 +18,7 @@ from tactful.cli.app import app
 from tactful.cli.report.experiment import print_report
 from tactful.clock import to_us
 from tactful.events.records import Decision, decode
+from tactful.experiments.assign import place
 from tactful.experiments.comparison import Comparison
 from tactful.experiments.design import Experiment, Targeting, experiment_of
 from tactful.experiments.holdout import held_out
@@ -105,6 +106,24 @@ def test_a_second_experiment_is_put_where_the_layer_is_free(later_db: Path, tmp_
     assert "overlap" in full.stderr
     apart = experiment("new", store, "--name", "b", "--arm", "control=0.1", "--layer", "app", "--json")
     assert json.loads(apart.stdout)["offset"] == 0.0
+
+
+def test_arms_get_other_shares_and_the_report_counts_who_stays(later_db: Path, tmp_path: Path) -> None:
+    store = Path(shutil.copy(later_db, tmp_path / "later.db"))
+    assert "expected some of" in experiment("resize", store, "evening", "--arm", "morning=0.1").stderr
+    done = experiment("resize", store, "evening", "--arm", "control=0.2", "--arm", "evening=0.3")
+    assert done.exit_code == 0, done.output
+    assert "control 20 %, evening 30 %" in done.output
+    opened = SqliteStore(store)
+    engine = Engine(opened, experiment_store.SETTINGS)
+    engine.advance(engine.watermark + timedelta(days=1))
+    engine.close()
+    found = msgspec.convert(json.loads(experiment("report", store, "evening", "--json").stdout), Comparison)
+    keys = np.array([draws.key(f"u{i}") for i in range(experiment_store.PEOPLE)], dtype=np.uint64)
+    where = place("policy", keys, experiment_store.SETTINGS.seed)
+    assert found.users == (int((where < 0.2).sum()), int(((where >= 0.5) & (where < 0.8)).sum()))
+    assert found.days == pytest.approx(11.0, abs=0.1)
+    assert found.sample_ratio_p > 0.001
 
 
 def test_an_ended_experiment_is_read_to_its_end_only(later_db: Path, tmp_path: Path, told: Comparison) -> None:

@@ -9,7 +9,7 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 from tactful.errors import InvalidExperiment
 from tactful.experiments.distributions import student_quantile, student_tail
 from tactful.experiments.effects import cuped, mean_difference, ratio_difference, ratios, relative_lift
-from tactful.experiments.sums import Sums, merged, sums_of
+from tactful.experiments.sums import Sums, merged, stratified, sums_of
 
 ARMS = 3
 SENDS, CLICKS, BEFORE, HABIT = range(4)
@@ -138,6 +138,29 @@ def test_covariates_that_say_nothing_do_no_harm() -> None:
     np.testing.assert_allclose(none.scatter, sums.scatter, rtol=1e-12)
 
 
+def test_strata_of_unlike_size_do_not_make_a_difference() -> None:
+    rng = np.random.default_rng(6)
+    far = []
+    for _ in range(400):
+        arm = np.concatenate([rng.integers(0, 2, 200), (rng.random(400) < 0.8).astype(np.int64)])
+        late = np.repeat([0, 1], [200, 400])
+        days = rng.normal(np.where(late, 3.0, 6.0), 1.0)[:, None]  # who came late has fewer days, in both arms
+        parts = [sums_of(days[late == each], arm[late == each], 2) for each in (0, 1)]
+        got = mean_difference(*(stratified(parts, np.array([200.0, 400.0]))[one] for one in (slice(1, 2), slice(1))), 0)
+        low, high = got.intervals()[0][1:]
+        far.append(not low <= 0.0 <= high)
+    assert np.mean(far) == pytest.approx(0.05, abs=0.03)
+    plain = sums_of(days, arm, 2)
+    assert mean_difference(plain[1:], plain[:1], 0).value[0] < -0.5  # what would be read without strata
+
+
+def test_one_stratum_is_what_it_was() -> None:
+    _, _, sums = _all()
+    same = stratified([sums], np.array([3.0]))
+    np.testing.assert_allclose(same.scatter, sums.scatter, rtol=1e-12)
+    np.testing.assert_allclose(same.mean, sums.mean, rtol=1e-12)
+
+
 def test_a_hundred_and_twenty_arms_are_compared_at_once() -> None:
     rng = np.random.default_rng(4)
     arm = rng.integers(0, 121, 30_000)
@@ -168,6 +191,8 @@ def test_sums_that_say_nothing_are_refused() -> None:
         relative_lift(zero[1:], zero[:1], 0)
     with pytest.raises(InvalidExperiment, match="expected 0 to 1"):
         sums_of(np.ones((3, 2)), np.array([0, 2, 1]), 2)
+    with pytest.raises(InvalidExperiment, match="leave out who is compared with nobody"):
+        stratified([lonely, sums_of(np.ones((4, 2)), np.array([0, 0, 1, 1]), 2)], np.ones(2))
     with pytest.raises(InvalidExperiment, match="all alike"):
         merged([lonely, zero[:1]])
 

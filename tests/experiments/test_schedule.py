@@ -40,6 +40,30 @@ def test_other_shares_hold_from_their_own_instant_on_and_the_start_stays() -> No
     assert schedule.latest()[0].started_at == MARCH
 
 
+def test_stages_are_the_definitions_that_dealt_people() -> None:
+    halves = Experiment(name="x", arms=(ExperimentArm("control", 0.1), ExperimentArm("new", 0.1)), started_at=APRIL)
+    larger = resized(halves, (0.2, 0.2), [])
+    schedule = Schedule().with_one(to_us(MARCH), halves).with_one(to_us(MAY), larger)
+    schedule = schedule.with_one(to_us(MAY) + 1, msgspec.structs.replace(larger, ended_at=JUNE))
+    assert [(one.since_us, one.experiment) for one in schedule.stages("x")] == [
+        (to_us(APRIL), halves),
+        (to_us(MAY), larger),
+    ]
+    (at_once,) = Schedule().with_one(to_us(MARCH), halves).with_one(to_us(MARCH) + 1, larger).stages("x")
+    assert (at_once.since_us, at_once.experiment) == (to_us(APRIL), larger)  # it grew before it began
+    assert schedule.stages("y") == ()
+
+
+def test_nobody_comes_back_into_another_arm() -> None:
+    halves = Experiment(name="x", arms=(ExperimentArm("control", 0.5), ExperimentArm("new", 0.5)))
+    shrunk = resized(halves, (0.1, 0.5), [])
+    schedule = Schedule().with_one(to_us(MARCH), halves).with_one(to_us(APRIL), shrunk)
+    with pytest.raises(InvalidExperiment, match="who were in 'control'"):
+        schedule.with_one(to_us(MAY), resized(shrunk, (0.1, 0.6), []))
+    back = schedule.with_one(to_us(MAY), resized(shrunk, (0.5, 0.5), []))
+    assert back.latest()[0].ranges() == halves.ranges()
+
+
 def test_an_ended_experiment_does_not_come_back() -> None:
     schedule = Schedule().with_one(to_us(MARCH), msgspec.structs.replace(CANARY, ended_at=APRIL))
     with pytest.raises(InvalidExperiment, match="has ended"):

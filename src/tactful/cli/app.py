@@ -11,7 +11,7 @@ from tactful.cli.bench import ScriptsByDefault, bench
 from tactful.cli.bench_decisions import bench_decisions
 from tactful.cli.demo import demo
 from tactful.cli.evaluate import evaluate
-from tactful.cli.experiment import experiment_end, experiment_list, experiment_report
+from tactful.cli.experiment import experiment_end, experiment_list, experiment_report, experiment_resize
 from tactful.cli.experiment_new import experiment_new
 from tactful.cli.explain import explain
 from tactful.cli.export import export
@@ -41,6 +41,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "experiment new": experiment_new,
     "experiment list": experiment_list,
     "experiment report": experiment_report,
+    "experiment resize": experiment_resize,
     "experiment end": experiment_end,
     "promote": promote,
     "rollback": rollback,

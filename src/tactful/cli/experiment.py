@@ -1,4 +1,4 @@
-"""`tactful experiment list`, `report` and `end`: what runs, what it found, and that it is over."""
+"""`tactful experiment list`, `resize`, `report` and `end`: what runs, how large, what it found, and that it is over."""
 
 from datetime import datetime
 from importlib.util import find_spec
@@ -16,6 +16,7 @@ from tactful.cli.options import (
     open_to_read,
     print_json,
     settings_of,
+    share_of,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,39 @@ def experiment_list(store: StoreFile, as_json: AsJson = False) -> None:
     from tactful.cli.report.experiment import print_list
 
     print_list(found, console())
+
+
+def experiment_resize(
+    store: StoreFile,
+    name: Named,
+    arm: Annotated[
+        list[str], typer.Option("--arm", metavar="ARM=SHARE", help="An arm's new share; others keep theirs.")
+    ],
+    at: Annotated[datetime | None, instant_option("--at", "When; by default as soon as the engine goes on")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give arms other shares: who stays inside keeps her arm, growth takes people who were in none."""
+    from tactful.clock import from_us
+    from tactful.errors import InvalidExperiment
+    from tactful.runtime.experiments_in_force import resize
+    from tactful.runtime.log_spans import through
+    from tactful.stores.sqlite import SqliteStore
+
+    open_to_read(store).close()
+    opened = SqliteStore(store)
+    try:
+        told, known = dict(share_of(text) for text in arm), _known(opened, name).arms
+        if strange := told.keys() - {one.name for one in known}:
+            raise InvalidExperiment(f"got the arms {sorted(strange)}, expected some of {[one.name for one in known]}")
+        when = at or from_us(through(opened) + 1)
+        after = resize(opened, name, [told.get(one.name, one.share) for one in known], when)
+    finally:
+        opened.close()
+    if as_json:
+        print_json(after)
+    else:
+        shares = ", ".join(f"{one.name} {100 * one.share:g} %" for one in after.arms)
+        console().print(f"{name} has {shares} from {when:%Y-%m-%d %H:%M} UTC on.", markup=False)
 
 
 def experiment_end(

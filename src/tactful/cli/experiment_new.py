@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tactful.cli.options import AsJson, Guardrails, console, guardrails_of, instant_option, open_to_read, print_json
+from tactful.cli.options import (
+    AsJson,
+    Guardrails,
+    console,
+    guardrails_of,
+    instant_option,
+    open_to_read,
+    print_json,
+    share_of,
+)
 
 if TYPE_CHECKING:
     from tactful.experiments.design import Experiment
@@ -118,11 +127,8 @@ def _arms(arms: list[str], changes: list[str], models: list[str]) -> list[dict[s
     """The arms as tables, with their rules and models."""
     made: dict[str, dict[str, Any]] = {}
     for text in arms:
-        name, share = _parted(text, "--arm", "ARM=SHARE, such as control=0.5")
-        try:
-            made[name] = {"name": name, "share": float(share), "rules": {}, "models": {}}
-        except ValueError:
-            raise typer.BadParameter(f"got --arm {text!r}, expected a share such as 0.5") from None
+        name, share = share_of(text)
+        made[name] = {"name": name, "share": share, "rules": {}, "models": {}}
     for option, texts in (("--set", changes), ("--model", models)):
         for text in texts:
             path, value = _parted(text, option, "ARM.rules.weights.click=2, or ARM.ranker=VERSION for --model")

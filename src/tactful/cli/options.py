@@ -39,6 +39,15 @@ def guardrails_of(told: list[str] | None) -> tuple[list[str], dict[str, float]]:
     return [name for name, _, _ in parts], margins
 
 
+def share_of(text: str) -> tuple[str, float]:
+    """Returns an arm and its share from the text of an option --arm."""
+    name, _, share = text.partition("=")
+    try:
+        return name, float(share)
+    except ValueError:
+        raise typer.BadParameter(f"got --arm {text!r}, expected ARM=SHARE, such as control=0.5") from None
+
+
 def _instant(text: str) -> datetime:
     """Returns the instant of ISO 8601 text; without an offset nobody knows which instant is meant."""
     try:

@@ -48,6 +48,8 @@ def compare(
     looks: Sequence[Counted],
     decided: Sequence[int],
     planned_days: float,
+    shares: Sequence[float] | None = None,
+    equal_volume: bool = True,
 ) -> Comparison:
     """Returns what the last look says, and how it came to that.
 
@@ -57,6 +59,8 @@ def compare(
         looks: by rising days.
         decided: users of each arm for whom anything was decided.
         planned_days: for which always-valid intervals are narrowest; fixed before the start.
+        shares: of the arms among those who are counted; those of the experiment by default.
+        equal_volume: whether arms are meant to send alike; of a holdout nothing else is expected than that they do not.
 
     Raises:
         InvalidExperiment: fewer than two arms; an arm with fewer than two users; what `refuse_unknown` refuses.
@@ -74,9 +78,9 @@ def compare(
     guarded = _guarded(experiment, columns, raw, share)
     sends = raw.mean[:, list(columns).index(_SENDS)]
     lifts: tuple[Interval | None, ...] = (None,) * (len(arms) - 1)
-    if sends[0] > 0.0:
+    if equal_volume and sends[0] > 0.0:
         lifts = tuple(relative_lift(raw[1:], raw[:1], list(columns).index(_SENDS)).intervals())
-    ratio_p = sample_ratio_p(raw.n, tuple(arm.share for arm in experiment.arms))
+    ratio_p = sample_ratio_p(raw.n, tuple(shares or (arm.share for arm in experiment.arms)))
     return Comparison(
         name=experiment.name,
         arms=arms,

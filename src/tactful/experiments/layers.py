@@ -39,6 +39,29 @@ def refuse_overlaps(experiments: Sequence[Experiment]) -> None:
                 )
 
 
+def refuse_moves(earlier: Sequence[Experiment], after: Experiment) -> None:
+    """Checks that nobody who was in one arm of an experiment comes into another one.
+
+    An arm that shrinks leaves its last part free; only that arm may take it again.
+
+    Args:
+        earlier: all definitions of the experiment so far.
+        after: the next one, of the same arms.
+
+    Raises:
+        InvalidExperiment: a part of one arm was another one's.
+    """
+    for before in earlier:
+        for i, was in enumerate(before.ranges()):
+            for j, now in enumerate(after.ranges()):
+                if i != j and (part := _overlap(was, now)):
+                    raise InvalidExperiment(
+                        f"got {after.arms[j].name!r} of experiment {after.name!r} with people from {part[0]:g} to "
+                        f"{part[1]:g} who were in {after.arms[i].name!r}, expected nobody to change the arm; grow the "
+                        "arm that had them first, or begin another experiment"
+                    )
+
+
 def free(experiments: Sequence[Experiment], layer: str) -> tuple[Range, ...]:
     """Returns the parts of a layer that no experiment holds, from the lowest on.
 
@@ -88,8 +111,12 @@ def resized(experiment: Experiment, shares: Sequence[float], others: Sequence[Ex
 
 def _shared(one: Experiment, other: Experiment) -> Range | None:
     """The first part that two experiments have in common."""
-    for low, high in (part for arm in one.ranges() for part in arm):
-        for start, end in (part for arm in other.ranges() for part in arm):
+    return _overlap(*([part for arm in each.ranges() for part in arm] for each in (one, other)))
+
+
+def _overlap(parts: Sequence[Range], others: Sequence[Range]) -> Range | None:
+    for low, high in parts:
+        for start, end in others:
             if min(high, end) - max(low, start) > _SLACK:
                 return max(low, start), min(high, end)
     return None

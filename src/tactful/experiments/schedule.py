@@ -13,7 +13,7 @@ import msgspec
 from tactful.clock import from_us, to_us
 from tactful.errors import InvalidExperiment, InvalidRecord
 from tactful.experiments.design import Experiment
-from tactful.experiments.layers import refuse_overlaps
+from tactful.experiments.layers import refuse_moves, refuse_overlaps
 
 KEY: Final = "experiments"
 """The key of controls whose value is the definition of an experiment."""
@@ -36,12 +36,14 @@ class Schedule(msgspec.Struct, frozen=True):
 
         Raises:
             InvalidExperiment: the experiment has ended before; it goes on under another layer or other arms, so that
-                what was measured would not be one thing; it overlaps with another of its layer.
+                what was measured would not be one thing; somebody would change the arm; it overlaps with another of
+                its layer.
         """
         known = {one.name: one for one in self.latest()}
         before = known.get(experiment.name)
         if before is not None:
             _refuse_another(before, experiment, since_us)
+            refuse_moves([one.experiment for one in self.announced if one.experiment.name == before.name], experiment)
         others = [one for one in known.values() if one.name != experiment.name]
         started = before.started_at if before else _started(since_us, experiment)
         refuse_overlaps([*others, msgspec.structs.replace(experiment, started_at=started)])
@@ -67,6 +69,19 @@ class Schedule(msgspec.Struct, frozen=True):
             if since_us <= at_us:
                 found[one.name] = one
         return tuple(one for one in found.values() if one.layer == layer and _runs(one, at_us))
+
+    def stages(self, name: str) -> tuple[Announced, ...]:
+        """Returns the definitions of an experiment that dealt people, each with the instant since which it did."""
+        found: list[Announced] = []
+        for since_us, one in self._in_order():
+            if one.name != name:
+                continue
+            start_us = max(since_us, found[0].since_us) if found else to_us(_started(since_us, one))
+            if found and found[-1].since_us == start_us:
+                found[-1] = Announced(start_us, one)
+            elif not found or one.ranges() != found[-1].experiment.ranges():
+                found.append(Announced(start_us, one))
+        return tuple(found)
 
     def changes_us(self) -> tuple[int, ...]:
         """Returns the instants at which somebody's arm may change, rising."""

@@ -114,3 +114,35 @@ def merged(parts: Sequence[Sums]) -> Sums:
     apart = means - mean
     between = np.einsum("pa,pam,paj->amj", n.astype(np.float64), apart, apart, optimize=True)
     return Sums(together, mean, sum((part.scatter for part in parts), between))
+
+
+def stratified(strata: Sequence[Sums], weight: Float64[np.ndarray, " strata"]) -> Sums:
+    """Returns sums whose means are those that every arm would have, were all strata as large in it as `weight` says.
+
+    `x̄_a = Σ_s W_s·x̄_as` with the variance `Σ_s W_s²·s²_as/n_as`, as of post-stratification: where arms grew at other
+    times, people who came late are compared with people who came late, and no arm has more of them.
+
+    Args:
+        strata: disjoint sets of users, with two or more in every arm.
+        weight: W, the share of each; they are made to sum to one.
+
+    Raises:
+        InvalidExperiment: as `merged`; a stratum with fewer than two users in an arm, or without weight.
+
+    >>> early, late = (sums_of(np.array(x)[:, None], np.array([0, 0, 1, 1]), 2) for x in ([4, 6, 5, 7], [1.0, 1, 2, 2]))
+    >>> stratified([early, late], np.array([0.5, 0.5])).mean[:, 0].tolist()
+    [3.0, 4.0]
+    """
+    together = merged(strata)
+    few = min((int(one.n.min()) for one in strata), default=0)
+    if few < 2 or weight.min() <= 0.0:
+        raise InvalidExperiment(
+            f"got {few} user(s) in an arm of a stratum and weights {weight.tolist()}, expected 2 or more and weights "
+            "above 0; leave out who is compared with nobody"
+        )
+    share = weight / weight.sum()
+    mean = sum((w * one.mean for w, one in zip(share.tolist(), strata, strict=True)), np.zeros_like(together.mean))
+    error = np.zeros_like(together.scatter)
+    for w, one in zip(share.tolist(), strata, strict=True):
+        error += w**2 * one.scatter / (one.n * (one.n - 1.0))[:, None, None]
+    return Sums(together.n, mean, error * (together.n * (together.n - 1.0))[:, None, None])

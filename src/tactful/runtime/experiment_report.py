@@ -1,43 +1,30 @@
 """The report of an experiment from a store: who was in which arm, what became of them by day, and what that says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
 import msgspec
 import numpy as np
-from jaxtyping import Int64, UInt64
-from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, to_us
 from tactful.errors import InvalidExperiment
-from tactful.experiments.assign import OUTSIDE, assigned
 from tactful.experiments.compare import Counted, compare
 from tactful.experiments.comparison import Comparison
-from tactful.experiments.design import Experiment, Targeting
-from tactful.experiments.holdout import held_out
-from tactful.experiments.sums import sums_of
-from tactful.runtime.experiment_rows import METRICS, UserRows, daily_rows
+from tactful.experiments.design import Experiment
+from tactful.experiments.schedule import Announced
+from tactful.runtime.experiment_members import LONGEST_BEFORE, Members, Summed
+from tactful.runtime.experiment_rows import METRICS, daily_rows
+from tactful.runtime.experiments_in_force import schedule_of
 from tactful.runtime.log_spans import through
 from tactful.runtime.settings import Settings
 from tactful.stores.protocols import Store
 
-LONGEST_BEFORE: Final = 28
-"""Days before the start from which habits are read: four whole weeks."""
 PLANNED_DAYS: Final = 28.0
 """For which always-valid intervals are narrowest, where the experiment names no end."""
 
 Progress = Callable[[float], None]
 """Told how many days are read."""
-
-
-class _Segment(msgspec.Struct, gc=False):
-    """What is read of a plan."""
-
-    segment: str = ""
-
-
-_SEGMENT: Final = msgspec.msgpack.Decoder(_Segment)
 
 
 def report(
@@ -50,8 +37,9 @@ def report(
 ) -> Comparison:
     """Returns what an experiment says so far, or said when it ended.
 
-    Everybody who was dealt to an arm counts, whatever became of her: the effect is that of being in the arm. The days
-    before the start, as many as were planned (28 at most), adjust for habit.
+    Everybody who was dealt to an arm counts, whatever became of her: the effect is that of being in the arm. Who came
+    in when it grew counts from then on, beside those who came in then. The days before the start, as many as were
+    planned (28 at most), adjust for habit.
 
     Args:
         store: of an engine, which may be running; it is only read.
@@ -73,49 +61,28 @@ def report(
     planned = (to_us(experiment.ended_at) - begun_us) / DAY_US if experiment.ended_at else PLANNED_DAYS
     before = max(1, min(LONGEST_BEFORE, round(planned)))
     looks, decided = [], np.zeros(len(experiment.arms), dtype=np.int64)
-    arms = _Members(store, experiment, settings, begun_us, min(ends))
+    members, last = Members(store, _stages(store, experiment, begun_us), settings, min(ends)), None
     for rows in daily_rows(store, start_us, min(ends), before, begun_us):
-        arm = arms.of(rows.user_key)
-        looks.append(Counted(rows.days, sums_of(_columns(rows), arm, len(experiment.arms))))
-        decided = np.bincount(arm[rows.decided & (arm >= 0)], minlength=len(experiment.arms))
+        last = members.summed(rows, start_us)
+        looks.append(Counted(rows.days, last.sums))
+        decided = np.bincount(last.arm[rows.decided & (last.arm >= 0)], minlength=len(experiment.arms))
         progress(rows.days)
-    return compare(experiment, METRICS, looks, decided.tolist(), planned)
+    shares = None if last is None else last.shares
+    found = compare(experiment, METRICS, looks, decided.tolist(), planned, shares)
+    return found if last is None else _with_those_alone(found, last)
 
 
-class _Members:
-    """Who is in which arm; where an experiment is targeted, by the plans that told the engine for whom it is."""
-
-    def __init__(self, store: Store, experiment: Experiment, settings: Settings, begun_us: int, until_us: int) -> None:
-        self._experiment, self._settings = experiment, settings
-        targeting = experiment.targeting
-        self._meant = None if targeting.everybody() else _meant(store, targeting, begun_us, until_us)
-
-    def of(self, user_key: UInt64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-        """Returns each user's arm, `OUTSIDE` for none."""
-        arm = assigned([self._experiment], user_key, self._settings.seed)
-        outside = held_out(user_key, self._settings.holdout.share, self._settings.seed)
-        if self._meant is not None:
-            outside |= ~np.isin(user_key, self._meant)
-        return np.where(outside, OUTSIDE, arm)
+def _stages(store: Store, experiment: Experiment, begun_us: int) -> list[Announced]:
+    """The definitions that dealt people, the last as it is given."""
+    stages = schedule_of(store).stages(experiment.name) or (Announced(begun_us, experiment),)
+    return [*stages[:-1], Announced(stages[-1].since_us, experiment)]
 
 
-def _meant(store: Store, targeting: Targeting, begun_us: int, until_us: int) -> NDArray[np.uint64]:
-    """For whom a targeted experiment is: by the segment of her last plan before it began, else of her first since."""
-    segment = dict(_segments(store, begun_us - LONGEST_BEFORE * DAY_US, begun_us))
-    for user, told in _segments(store, begun_us, until_us):
-        segment.setdefault(user, told)
-    fits = [user for user, told in segment.items() if _fits(targeting, told)]
-    return np.array(sorted(fits), dtype=np.uint64)
-
-
-def _segments(store: Store, since_us: int, until_us: int) -> Iterator[tuple[int, str]]:
-    return ((row.user_key, _SEGMENT.decode(row.data).segment) for row in store.plans_between(since_us, until_us))
-
-
-def _fits(targeting: Targeting, segment: str) -> bool:
-    activity, _, reach = segment.partition("/")
-    return activity in (targeting.activities or (activity,)) and reach in (targeting.reaches or (reach,))
-
-
-def _columns(rows: UserRows) -> NDArray[np.float64]:
-    return np.concatenate([rows.since, rows.before], axis=1)
+def _with_those_alone(found: Comparison, last: Summed) -> Comparison:
+    if not last.alone:
+        return found
+    told = (
+        f"{last.alone:,} users came in when not every arm grew: they are compared with nobody, and left out. "
+        "Let all arms grow at one time, in proportion."
+    )
+    return msgspec.structs.replace(found, warnings=(*found.warnings, told))
