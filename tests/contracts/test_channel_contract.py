@@ -18,12 +18,14 @@ import pytest
 
 import tactful.delivery.channels
 from http_peer import Asked, Http1Peer, Http2Peer, Say, trusting
+from mail_peer import MailPeer
 from tactful import draws
 from tactful.clock import to_us
 from tactful.delivery.channels import close
 from tactful.delivery.channels.console import ConsoleChannel
 from tactful.delivery.channels.file import FileChannel
 from tactful.delivery.channels.memory import MemoryChannel
+from tactful.delivery.channels.smtp import SmtpChannel
 from tactful.delivery.channels.webhook import WebhookChannel
 from tactful.delivery.outbox import OutboxMessage, encode
 from tactful.delivery.protocol import Channel, Delivered, Failed, Limits, Message, Outcome, RetryAfter
@@ -144,10 +146,28 @@ def webhook(tmp_path: Path) -> Rig:
     return rig
 
 
+def smtp(tmp_path: Path) -> Rig:
+    servers = ExitStack()
+    taking, busy, refusing = (
+        servers.enter_context(MailPeer(**says)) for says in ({}, {"rcpt": "450 later"}, {"data": "554 no"})
+    )
+
+    def made(peer: MailPeer) -> Channel:
+        channel = SmtpChannel("127.0.0.1", peer.port, "app@example.com", security="none", tls=trusting())
+        servers.callback(channel.close)
+        return channel
+
+    def keys() -> list[str]:
+        return [took.mail["Message-ID"].split("@")[0].removeprefix("<") for took in taking.took]
+
+    return Rig(made(taking), keys, lambda: made(taking), made(busy), made(refusing), close=servers.close)
+
+
 RIGS: dict[type, Callable[[Path], Rig]] = {
     ConsoleChannel: console,
     FileChannel: file,
     MemoryChannel: memory,
+    SmtpChannel: smtp,
     WebhookChannel: webhook,
 }
 

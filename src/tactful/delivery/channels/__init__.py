@@ -21,6 +21,7 @@ from tactful.events.records import CHANNELS
 from tactful.events.records import Channel as ChannelName
 
 PROVIDERS: Final[dict[str, str]] = {
+    "smtp": "tactful.delivery.channels.smtp",
     "webhook": "tactful.delivery.channels.webhook",
 }
 """`through` -> the file that makes its channel, with `from_settings(table, env, clock)`."""
