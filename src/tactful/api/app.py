@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from tactful.api import cancels, engagements, events, health, users
+from tactful.api import cancels, engagements, events, health, unsubscribing, users
 from tactful.api.endpoint import KEY, Endpoint
 from tactful.api.limits import admit, limited
 from tactful.api.logs import RequestLine
@@ -30,6 +30,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *users.ENDPOINTS,
     *cancels.ENDPOINTS,
     *health.ENDPOINTS,
+    *unsubscribing.ENDPOINTS,
 )
 """Every endpoint; each file of this room adds its own."""
 
