@@ -1,11 +1,11 @@
 """Whether a fit finds the constants of a world from its log: worlds that are known, one JSON a cell, and a table.
 
 A cell: a world whose constants are drawn, lived in for six weeks under random sends (`arms/neutral.py`), with budgets
-of 0 to 7 a week drawn for everybody (`drawn`) or the same for all (`same`); the fit sees the log only. In `fitted`
+of 0 to 10 a week drawn for everybody (`drawn`) or the same for all (`same`); the fit sees the log only. In `fitted`
 worlds the constants that a fit may move are drawn, times exp(0.3 z); in `prior` worlds all are, times exp(0.2 z), so
 that what the fit keeps at its default is off as well.
 Source: ours; the truth test of `tactful simulate --fit`.
-Command: python recipes/fit_world.py [--cell fitted-drawn-1 ...] [--people 1500] [--slice 150]
+Command: python recipes/fit_world.py [--cell fitted-drawn-1 ...] [--people 2500] [--slice 150]
 Data: simulated people only. Hardware: any; two minutes of one idle core a cell.
 Expected: of the constants that are fitted in `fitted` worlds, 19 in 20 intervals hold the truth.
 """
@@ -34,7 +34,7 @@ from tactful.simulator.world import make
 CELLS = ("fitted-drawn-1", "fitted-drawn-2", "fitted-same-3", "prior-drawn-4", "fitted-drawn-5", "fitted-drawn-6")
 DAYS, SLICE_DAYS = 42, 21
 SPREAD = 0.3
-MOST_BUDGET = 7
+MOST_BUDGET = 10
 RESULTS = Path(__file__).parent / "results" / "fit_world"
 
 
@@ -116,7 +116,7 @@ def main(words: list[str] | None = None) -> None:
     """Makes the cells that are asked for and not on file, and prints the table of all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cell", action="append", metavar="NAME", help="kind-budgets-seed; repeat")
-    parser.add_argument("--people", type=int, default=1_500)
+    parser.add_argument("--people", type=int, default=2_500)
     parser.add_argument("--slice", type=int, default=0, metavar="N", help="only N people, three weeks, two constants")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
     args = parser.parse_args(words)

@@ -20,7 +20,9 @@ def bench_decisions(
     worlds: Annotated[
         list[str] | None,
         typer.Option(
-            "--world", help="A world by name, prior-1 .. prior-30, or module:make; repeat. The variants by default."
+            "--world",
+            help="A world by name, prior-1 .. prior-30, world.toml of constants, or module:make; repeat. "
+            "The variants by default.",
         ),
     ] = None,
     users: Annotated[int, typer.Option("--users", min=2, help="People of each scored world.")] = 10_000,
@@ -44,11 +46,11 @@ def bench_decisions(
     from tactful.simulator.bench import page as tables
     from tactful.simulator.bench.arms import ARMS
     from tactful.simulator.bench.teach import Sizes
-    from tactful.simulator.bench.worlds import VARIANTS
+    from tactful.simulator.bench.worlds import VARIANTS, named
 
     sizes = Sizes(users=users, training=training, days=days)
     bench = run.Bench(sizes, results, scratch or Path(tempfile.gettempdir()) / "tactful-bench")
-    names, numbers = list(worlds or VARIANTS), list(seeds or run.SEEDS)
+    names, numbers = [named(world) for world in worlds or VARIANTS], list(seeds or run.SEEDS)
     wanted = run.jobs(names, arms or ARMS, numbers, times or [1.0])
     _make(bench, list(run.missing(bench, wanted)), shown=not as_json)
     if bounds:
@@ -91,10 +93,10 @@ def _bound(bench: "Bench", pairs: list[tuple[str, int]], shown: bool) -> None:
 def _draw(found: list[Any], picture: Path) -> None:
     from tactful.cli.report.decisions_chart import decisions_chart, write_png
     from tactful.cli.report.sensitivity_chart import sensitivity_chart
-    from tactful.simulator.bench.worlds import VARIANTS
+    from tactful.simulator.bench.worlds import VARIANTS, is_own
 
     there = {one.world for one in found}
-    own = sorted(world for world in there if ":" in world)
+    own = sorted(world for world in there if is_own(world))
     write_png(decisions_chart(found, [*(name for name in VARIANTS if name in there), *own]), picture)
     scaled = sensitivity_chart(found)
     if scaled is not None:

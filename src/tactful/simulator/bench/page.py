@@ -152,7 +152,7 @@ def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _own(names: Sequence[str]) -> list[str]:
-    return [name for name in names if ":" in name]
+    return [name for name in names if worlds.is_own(name)]
 
 
 def _told(arm: str) -> str:

@@ -150,4 +150,4 @@ def _arm(bench: Bench, name: str, explored: Explored) -> Arm:
 
 
 def _folder(world: str) -> str:
-    return world.replace(":", ".").replace("*", "-times-")
+    return world.replace(":", ".").replace("*", "-times-").replace("/", "-")

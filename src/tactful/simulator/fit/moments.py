@@ -2,7 +2,8 @@
 
 The same function counts an app's log and a simulated one, so both mean the same by a word. A ratio of sums has an
 influence of every person, from which variances and covariances between moments follow (the delta method; it replaces a
-bootstrap over people, whose figures it approaches).
+bootstrap over people, whose figures it approaches). What tells of a difference between people is counted as a share of
+the same answers, not as a rate beside the rate of all, so that the moments tell of different things.
 
 An *own visit* is an hour with a session that no click began: neither that hour nor the one before has a click. *Rare*
 visitors come less than once a week by themselves, *frequent* ones twice or more.
@@ -200,15 +201,15 @@ def _answers(log: AppLog, came: _Visits) -> dict[str, _Part]:
     before = _messages_before(sends)
     return {
         "opens an e-mail": share(opened, mail),
-        "opens an e-mail, rare visitors": share(opened, mail & rare),
-        "both of two e-mails opened": _part(opens * (opens - 1.0), mails * (mails - 1.0)),
+        "opens by rare visitors, of all": share(rare, mail & opened),
+        "opens another e-mail, having opened one": _part(opens * (opens - 1.0), opens * (mails - 1.0)),
         "hours until an e-mail is opened": mean(hours_to_open, mail & opened),
         "clicks an opened e-mail": share(clicked, mail & opened),
-        "clicks an opened e-mail, frequent visitors": share(clicked, mail & opened & frequent),
+        "clicks on e-mails by frequent visitors, of all": share(frequent, mail & clicked),
         "clicks a push": share(clicked, push),
         "hours until a push is clicked": mean(hours_to_click, push & clicked),
         "leaves a message": share(left, over),
-        "leaves a message, rare visitors": share(left, over & rare),
+        "leaves by rare visitors, of all": share(rare, over & left),
         "messages before an opened one, drawn budgets": mean(before, mail & opened & drawn),
         "messages before one that was left, drawn budgets": mean(before, over & left & drawn),
         "messages a week beside an own visit, drawn budgets": _beside_visits(log, came),
