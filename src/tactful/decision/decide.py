@@ -66,7 +66,13 @@ REASONS: Final[tuple[str, ...]] = (
 )
 REASON_CODE: Final = {name: code for code, name in enumerate(REASONS)}
 
-_RANDOM, _GREEDY, _SILENT = (explore.BUCKETS.index(b) for b in ("random_send", "greedy_send", "greedy_no_send"))
+_RANDOM, _GREEDY = (explore.BUCKETS.index(b) for b in ("random_send", "greedy_send"))
+_BY_BUCKET: Final = np.array([REASON_CODE.get(bucket, 0) for bucket in explore.BUCKETS])
+_TRANSACTIONAL, _SLICE, _NO_PRICE, _ABOVE, _BELOW = (
+    REASON_CODE[code]
+    for code in ("transactional", "randomised_volume", "no_price", "above_threshold", "below_threshold")
+)
+_BITS: Final = 1 << np.arange(len(CHANNELS))
 
 
 @dataclass(frozen=True)
@@ -101,17 +107,14 @@ class Verdict:
 class Options:
     """What rights, caps, gaps and quiet hours leave of each job, with what they told: known before a model is asked.
 
-    `decide` goes on from it and writes into its notes: it is good for one decision.
+    `open` tells whether a job has any option at all. `decide` goes on from it and writes into it: it is good for one
+    decision.
     """
 
     feasible: Bool[np.ndarray, "n c h"]
+    open: Bool[np.ndarray, " n"]
     notes: "_Notes"
     drops: "_Drops"
-
-    @property
-    def open(self) -> Bool[np.ndarray, " n"]:
-        """Whether a job has any option at all."""
-        return _any(self.feasible)
 
 
 def options(seed: int, request: Request, controls: Thresholds, types: TypeColumns, rules: Rules) -> Options:
@@ -119,15 +122,16 @@ def options(seed: int, request: Request, controls: Thresholds, types: TypeColumn
     pool = request.pool
     notes = _Notes(request.n)
     drops = _Drops(pool.present.shape)
-    drops.add("expired", pool.present & pool.expired & (pool.tried == 0), pool.age_us / 3.6e9, np.zeros(1))
-    drops.add("cancelled", pool.present & pool.cancelled, np.ones(1), np.zeros(1))
-    drops.add("superseded", pool.present & pool.duplicate, pool.age_us / 3.6e9, np.zeros(1))
+    age_hours = pool.age_us / 3.6e9
+    drops.add("expired", pool.present & pool.expired & (pool.tried == 0), age_hours)
+    drops.add("cancelled", pool.present & pool.cancelled, np.ones(pool.present.shape))
+    drops.add("superseded", pool.present & pool.duplicate, age_hours)
 
     alive = live(pool)
     notes.add("empty_pool", ~_any(alive), np.zeros(request.n), np.ones(request.n))
     channels = request.person.n_sends.shape[1]
-    left = _feasible(alive, channels, checks(seed, request, types, rules, controls), notes, drops)
-    return Options(left, notes, drops)
+    met = checks(seed, request, types, rules, controls)
+    return Options(*_feasible(alive, channels, met, notes, drops), notes, drops)
 
 
 def decide(
@@ -149,13 +153,14 @@ def decide(
     """
     person, pool = request.person, request.pool
     left = left or options(seed, request, controls, types, rules)
-    feasible, notes, drops = left.feasible, left.notes, left.drops
+    feasible, any_option, notes, drops = left.feasible, left.open, left.notes, left.drops
     kind = np.where(pool.present, pool.type, 0)
-    transactional = (~types.ranked[kind])[:, :, None] & feasible
-    urgent = _any(transactional)
-    feasible = np.where(urgent[:, None, None], transactional, feasible)
+    ranked = types.ranked[kind]
+    urgent = np.zeros(request.n, dtype=np.bool_)
+    _transactional_first(feasible, ranked, urgent)
     if scores.ranked is not None:
-        feasible = _only_ranked(request, scores.ranked, feasible, transactional, notes)
+        feasible = _only_asked(request, scores.ranked | ~ranked, feasible, notes)
+        any_option = _any(feasible)
 
     worth = _utilities(request, scores, rules)
     _refuse_nan(worth, feasible, pool.type)
@@ -166,10 +171,10 @@ def decide(
     )
     buckets = np.where(urgent | person.volume_slice, 0, person.bucket).astype(np.int8)
     spent = person.forced_today & ((buckets == _RANDOM) | (buckets == _GREEDY))
-    notes.add("forced_send_spent", spent & _any(feasible), np.ones(request.n), np.ones(request.n))
+    notes.add("forced_send_spent", spent & any_option, np.ones(request.n), np.ones(request.n))
 
-    rank = np.broadcast_to(types.channel_rank[kind].astype(np.int64), worth.shape)
-    tried = (pool.tried[:, :, None] & (1 << np.arange(worth.shape[2]))) != 0
+    rank = types.channel_rank[kind]
+    tried = (pool.tried[:, :, None] & _BITS) != 0 if rules.channel_mode == "ladder" else None
     at_low = channel.choose(worth, low, feasible, pool.key, rank, rules.channel_mode, tried)
     at_high, greedy = (
         at_low
@@ -185,8 +190,9 @@ def decide(
     where = np.where(sends, action.channel, greedy.channel)
     prices = np.where(action.high[:, None], high, low)
     chosen, price = _at(worth, candidate, where), prices[np.arange(request.n), where]
-    _conclude(notes, request, rules, sends, _any(feasible), urgent, buckets, spent, chosen, price)
-    ranked = feasible & ~transactional
+    _conclude(notes, request, rules, sends, any_option & ~spent, urgent, buckets, chosen, price)
+    best = np.full(worth.shape[::2], -np.inf)
+    _best_ranked(worth, feasible, ranked, best)
     return Verdict(
         sends=sends,
         candidate=candidate,
@@ -198,7 +204,7 @@ def decide(
         feasible=feasible,
         utilities=worth,
         thresholds=prices,
-        best=np.where(ranked, worth, -np.inf).max(axis=1),
+        best=best,
         reason_code=notes.code,
         reason_number=notes.number,
         reason_limit=notes.limit,
@@ -210,17 +216,22 @@ def decide(
 
 def _feasible(
     alive: NDArray[np.bool_], channels: int, met: list[Check], notes: "_Notes", drops: "_Drops"
-) -> NDArray[np.bool_]:
-    """Applies the checks in order; what each removes first is what its reason tells of."""
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Applies the checks in order, and returns the options left and who has any.
+
+    What each check removes first is what its reason tells of.
+    """
     left = np.repeat(alive[:, :, None], channels, axis=2)
     options_left = np.count_nonzero(alive, axis=1) * channels
     for check in met:
+        if not check.blocked.any():
+            continue
         number, limit = check.number.astype(np.float64), check.limit.astype(np.float64)
         _remove(
             check.blocked, number, limit, REASON_CODE[check.code], check.rights, check.refuses, left, options_left,
             notes.code, notes.number, notes.limit, notes.used, drops.code, drops.number, drops.limit,
         )  # fmt: skip
-    return left
+    return left, options_left > 0
 
 
 @kernel
@@ -232,50 +243,75 @@ def _remove(
 ) -> None:  # fmt: skip
     """Takes what a check blocks out of what is left of each job, and notes its reason; a job without options is over.
 
-    A dimension of 1 of `blocked`, `number` and `limit` stands for all places: no row, place or channel differs.
+    A dimension of 1 of `blocked`, `number` and `limit` stands for all jobs, places or channels.
     """
+    by_job, by_place, by_channel = blocked.shape[0] > 1, blocked.shape[1] > 1, blocked.shape[2] > 1
     for r in range(left.shape[0]):
-        if options_left[r] == 0:
+        row = r if by_job else 0
+        if options_left[r] == 0 or not (by_place or by_channel or blocked[row, 0, 0]):
             continue
         told, why, bound = False, 0.0, 0.0
         for c in range(left.shape[1]):
+            place = c if by_place else 0
+            if not (by_channel or blocked[row, place, 0]):
+                continue
             gone, stays = False, False
             for h in range(left.shape[2]):
                 if not left[r, c, h]:
                     continue
-                if not _at_place(blocked, r, c, h):
+                if not blocked[row, place, h if by_channel else 0]:
                     stays = True
                     continue
                 left[r, c, h], gone = False, True
                 options_left[r] -= 1
                 if not told:
-                    told, why, bound = True, _at_place(number, r, c, h), _at_place(limit, r, c, h)
+                    told, why, bound = True, _of_option(number, r, c, h), _of_option(limit, r, c, h)
             if refuses and gone and not stays and drop_code[r, c] == 0:
                 drop_code[r, c], drop_number[r, c], drop_limit[r, c] = code, why, bound
         if told and (options_left[r] == 0 or not rights) and notes_used[r] < note_code.shape[1]:
-            place = notes_used[r]
-            note_code[r, place], note_number[r, place], note_limit[r, place] = code, why, bound
+            last = notes_used[r]
+            note_code[r, last], note_number[r, last], note_limit[r, last] = code, why, bound
             notes_used[r] += 1
 
 
 @kernel
-def _at_place(values: NDArray[Any], r: int, c: int, h: int) -> Any:
-    return values[min(r, values.shape[0] - 1), min(c, values.shape[1] - 1), min(h, values.shape[2] - 1)]
+def _of_option(values: NDArray[np.float64], r: int, c: int, h: int) -> float:
+    value: float = values[min(r, values.shape[0] - 1), min(c, values.shape[1] - 1), min(h, values.shape[2] - 1)]
+    return value
 
 
-def _only_ranked(
-    request: Request,
-    ranked: NDArray[np.bool_],
-    feasible: NDArray[np.bool_],
-    transactional: NDArray[np.bool_],
-    notes: "_Notes",
+@kernel
+def _transactional_first(feasible: NDArray[np.bool_], ranked: NDArray[np.bool_], urgent: NDArray[np.bool_]) -> None:
+    """Where a transactional message may go, that is urgent: options of ranked ones are none there."""
+    for r in range(feasible.shape[0]):
+        for c in range(feasible.shape[1]):
+            if not ranked[r, c] and feasible[r, c].any():
+                urgent[r] = True
+        for c in range(feasible.shape[1]):
+            if urgent[r] and ranked[r, c]:
+                feasible[r, c, :] = False
+
+
+def _only_asked(
+    request: Request, asked: NDArray[np.bool_], feasible: NDArray[np.bool_], notes: "_Notes"
 ) -> NDArray[np.bool_]:
     """Leaves out what the ranker was not asked about; transactional messages need no rank."""
-    removed = feasible & ~ranked[:, :, None] & ~transactional
+    left: NDArray[np.bool_] = feasible & asked[:, :, None]
     number = _per_place(feasible).sum(axis=1).astype(np.float64)
-    notes.add("not_ranked", _any(removed), number, np.full(request.n, float(request.most_ranked)))
-    left: NDArray[np.bool_] = feasible & ~removed
+    notes.add("not_ranked", _any(feasible & ~left), number, np.full(request.n, float(request.most_ranked)))
     return left
+
+
+@kernel
+def _best_ranked(
+    worth: NDArray[np.float64], feasible: NDArray[np.bool_], ranked: NDArray[np.bool_], best: NDArray[np.float64]
+) -> None:
+    """The largest utility by channel of what is feasible and ranked; `best` comes as -inf."""
+    for r in range(worth.shape[0]):
+        for c in range(worth.shape[1]):
+            for h in range(worth.shape[2]):
+                if feasible[r, c, h] and ranked[r, c] and worth[r, c, h] > best[r, h]:
+                    best[r, h] = worth[r, c, h]
 
 
 def _utilities(request: Request, scores: Scores, rules: Rules) -> NDArray[np.float64]:
@@ -313,26 +349,18 @@ def _conclude(
     request: Request,
     rules: Rules,
     sends: NDArray[np.bool_],
-    any_option: NDArray[np.bool_],
+    open_: NDArray[np.bool_],
     urgent: NDArray[np.bool_],
     buckets: NDArray[np.int8],
-    spent: NDArray[np.bool_],
     chosen: NDArray[np.float64],
     price: NDArray[np.float64],
 ) -> None:
     """The last reason: what settled it once something was feasible."""
-    by_price = any_option & (buckets == 0) & ~urgent & ~request.person.volume_slice
-    notes.add("transactional", any_option & urgent, chosen, np.zeros(request.n))
-    slice_sends = any_option & request.person.volume_slice & ~urgent
-    notes.add("randomised_volume", slice_sends, chosen, np.zeros(request.n))
-    notes.add("random_send", any_option & ~spent & (buckets == _RANDOM), chosen, price)
-    notes.add("greedy_send", any_option & ~spent & (buckets == _GREEDY), chosen, price)
-    notes.add("greedy_no_send", any_option & (buckets == _SILENT), chosen, price)
-    if rules.price == "none":
-        notes.add("no_price", by_price, chosen, np.zeros(request.n))
-        return
-    notes.add("above_threshold", by_price & sends, chosen, price)
-    notes.add("below_threshold", by_price & ~sends, chosen, price)
+    by_price = np.where(sends, _ABOVE, _BELOW) if rules.price == "threshold" else np.full(request.n, _NO_PRICE)
+    code = np.where(buckets == 0, by_price, _BY_BUCKET[buckets])
+    code = np.where(urgent, _TRANSACTIONAL, np.where(request.person.volume_slice, _SLICE, code))
+    free = (code == _TRANSACTIONAL) | (code == _SLICE) | (code == _NO_PRICE)
+    notes.add(code, open_, chosen, np.where(free, 0.0, price))
 
 
 def _any(pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -361,10 +389,15 @@ class _Notes:
         self.limit = np.zeros((n, MAX_REASONS))
         self.used = np.zeros(n, dtype=np.int64)
 
-    def add(self, code: str, mask: NDArray[np.bool_], number: NDArray[Any], limit: NDArray[Any]) -> None:
+    def add(
+        self, code: str | NDArray[np.int64], mask: NDArray[np.bool_], number: NDArray[Any], limit: NDArray[Any]
+    ) -> None:
+        """Appends a reason, the same for all rows or a code for each."""
         rows = np.flatnonzero(mask & (self.used < MAX_REASONS))
+        if not len(rows):
+            return
         place = (rows, self.used[rows])
-        self.code[place] = REASON_CODE[code]
+        self.code[place] = REASON_CODE[code] if isinstance(code, str) else code[rows]
         self.number[place] = number[rows]
         self.limit[place] = limit[rows]
         self.used[rows] += 1
@@ -378,8 +411,8 @@ class _Drops:
         self.number = np.zeros(shape)
         self.limit = np.zeros(shape)
 
-    def add(self, code: str, mask: NDArray[np.bool_], number: NDArray[Any], limit: NDArray[Any]) -> None:
-        place = mask & (self.code == 0)
+    def add(self, code: str, mask: NDArray[np.bool_], number: NDArray[Any]) -> None:
+        """Closes places that were open; `number` has a value for each place of the pool."""
+        place = np.nonzero(mask & (self.code == 0))
         self.code[place] = REASON_CODE[code]
-        self.number[place] = np.broadcast_to(number, mask.shape)[place]
-        self.limit[place] = np.broadcast_to(limit, mask.shape)[place]
+        self.number[place] = number[place]

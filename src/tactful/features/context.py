@@ -127,8 +127,9 @@ class Zones:
         self, zone: Int[np.ndarray, " n"], day: Int[np.ndarray, " n"], slots: int = 24
     ) -> tuple[Int64[np.ndarray, "n K"], Bool[np.ndarray, "n K"]]:
         """Returns `slot_start_us` of every slot of each local day; it looks up each zone's day once only."""
-        pair, place = np.unique(np.stack([zone, day]).astype(np.int64), axis=1, return_inverse=True)
-        start_us, exists = self.slot_start_us(pair[0][:, None], pair[1][:, None], np.arange(slots)[None, :], slots)
+        pair, place = np.unique(day.astype(np.int64) * len(self.names) + zone, return_inverse=True)
+        days, zones = np.divmod(pair, len(self.names))
+        start_us, exists = self.slot_start_us(zones[:, None], days[:, None], np.arange(slots)[None, :], slots)
         return start_us[place], exists[place]
 
     def _first_us(

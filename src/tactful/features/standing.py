@@ -26,6 +26,7 @@ PRIOR_WEEKS: Final = 4.0
 """Weeks that a person's mean day counts for in each of her weekdays."""
 LONG_AGO_US: Final = 5000 * WEEK_US
 """How long ago, counted from 1970, those were active who never were."""
+NEVER_SENT_US: Final = int(np.iinfo(np.int64).min) // 2
 PRIOR_ACTIVE_DAYS: Final = 0.2
 PRIOR_DAYS: Final = 2.0
 """A person of whom nothing is known is taken to be active on one day in ten, with the weight of two days."""
@@ -89,12 +90,10 @@ def organic(state: State, minute: Int[np.ndarray, " n"], now_us: Int[np.ndarray,
     that still lies ahead (`slot_p`, from the day's plan).
     """
     known = np.clip((now_us - state["signup"]) // DAY_US, 1, 28)
-    days = active_days(state, now_us, 28).sum(axis=1)
+    days, ahead = np.empty(len(state), dtype=np.int64), np.empty(len(state))
+    _habit(state["active_base"], state["active_days"], state["slot_p"], now_us // DAY_US, minute // 60, days, ahead)
     a = (np.minimum(days, known) + PRIOR_ACTIVE_DAYS) / (known + PRIOR_DAYS)
-    slot = minute // 60
-    p = state["slot_p"].astype(np.float64)
-    ahead = np.where(np.arange(SLOTS) > slot[:, None], p, 0.0)
-    share = np.minimum(np.cumsum(ahead, axis=1)[:, -1], 1.0)
+    share = np.minimum(ahead, 1.0)
     chance: NDArray[np.float64] = 1.0 - np.power(1.0 - np.minimum(a, 0.99), share)
     return chance
 
@@ -103,6 +102,13 @@ def last_active(state: State) -> Int[np.ndarray, " n"]:
     """Returns when she was last seen in the app, from the ring; long ago if never."""
     latest = np.empty(len(state), dtype=np.int64)
     _last_active(state["e_len"], state["e_at"], state["e_kind"], ACTIVE, latest)
+    return latest
+
+
+def last_sent(state: State) -> Int[np.ndarray, " n"]:
+    """Returns when she was last sent anything, from the ring; `NEVER_SENT_US` if never."""
+    latest = np.empty(len(state), dtype=np.int64)
+    _last_sent(state["s_len"], state["s_at"], latest)
     return latest
 
 
@@ -160,6 +166,21 @@ def _active_days(base: NDArray[Any], days: NDArray[Any], today: NDArray[Any], se
 
 
 @kernel
+def _habit(
+    base: NDArray[Any], active: NDArray[Any], slot_p: NDArray[Any], today: NDArray[Any], slot: NDArray[Any],
+    days: NDArray[Any], ahead: NDArray[Any],
+) -> None:  # fmt: skip
+    """Active days of the last 28, and the share of her slot profile after the slot."""
+    for r in range(len(days)):
+        days[r], ahead[r] = 0, 0.0
+        for day in range(today[r] - 27, today[r] + 1):
+            held = base[r] + DAY_SLACK - DAYS < day <= base[r] + DAY_SLACK
+            days[r] += held and active[r, day % DAYS] > 0
+        for later in range(slot[r] + 1, slot_p.shape[1]):
+            ahead[r] += slot_p[r, later]
+
+
+@kernel
 def _days_since_return(active: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Days since the latest return within 8 days after 28 days away from an earlier visit, -1 if there is none."""
     returned = np.full(active.shape[0], -1, dtype=np.int64)
@@ -181,6 +202,14 @@ def _last_active(
             if active[e_kind[r, j]]:
                 latest[r] = e_at[r, j]
                 break
+
+
+@kernel
+def _last_sent(s_len: NDArray[Any], s_at: NDArray[Any], latest: NDArray[Any]) -> None:
+    for r in range(len(latest)):
+        latest[r] = NEVER_SENT_US
+        for j in range(s_len[r]):
+            latest[r] = max(latest[r], s_at[r, j])
 
 
 @kernel

@@ -43,6 +43,7 @@ from tactful.features.history import (
 from tactful.features.pool import admit, cancel, close
 from tactful.features.ranking import PersonFacts, PoolFacts, RankInputs, rank_inputs
 from tactful.features.slot_past import SlotPast, slot_past
+from tactful.kernel import kernel
 from tactful.models.protocol import SlotScores
 from tactful.runtime import budgets
 from tactful.runtime.settings import Settings
@@ -67,7 +68,6 @@ _POOL_READS: Final = (
 )  # fmt: skip
 SLOT_JITTER_US: Final = 50 * 60 * 1_000_000
 """Jobs start within the first 50 minutes of their slot, by hash, so that providers see no spike on the hour."""
-_LONG_AGO_US: Final = int(np.iinfo(np.int64).min) // 2
 
 
 @dataclass(frozen=True)
@@ -312,7 +312,8 @@ def conclude(
         table["next_plan"][rows[held]] = now[held]
 
     places = pool.present.shape[1]
-    _ride_along(verdict, pool, state["c_group"][:, :places])
+    if pool.absorbed.any():
+        _ride_along(verdict, pool, state["c_group"][:, :places])
     told = np.zeros(pool.present.shape, dtype=np.bool_)
     told[here[verdict.sends], verdict.candidate[verdict.sends]] = True
     waits = (~frame.types.ranked[np.where(pool.present, pool.type, 0)]) & verdict.feasible.any(axis=2)
@@ -389,8 +390,6 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
     windows = settings.rules.send_windows
     counted = 0 if settings.rules.counts_to_cap == "all" else SENT_RANKED
     day_from, week_from = _cap_window(zone, now, frame)
-    recent = np.arange(SENDS) < state["s_len"][:, None]
-    last_send = np.where(recent, state["s_at"], _LONG_AGO_US).max(axis=1)
     last_active = standing.last_active(state)
     drawn, probability = explore.bucket(settings.seed, state["user_key"], now, settings.exploration.shares)
     k = np.maximum(state["k_now"], 0).astype(np.int64)
@@ -418,7 +417,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         sent_plan=standing.sent_since(state, state["planned_at"], budgets.counted(settings)),
         quota=state["quota"].astype(np.int64),
         turn=np.where(state["last_job"] == now, state["turn"] + 1, 0).astype(np.int64),
-        since_send_us=now - last_send,
+        since_send_us=now - standing.last_sent(state),
         since_active_us=now - last_active,
         active_today=zones.local_day(zone, last_active) >= local // DAY_US,
         cold=state["slot_counts"].sum(axis=1) == 0,
@@ -440,7 +439,7 @@ def _pool(state: State, now: NDArray[np.int64], frame: Frame) -> Pool:
     """The pools, with as many places as the fullest of them needs, at least one."""
     types = frame.types
     places = max(int(state["c_len"].max(initial=0)), 1)
-    held = {name: state["c_" + name][:, :places].copy() for name in _POOL_READS}
+    held = {name: state["c_" + name][:, :places] for name in _POOL_READS}
     present = np.arange(places) < state["c_len"][:, None]
     kind = np.where(present, held["type"], 0).astype(np.int64)
     expired = present & (held["expires"] <= now[:, None])
@@ -454,10 +453,10 @@ def _pool(state: State, now: NDArray[np.int64], frame: Frame) -> Pool:
     bit = np.left_shift(np.uint64(1), kind.astype(np.uint64))
     return Pool(
         present=present,
-        key=held["key"],
-        offset=held["offset"],
-        log_us=held["log"],
-        expires_us=held["expires"],
+        key=held["key"].copy(),
+        offset=held["offset"].copy(),
+        log_us=held["log"].copy(),
+        expires_us=held["expires"].copy(),
         type=kind,
         expired=expired,
         cancelled=cancelled,
@@ -527,7 +526,16 @@ def _cap_window(
 
 def _slot_of(state: State, person: Person) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The local slot of each job, and the probability that the job was there: 1 for one woken by a candidate."""
-    here = state["job_at"] == person.now_us[:, None]
-    planned = here.any(axis=1)
-    p = state["job_p"][np.arange(len(state)), here.argmax(axis=1)]
-    return person.minute // 60, np.where(planned, p, 1.0).astype(np.float64)
+    probability = np.ones(len(state))
+    _chance_of_job(state["job_at"], state["job_p"], person.now_us, probability)
+    return person.minute // 60, probability
+
+
+@kernel
+def _chance_of_job(
+    job_at: NDArray[Any], job_p: NDArray[Any], now: NDArray[np.int64], probability: NDArray[np.float64]
+) -> None:
+    for r in range(len(now)):
+        for j in range(job_at.shape[1] - 1, -1, -1):
+            if job_at[r, j] == now[r]:
+                probability[r] = job_p[r, j]

@@ -35,8 +35,9 @@ def groups(
     count = live.astype(np.int64)
     first = created_us.astype(np.int64)
     follower = np.zeros(live.shape, dtype=np.bool_)
-    rows = np.flatnonzero(((group != 0) & live).any(axis=1))
-    if len(rows):
+    belongs = (group != 0) & live
+    if belongs.any():
+        rows = np.flatnonzero(belongs.any(axis=1))
         g, t, alive = group[rows], type[rows], live[rows]
         same = (g[:, :, None] == g[:, None, :]) & (t[:, :, None] == t[:, None, :]) & (g != 0)[:, :, None]
         same &= alive[:, :, None] & alive[:, None, :]

@@ -99,9 +99,9 @@ def _check(
     if not np.isfinite(threshold).all():
         rows = np.flatnonzero(~np.isfinite(threshold).all(axis=1))
         raise InvalidScores(f"got a threshold that is not finite in row {rows[0]}, expected a number per channel")
-    unknown = np.isnan(utility) & feasible
-    if unknown.any():
-        row, candidate, channel = np.argwhere(unknown)[0]
+    unknown = _first_nan(utility, feasible)
+    if unknown >= 0:
+        row, candidate, channel = np.unravel_index(unknown, utility.shape)
         raise InvalidScores(
             f"got utility NaN for the feasible option (row {row}, candidate {candidate}, channel {channel}), "
             "expected a number; look at the scores of the model that ranked it"
@@ -142,6 +142,19 @@ def _keep_least(left: Bool[np.ndarray, "m k"], key: Shaped[np.ndarray, "m k"]) -
     least = np.where(left, key, worst).min(axis=1, keepdims=True)
     kept: Bool[np.ndarray, "m k"] = left & (key == least)
     return kept
+
+
+@kernel
+def _first_nan(utility: NDArray[Any], feasible: NDArray[np.bool_]) -> int:
+    """The flat place of the first feasible option without a utility, -1 if there is none."""
+    n, places, channels = utility.shape
+    for r in range(n):
+        for c in range(places):
+            for h in range(channels):
+                if feasible[r, c, h] and np.isnan(utility[r, c, h]):
+                    found: int = (r * places + c) * channels + h
+                    return found
+    return -1
 
 
 @kernel

@@ -12,11 +12,13 @@ from typing import Literal, TypeAlias
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int8, Int64, UInt8, UInt64
+from numpy.typing import NDArray
 
 from tactful import draws
 from tactful.clock import DAY_US
 from tactful.decision.policy.channel import Choice
 from tactful.errors import InvalidScores, InvalidSettings
+from tactful.kernel import kernel
 
 Bucket: TypeAlias = Literal["production", "random_send", "greedy_send", "greedy_no_send"]
 BUCKETS: tuple[Bucket, ...] = ("production", "random_send", "greedy_send", "greedy_no_send")
@@ -180,7 +182,7 @@ def action_probability(
     holds, closed = candidate < 0, _closed(spent, n)
     does_low, does_high = _is(candidate, channel, low, low.sends), _is(candidate, channel, high, high.sends)
     production = 0.5 * does_low + 0.5 * does_high
-    size = np.where(closed, 0, feasible.sum(axis=(1, 2)))
+    size = np.where(closed, 0, _options_of(feasible))
     drawable = feasible[np.arange(n), candidate, channel] & (size > 0)
     random_send = np.where(holds, size == 0, drawable / np.maximum(size, 1))
     greedy_send = _is(candidate, channel, greedy, (greedy.candidate >= 0) & ~closed)
@@ -206,9 +208,10 @@ def act(
     rises = draws_high(seed, user_key, at_us)
     drawn = np.flatnonzero(buckets == _RANDOM_SEND)
     random_candidate, random_channel = np.full((2, len(buckets)), -1)
-    random_candidate[drawn], random_channel[drawn] = random_option(
-        seed, user_key[drawn], at_us[drawn], feasible[drawn], order[drawn]
-    )
+    if len(drawn):
+        random_candidate[drawn], random_channel[drawn] = random_option(
+            seed, user_key[drawn], at_us[drawn], feasible[drawn], order[drawn]
+        )
     closed, holds = _closed(spent, len(buckets)), np.full(len(buckets), -1)
     sends = np.where(rises, high.sends, low.sends)
     candidates = [
@@ -298,6 +301,15 @@ def _is(
     """Whether the action is what a choice does: its option if it sends, a hold if not."""
     same = (candidate == choice.candidate) & (channel == choice.channel)
     return np.where(sends, same, candidate < 0)
+
+
+@kernel
+def _options_of(feasible: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many options each job has."""
+    size = np.zeros(feasible.shape[0], dtype=np.int64)
+    for r in range(len(size)):
+        size[r] = feasible[r].sum()
+    return size
 
 
 def _closed(spent: Bool[np.ndarray, " n"] | None, n: int) -> Bool[np.ndarray, " n"]:

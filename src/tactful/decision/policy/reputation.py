@@ -118,6 +118,8 @@ def shut(
     guard: Guard,
 ) -> Bool[np.ndarray, "n h"]:
     """Returns the channels on which a user gets nothing that is ranked on this UTC day."""
+    if guard.share.min() >= 1.0:
+        return np.zeros((len(user), len(CHANNELS)), dtype=np.bool_)
     share = guard.share[np.arange(len(CHANNELS)), groups(mailbox)]
     drawn = draws.uniform(seed, user, now_us // DAY_US, "sender reputation")
     closed: Bool[np.ndarray, "n h"] = drawn[:, None] >= share

@@ -8,13 +8,15 @@ of a send, which is the threshold and is charged once (`threshold.py`, `channel.
 from collections.abc import Mapping
 from math import isfinite
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 
 from tactful.errors import InvalidScores, InvalidSettings
 from tactful.features.segments import ACTIVITIES, REACHES, SEGMENTS, segments_named
+from tactful.kernel import kernel
 
 HEADS: tuple[str, ...] = ("click", "unsubscribe")
 """The heads of the simple predictors, in the order of the scores' last axis."""
@@ -173,6 +175,14 @@ def _weighted(
 ) -> Float[np.ndarray, "n c h"]:
     """Returns the sum over heads, head by head: the same bits whatever the batch's shape, unlike a contraction."""
     total = np.zeros(scores.shape[:3])
-    for head in range(scores.shape[3]):
-        total += scores[..., head] * per_head[:, head, None, None]
+    _add_heads(scores, per_head, total)
     return total
+
+
+@kernel
+def _add_heads(scores: NDArray[Any], per_head: NDArray[np.float64], total: NDArray[np.float64]) -> None:
+    for r in range(total.shape[0]):
+        for c in range(total.shape[1]):
+            for h in range(total.shape[2]):
+                for head in range(scores.shape[3]):
+                    total[r, c, h] += scores[r, c, h, head] * per_head[r, head]

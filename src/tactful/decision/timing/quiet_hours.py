@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float, Integer
 from tactful.errors import InvalidScores
 
 _DAY_MINUTES = 1440
+_WINDOWS = _DAY_MINUTES + 1
+"""Windows by their number: start * `_WINDOWS` + end. Few differ, so each is looked at once."""
 
 QuietMode = Literal["nearest", "end", "skip"]
 """Where interest inside quiet hours goes: the nearest allowed slot, the first one after, or nowhere."""
@@ -45,10 +47,11 @@ def quiet_slots(
     if slots < 1 or _DAY_MINUTES % slots:
         raise InvalidScores(f"got {slots} slots a day, expected a divisor of 1440, such as 24, 48 or 96")
     width = _DAY_MINUTES // slots
-    opens, closes = start.astype(np.int64)[:, None], end.astype(np.int64)[:, None]
+    windows, of_row = np.unique(start.astype(np.int64) * _WINDOWS + end, return_inverse=True)
+    opens, closes = windows[:, None] // _WINDOWS, windows[:, None] % _WINDOWS
     slot_start = (np.arange(slots) * width)[None]
     window_opens_inside = ((opens - slot_start) % _DAY_MINUTES < width) & (opens != closes)
-    quiet: Bool[np.ndarray, "n K"] = in_quiet(slot_start, opens, closes) | window_opens_inside
+    quiet: Bool[np.ndarray, "n K"] = (in_quiet(slot_start, opens, closes) | window_opens_inside)[of_row]
     return quiet
 
 
