@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 import tactful.delivery.channels
+from browser import VAPID, Browser
 from http_peer import Asked, Http1Peer, Http2Peer, Say, trusting
 from mail_peer import MailPeer
 from tactful import draws
@@ -24,8 +25,11 @@ from tactful.clock import to_us
 from tactful.delivery.channels import close
 from tactful.delivery.channels.console import ConsoleChannel
 from tactful.delivery.channels.file import FileChannel
+from tactful.delivery.channels.inbox import InboxChannel
+from tactful.delivery.channels.inbox import decode as kept
 from tactful.delivery.channels.memory import MemoryChannel
 from tactful.delivery.channels.smtp import SmtpChannel
+from tactful.delivery.channels.web_push import WebPushChannel
 from tactful.delivery.channels.webhook import WebhookChannel
 from tactful.delivery.outbox import OutboxMessage, encode
 from tactful.delivery.protocol import Channel, Delivered, Failed, Limits, Message, Outcome, RetryAfter
@@ -36,6 +40,7 @@ from tactful.events.records import CHANNELS
 from tactful.events.registry import Registry
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import OutboxRow
+from tactful.stores.sqlite import SqliteStore
 
 MESSAGE = Message(
     channel="email",
@@ -52,7 +57,7 @@ MESSAGE = Message(
 class Rig:
     """A channel under test: `arrived` lists the idempotency keys at the far end, repeats included.
 
-    `address` is one that the channel takes; `close` ends connections and peers.
+    `address_of` a channel is an address that leads to its far end; `close` ends connections and peers.
     """
 
     channel: Channel
@@ -60,12 +65,12 @@ class Rig:
     restarted: Callable[[], Channel]
     busy: Channel | None = None
     refusing: Channel | None = None
-    address: str = MESSAGE.address
+    address_of: Callable[[Channel], str] = lambda channel: MESSAGE.address
     close: Callable[[], None] = lambda: None
 
     def send(self, channel: Channel, key: str) -> Outcome:
         """Sends a message, under its decision's id as the sender does."""
-        return channel.send(msgspec.structs.replace(MESSAGE, address=self.address, decision_id=key), key)
+        return channel.send(msgspec.structs.replace(MESSAGE, address=self.address_of(channel), decision_id=key), key)
 
 
 def console(tmp_path: Path) -> Rig:
@@ -117,13 +122,15 @@ def behind(
     again = made(taking.url)
     for each in (channel, busy, refusing, again):
         open_peers.callback(close, {"email": each})
+    leads_to = {id(channel): taking.url, id(again): taking.url}
+    leads_to |= {id(each): peer.url for each, peer in zip((busy, refusing), out_of_order, strict=True)}
     return Rig(
         channel,
         lambda: [key_of(each) for each in taking.asked],
         lambda: again,
         busy,
         refusing,
-        address(taking.url),
+        lambda each: address(leads_to[id(each)]),
         open_peers.close,
     )
 
@@ -163,11 +170,42 @@ def smtp(tmp_path: Path) -> Rig:
     return Rig(made(taking), keys, lambda: made(taking), made(busy), made(refusing), close=servers.close)
 
 
+def inbox(tmp_path: Path) -> Rig:
+    made = [InboxChannel(tmp_path / "store.sqlite"), InboxChannel(tmp_path / "no such folder" / "store.sqlite")]
+
+    def keys() -> list[str]:
+        store = SqliteStore(tmp_path / "store.sqlite")
+        found = [kept(row.data).decision_id for row in store.inbox_after(0, 99)]
+        store.close()
+        return found
+
+    def restarted() -> Channel:
+        made.append(InboxChannel(tmp_path / "store.sqlite"))
+        return made[-1]
+
+    return Rig(made[0], keys, restarted, busy=made[1], close=lambda: [each.close() for each in made])
+
+
+def web_push(tmp_path: Path) -> Rig:
+    browser = Browser()
+
+    def made(url: str) -> Channel:
+        return WebPushChannel(VAPID, "mailto:ops@example.com", allow_private=True, tls=trusting())
+
+    def key_of(asked: Asked) -> str:
+        return str(msgspec.json.decode(browser.read(asked.body))["decision_id"])
+
+    peers = http1(201, tls=True), http1(503, tls=True), http1(413, tls=True)
+    return behind(peers, made, key_of, lambda url: browser.subscription(url + "/send/abc"))
+
+
 RIGS: dict[type, Callable[[Path], Rig]] = {
     ConsoleChannel: console,
     FileChannel: file,
+    InboxChannel: inbox,
     MemoryChannel: memory,
     SmtpChannel: smtp,
+    WebPushChannel: web_push,
     WebhookChannel: webhook,
 }
 
@@ -243,9 +281,9 @@ def test_every_rig_has_a_far_end_out_of_order(rig: Rig) -> None:
 
 
 def test_who_unsubscribed_is_not_reached(rig: Rig) -> None:
-    assert sent_through(rig.channel, suppress=True, address=rig.address) == "suppressed"
+    assert sent_through(rig.channel, suppress=True, address=rig.address_of(rig.channel)) == "suppressed"
     assert rig.arrived() == []
-    assert sent_through(rig.channel, address=rig.address) == "delivered"
+    assert sent_through(rig.channel, address=rig.address_of(rig.channel)) == "delivered"
     assert rig.arrived() == ["d1"]
 
 

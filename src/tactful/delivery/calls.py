@@ -5,9 +5,11 @@ redirect is an answer like any other, never followed.
 """
 
 import ssl
+from collections.abc import Sequence
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 import httpcore
 
@@ -90,6 +92,22 @@ class Caller:
     @property
     def _extensions(self) -> dict[str, object]:
         return {"timeout": self._timeouts}
+
+
+def url_parts(url: str, schemes: Sequence[str] = ("https",)) -> SplitResult:
+    """Returns the parts of a URL that may be called.
+
+    Raises:
+        ValueError: for another scheme, no host, a user name, or a character that could end the line of a request.
+
+    >>> url_parts("https://push.example.com/send/abc").netloc
+    'push.example.com'
+    """
+    parts = urlsplit(url)
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if not plain or parts.scheme not in schemes or not parts.hostname or parts.username is not None or parts.port == 0:
+        raise ValueError("no URL that may be called")
+    return parts
 
 
 def asked_wait(answer: Answer, now_us: int, otherwise: timedelta = timedelta(0)) -> timedelta:

@@ -14,14 +14,16 @@ import msgspec
 from tactful.clock import Clock, WallClock
 from tactful.delivery.channels.console import ConsoleChannel
 from tactful.delivery.channels.file import FileChannel
+from tactful.delivery.channels.inbox import InboxChannel
 from tactful.delivery.protocol import Channel
-from tactful.delivery.settings import Channels, Console, File
+from tactful.delivery.settings import Channels, Console, File, Inbox
 from tactful.errors import InvalidSettings, MissingExtra
 from tactful.events.records import CHANNELS
 from tactful.events.records import Channel as ChannelName
 
 PROVIDERS: Final[dict[str, str]] = {
     "smtp": "tactful.delivery.channels.smtp",
+    "web_push": "tactful.delivery.channels.web_push",
     "webhook": "tactful.delivery.channels.webhook",
 }
 """`through` -> the file that makes its channel, with `from_settings(table, env, clock)`."""
@@ -45,7 +47,9 @@ def default_channels() -> dict[ChannelName, Channel]:
     return dict.fromkeys(CHANNELS, console)
 
 
-def build(settings: Channels, env: Mapping[str, str], clock: Clock | None = None) -> dict[ChannelName, Channel]:
+def build(
+    settings: Channels, env: Mapping[str, str], clock: Clock | None = None, store: Path | None = None
+) -> dict[ChannelName, Channel]:
     """Returns what carries each channel, by the settings; the console where they say nothing. Nothing is called yet.
 
     Tables that say the same share one channel. Who stops sending calls `close`.
@@ -53,8 +57,10 @@ def build(settings: Channels, env: Mapping[str, str], clock: Clock | None = None
     Args:
         env: the environment, such as `os.environ`: where secrets are.
         clock: the machine's by default.
+        store: where an in-app inbox rests: the store of the engine.
 
     Raises:
+        InvalidSettings: for an inbox without a store.
         MissingCredential: for a secret that is not set, or cannot be used.
         MissingExtra: if a provider needs packages that are not installed.
     """
@@ -64,7 +70,7 @@ def build(settings: Channels, env: Mapping[str, str], clock: Clock | None = None
         table = getattr(settings, name)
         try:
             if table not in made:
-                made[table] = _made(table, env, clock or WallClock())
+                made[table] = _made(table, env, clock or WallClock(), store)
         except InvalidSettings as error:
             raise type(error)(f"[channels.{name}]: {error}") from error
         channels[name] = made[table]
@@ -78,9 +84,13 @@ def close(channels: Mapping[ChannelName, Channel]) -> None:
             channel.close()
 
 
-def _made(table: msgspec.Struct, env: Mapping[str, str], clock: Clock) -> Channel:
+def _made(table: msgspec.Struct, env: Mapping[str, str], clock: Clock, store: Path | None) -> Channel:
     if isinstance(table, File):
         return FileChannel(Path(table.path))
+    if isinstance(table, Inbox):
+        if store is None:
+            raise InvalidSettings("got an inbox and no store, expected the path of the engine's store")
+        return InboxChannel(store, clock)
     through = str(table.__struct_config__.tag)
     try:
         module = import_module(PROVIDERS[through])

@@ -8,13 +8,12 @@ import hashlib
 import hmac
 import ssl
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlsplit
 
 import msgspec
 
 from tactful.clock import SECOND_US, Clock, WallClock, from_us
 from tactful.delivery import settings
-from tactful.delivery.calls import Caller, asked_wait
+from tactful.delivery.calls import Caller, asked_wait, url_parts
 from tactful.delivery.credentials import secret
 from tactful.delivery.protocol import Delivered, Failed, Limits, Message, Outcome, RetryAfter, Unreachable
 from tactful.errors import MissingCredential
@@ -58,7 +57,7 @@ class WebhookChannel:
     ) -> None:
         self.honours_idempotency = receiver_deduplicates
         self._url = url
-        self._keys = [_key(each) for each in secrets]
+        self._keys = [signing_key(each) for each in secrets]
         self._schemes = ("https", "http") if allow_private else ("https",)
         self._clock = clock or WallClock()
         self._caller = Caller(timeout_s, guarded=not allow_private, tls=tls)
@@ -66,8 +65,10 @@ class WebhookChannel:
     def send(self, message: Message, idempotency_key: str) -> Outcome:
         """Posts the message; the key is its `webhook-id`."""
         url = self._url or message.address
-        if refused := self._refused(url):
-            return Failed(refused)
+        try:
+            url_parts(url, self._schemes)
+        except ValueError:
+            return Failed(f"the address is no URL of {' or '.join(self._schemes)}")
         now_us = self._clock.now_us()
         body = msgspec.json.encode({"type": EVENT, "timestamp": from_us(now_us), "data": message})
         answer = self._caller.post(url, self._headers(idempotency_key, now_us // SECOND_US, body), body)
@@ -84,17 +85,6 @@ class WebhookChannel:
     def close(self) -> None:
         """Ends the connections."""
         self._caller.close()
-
-    def _refused(self, url: str) -> str:
-        """Why a URL is not called; "" if it is."""
-        try:
-            parts = urlsplit(url)
-            usable = bool(parts.hostname) and parts.port != 0 and parts.username is None
-        except ValueError:
-            usable = False
-        if not usable or not url.isascii() or not url.isprintable() or " " in url:
-            return "the address is no URL"
-        return "" if parts.scheme in self._schemes else f"got a URL of {parts.scheme}, expected https"
 
     def _headers(self, key: str, second: int, body: bytes) -> dict[str, str]:
         signatures = (sign(each, key, second, body) for each in self._keys)
@@ -123,7 +113,12 @@ def from_settings(given: settings.Webhook, env: Mapping[str, str], clock: Clock)
     return WebhookChannel(given.url, secrets, given.receiver_deduplicates, given.allow_private, given.timeout_s, clock)
 
 
-def _key(text: str) -> bytes:
+def signing_key(text: str) -> bytes:
+    """Returns the key of a secret, `whsec_` and base64 of 24 to 64 bytes.
+
+    Raises:
+        MissingCredential: if it is no such secret.
+    """
     try:
         key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except ValueError:
