@@ -45,6 +45,7 @@ def test_a_start_says_where_everybody_went_and_whose_price_an_arm_begins_with(us
     assert change.share[0, 1:] == pytest.approx(0.25, abs=0.03)
     assert change.source.tolist() == [0, 0, 0]
     assert change.alike.tolist() == [[True, True, False]]
+    assert change.kin.tolist() == [0, 0, 1]
 
 
 def test_an_end_brings_everybody_back_to_default(users: UserTable) -> None:
@@ -100,17 +101,32 @@ def test_utilities_are_counted_on_where_treatments_are_alike() -> None:
     histogram = UtilityHistogram(1)
     one = np.zeros(1000, dtype=np.int64)
     histogram.add(5, one, one, one, np.linspace(0.0, 0.5, 1000))
-    after = histogram.regrouped(np.array([[0.5, 0.25, 0.0]]))
+    after = histogram.regrouped(np.array([[0.5, 0.25, 0.0]]), np.zeros(3, dtype=np.int64))
     assert after.jobs()[:, 0, 0] == pytest.approx([500, 250, 0], abs=BINS / 4)
     middle = np.full((3, len(SEGMENTS), len(CHANNELS)), 0.5)
     assert after.quantile(middle)[0][:2, 0, 0] == pytest.approx([0.25, 0.25], abs=0.02)
+
+
+def test_an_arm_on_another_scale_is_priced_by_its_own_jobs_even_if_they_are_few() -> None:
+    def middle_of(jobs: int, kin: int) -> float:
+        histogram = UtilityHistogram(1)
+        many, few = np.zeros(1000, dtype=np.int64), np.zeros(jobs, dtype=np.int64)
+        histogram.add(5, many, many, many, np.linspace(0.0, 0.02, 1000))
+        histogram = histogram.regrouped(np.array([[1.0, 0.0]]), np.array([0, kin]))
+        histogram.add(5, few + 1, few, few, np.linspace(0.4, 0.6, jobs))
+        stored = UtilityHistogram.from_bytes(histogram.to_bytes())
+        return float(stored.quantile(np.full((2, len(SEGMENTS), len(CHANNELS)), 0.5))[0][1, 0, 0])
+
+    assert middle_of(jobs=30, kin=1) == pytest.approx(0.5, abs=0.03)
+    assert middle_of(jobs=30, kin=0) == pytest.approx(0.01, abs=0.001)
+    assert middle_of(jobs=10, kin=1) == pytest.approx(0.01, abs=0.001)  # too few say nothing at all
 
 
 def test_a_regrouped_volume_keeps_its_price_and_survives_the_store() -> None:
     state = VolumeState(CALM)
     before = state.close_epoch(10 * 3_600_000_000)
     share, alike = np.array([[0.75, 0.25]]), np.array([[True, False]])
-    state.regroup(Regrouping(share, alike, np.array([0, 0])))
+    state.regroup(Regrouping(share, alike, np.array([0, 0]), np.array([0, 1])))
     again = VolumeState.from_bytes(state.to_bytes(), CALM)
     epochs = [one.close_epoch(11 * 3_600_000_000) for one in (state, again)]
     assert epochs[0].thresholds.mid.shape[0] == 2

@@ -38,11 +38,13 @@ class Regrouping:
         share: of each old arm's users, who are in each new arm now.
         alike: whether the two are treated alike, so that utilities of the one tell something of the other's.
         source: the old arm whose price a new one begins with: its own, or that of `default`.
+        kin: new arms of one number are treated alike, so that utilities of the one are on the other's scale.
     """
 
     share: Float[np.ndarray, "o m"]
     alike: Bool[np.ndarray, "o m"]
     source: Int64[np.ndarray, " m"]
+    kin: Int64[np.ndarray, " m"]
 
 
 class Arms:
@@ -76,7 +78,7 @@ class Arms:
         self.of = self._dealt(users["user_key"], np.arange(len(users)))
         source = np.array([names.index(name) if name in names else 0 for name in self.names])
         alike = np.array([[was == self.treatments[t] for t in self.treatment.tolist()] for was in treatments])
-        return Regrouping(_shares(of, self.of, names, self.names), alike, source)
+        return Regrouping(_shares(of, self.of, names, self.names), alike, source, self.treatment.copy())
 
     def restore(self, experiments: Sequence[Experiment], asked: Mapping[str, bytes]) -> None:
         """Takes the experiments of a snapshot, for users who are to be dealt again."""

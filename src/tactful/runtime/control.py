@@ -160,7 +160,7 @@ class VolumeState:
             arms: those whose messages it scores; all by default.
         """
         arms = np.ones(len(self._controller.z), dtype=np.bool_) if arms is None else arms
-        self._histogram = self._histogram.regrouped(np.diag(np.where(arms, 0.0, 1.0)))
+        self._histogram = self._histogram.regrouped(np.diag(np.where(arms, 0.0, 1.0)), self._histogram.kin)
         self._controller = self._controller.regrouped(np.arange(len(arms)), arms)
 
     def regroup(self, change: Regrouping) -> None:
@@ -173,7 +173,7 @@ class VolumeState:
             counts: NDArray[np.float64] = getattr(self, name)
             moved = np.moveaxis(np.tensordot(counts, change.share, axes=(arms_at, 0)), -1, arms_at)
             setattr(self, name, np.rint(moved))
-        self._histogram = self._histogram.regrouped(change.share * change.alike)
+        self._histogram = self._histogram.regrouped(change.share * change.alike, change.kin)
         anew = ~change.alike[change.source, np.arange(len(change.source))]
         self._controller = self._controller.regrouped(change.source, anew)
 

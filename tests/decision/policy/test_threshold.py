@@ -104,7 +104,7 @@ def test_small_cells_read_their_state_then_their_channel_then_everything() -> No
 
 
 def test_an_empty_histogram_prices_nothing() -> None:
-    assert read(UtilityHistogram(1), 0.5) == (0.0, 3)
+    assert read(UtilityHistogram(1), 0.5) == (0.0, 4)
 
 
 def test_arms_are_kept_apart_unless_everything_is_pooled() -> None:

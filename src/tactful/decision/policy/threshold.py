@@ -19,6 +19,8 @@ DAYS = 7
 BINS = 512
 MIN_JOBS = 200
 """A 5 % quantile of 200 jobs rests on ten of them; smaller cells use a pooled histogram."""
+FEW_JOBS = 20
+"""A quantile of 20 jobs is known to ± 0.11: rough, but nearer than one of arms whose utilities mean something else."""
 
 _SCALE = 0.002
 _TURN = np.arcsinh(1 / _SCALE)
@@ -47,12 +49,16 @@ class UtilityHistogram:
     ignored. The 512 bins are even in asinh(u / 0.002), which runs from -1 to 1: about 0.00005 wide near 0 and 3 % of
     the utility above 0.005. A utility outside -1..1 counts in the outermost bin.
 
+    Arms of one `kin` number have utilities on one scale: the same message is worth as much in one as in the other.
+
     Utilities that take few values make volume jump when the price crosses one of them: in the tests' plant with 3 to
     8 values the day's volume kept swinging by about 10 % of its target.
     """
 
     def __init__(self, n_arms: int) -> None:
+        """Starts with nothing, all arms on one scale."""
         self._newest = -1
+        self.kin: Int64[np.ndarray, " arms"] = np.zeros(n_arms, dtype=np.int64)
         # 32 bits: with 121 arms 156 MB instead of 312
         self._counts: Int32[np.ndarray, "days arms segments channels bins"] = np.zeros(
             (DAYS, n_arms, len(SEGMENTS), len(CHANNELS), BINS), dtype=np.int32
@@ -98,14 +104,15 @@ class UtilityHistogram:
             self._pools = None
         self._newest = max(self._newest, day)
 
-    def regrouped(self, share: Float[np.ndarray, "o m"]) -> "UtilityHistogram":
+    def regrouped(self, share: Float[np.ndarray, "o m"], kin: Int64[np.ndarray, " m"]) -> "UtilityHistogram":
         """Returns the histogram of m arms, to which each of these o arms gives a share of its counts, rounded.
 
         Args:
             share: from old arm (rows) to new arm, 0..1; what a row leaves out is forgotten.
+            kin: of the new arms; those with one number are on one scale.
         """
         after = UtilityHistogram(share.shape[1])
-        after._newest = self._newest
+        after._newest, after.kin = self._newest, kin
         for old, new in np.argwhere(share > 0.0).tolist():
             after._counts[:, new] += np.rint(self._counts[:, old] * share[old, new]).astype(np.int32)
         return after
@@ -120,9 +127,9 @@ class UtilityHistogram:
         """Returns each cell's quantile of utility, and the pool it was read from.
 
         The pools, the first with `min_jobs` jobs: 0 the cell itself; 1 its activity state over all reaches;
-        2 its channel over all segments of the arm; 3 everything. Pool 3 is used however small it is; if it
-        is empty the quantile is 0: nothing is known, so whatever has a positive utility may go out, within
-        budgets and caps.
+        2 its channel over all segments of the arm. Else 3, all arms on its scale, from `FEW_JOBS` jobs on; else 4,
+        everything. Pool 4 is used however small it is; if it is empty the quantile is 0: nothing is known, so
+        whatever has a positive utility may go out, within budgets and caps.
 
         Inside a bin the quantile is interpolated linearly between the bin's edges.
 
@@ -161,7 +168,7 @@ class UtilityHistogram:
     def _read_from(self, min_jobs: int) -> "_Pools":
         """The pools of the counts as they stand; kept until the next count."""
         if self._pools is None or self._pools.min_jobs != min_jobs:
-            self._pools = _pools(self._counts.sum(axis=0, dtype=np.int64), min_jobs)
+            self._pools = _pools(self._counts.sum(axis=0, dtype=np.int64), self.kin, min_jobs)
         return self._pools
 
     def to_bytes(self) -> bytes:
@@ -174,6 +181,7 @@ class UtilityHistogram:
                 newest=self._newest,
                 used=used.astype("<i8").tobytes(),
                 counts=self._counts.reshape(-1)[used].astype("<i8").tobytes(),
+                kin=self.kin.tolist(),
             )
         )
 
@@ -191,6 +199,8 @@ class UtilityHistogram:
             histogram = UtilityHistogram(stored.n_arms)
             used, counts = (np.frombuffer(part, dtype="<i8") for part in (stored.used, stored.counts))
             histogram._counts.reshape(-1)[used] = counts
+            if stored.kin:  # an earlier version had all arms on one scale
+                histogram.kin[:] = stored.kin
         except (msgspec.DecodeError, ValueError, IndexError) as error:
             raise InvalidRecord(f"got bytes that are no utility histogram ({error}); start a new one") from error
         histogram._newest = stored.newest
@@ -203,6 +213,7 @@ class _Stored(msgspec.Struct, frozen=True):
     newest: int
     used: bytes
     counts: bytes
+    kin: list[int] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,17 +227,23 @@ class _Pools:
     fullest: Int64[np.ndarray, " cells"]
 
 
-def _pools(own: Int64[np.ndarray, "arms segments channels bins"], min_jobs: int) -> _Pools:
+def _pools(
+    own: Int64[np.ndarray, "arms segments channels bins"], kin: Int64[np.ndarray, " arms"], min_jobs: int
+) -> _Pools:
     """The first pool of each cell with enough jobs, else everything."""
     arms, _, channels, bins = own.shape
     by_state = own.reshape(arms, len(ACTIVITIES), len(REACHES), channels, bins).sum(axis=2)
     state = np.repeat(by_state, len(REACHES), axis=1)
     channel = np.broadcast_to(own.sum(axis=1, keepdims=True), own.shape)
-    everything = np.broadcast_to(own.sum(axis=(0, 1, 2)), own.shape)
-    large = np.stack([pool.sum(axis=-1) >= min_jobs for pool in (own, state, channel)])
-    pool = np.where(large.any(axis=0), large.argmax(axis=0), 3).astype(np.int8)
+    of_arm = own.sum(axis=(1, 2))
+    alike = (kin[:, None] == kin).astype(np.int64) @ of_arm
+    scale = np.broadcast_to(alike[:, None, None], own.shape)
+    everything = np.broadcast_to(of_arm.sum(axis=0), own.shape)
+    few = np.broadcast_to(alike.sum(axis=1)[:, None, None] >= FEW_JOBS, own.shape[:3])
+    large = np.stack([*(pool.sum(axis=-1) >= min_jobs for pool in (own, state, channel)), few])
+    pool = np.where(large.any(axis=0), large.argmax(axis=0), 4).astype(np.int8)
     counts = own.copy()
-    for i, larger in enumerate((state, channel, everything), start=1):
+    for i, larger in enumerate((state, channel, scale, everything), start=1):
         counts[pool == i] = larger[pool == i]
     by_cell = counts.reshape(-1, bins)
     return _Pools(min_jobs, own.sum(axis=-1), pool, np.cumsum(by_cell, axis=1), by_cell.max(axis=1))
