@@ -100,9 +100,17 @@ def words(kind: Any) -> str:
 
 def settings_page() -> str:
     parts = [section("", Settings)]
-    parts += [section(name, kind) for name, kind in kinds(Settings).items() if is_struct(kind)]
+    parts += [section(name, kind) for name, kind in tables_of(Settings)]
     parts += [section(f'through = "{each.__struct_config__.tag}"', each) for each in providers()]
     return "\n".join([SETTINGS_INTRO, *parts])
+
+
+def tables_of(struct: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """The names and structs of all tables in a struct, each before those inside it."""
+    for name, kind in kinds(struct).items():
+        if is_struct(kind):
+            yield above + name, kind
+            yield from tables_of(kind, f"{above}{name}.")
 
 
 def section(name: str, struct: Any) -> str:
@@ -212,7 +220,7 @@ def test_page_is_what_the_code_says(page: Path) -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-    for struct in (Settings, *providers(), *(kind for kind in kinds(Settings).values() if is_struct(kind))):
+    for struct in (Settings, *providers(), *(kind for _, kind in tables_of(Settings))):
         types = kinds(struct)
         for field in msgspec.structs.fields(struct):
             if not is_struct(types[field.name]):
@@ -222,7 +230,7 @@ def test_every_setting_says_what_it_means() -> None:
 def test_every_default_on_the_page_is_taken_by_the_settings_file() -> None:
     lines = []
     for line in SETTINGS.read_text(encoding="utf-8").splitlines():
-        if found := re.match(r"## `(\[\w+\])`", line):
+        if found := re.match(r"## `(\[[\w.]+\])`", line):
             lines.append(found[1])
         elif line.startswith("## `through"):  # what follows needs what has no default
             break

@@ -12,7 +12,6 @@ from tactful.api.sending import SenderThread
 from tactful.api.server import is_loopback, listen, open_service, serve
 from tactful.api.service import Service
 from tactful.clock import WallClock
-from tactful.delivery.channels import default_channels
 from tactful.errors import CannotServe
 from tactful.runtime.running import EngineThread
 from tactful.runtime.settings import Settings
@@ -47,7 +46,7 @@ def run(
         engine = EngineThread(path, settings, clock, settings.api.tick_ms / 1000.0) if decides else None
         parts: list[EngineThread | SenderThread] = []
         if engine is not None:
-            parts = [engine, SenderThread(path, settings, clock, default_channels())]
+            parts = [engine, SenderThread(path, settings, clock)]
         if address is None:
             with _running(parts):
                 told(f"deciding and sending from {path}")

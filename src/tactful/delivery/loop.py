@@ -25,13 +25,12 @@ from tactful.delivery.send import Sender, Sent
 from tactful.errors import StoreError
 from tactful.events.records import CHANNELS
 from tactful.events.records import Channel as ChannelName
-from tactful.events.registry import Registry
 from tactful.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.2
 """How long the loop sleeps when nothing is due and nothing is under way: what a new message waits at most."""
-_REOPEN_US: Final = MINUTE_US
+_LOOK_ROUND_US: Final = MINUTE_US
 
 
 class Loop:
@@ -44,7 +43,6 @@ class Loop:
         breaker: when a provider is left alone.
         batch: calls of one channel begun at once at most; channels with more threads begin as many as they have.
         telemetry: counts results (`delivery.delivered`, ...) and failed commits (`delivery.store_errors`).
-        registry: gives the event types by now; by default those that the sender was made with.
     """
 
     def __init__(
@@ -55,9 +53,8 @@ class Loop:
         breaker: BreakerPolicy = BreakerPolicy(),  # noqa: B008 (frozen)
         batch: int = 64,
         telemetry: Telemetry | None = None,
-        registry: Callable[[], Registry] | None = None,
     ) -> None:
-        self._sender, self._clock, self._registry = sender, clock, registry
+        self._sender, self._clock = sender, clock
         self._telemetry = telemetry or Telemetry()
         given = pace or {}
         self._lanes = {
@@ -66,7 +63,7 @@ class Loop:
         self._under_way: dict[int, tuple[Call, Future[None]]] = {}
         self._back: SimpleQueue[tuple[Call, Answer]] = SimpleQueue()
         self._answers: list[tuple[Call, Answer]] = []
-        self._reopened_us: int | None = None
+        self._looked_us: int | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Sends until `stop` is set; then waits for the calls under way, files what they say, and returns.
@@ -87,9 +84,7 @@ class Loop:
     def turn(self) -> list[Sent]:
         """Files what came back, begins what may go now, and returns what ended; calls go on in their threads."""
         now_us = self._clock.now_us()
-        if self._registry is not None:
-            self._sender.registry = self._registry()
-        self._reopen(now_us)
+        self._look_round(now_us)
         self._take_answers()
         rows = [
             row
@@ -147,10 +142,12 @@ class Loop:
         self._lanes[call.waiting.channel].told(answer, self._clock.now_us())
         self._answers.append((call, answer))
 
-    def _reopen(self, now_us: int) -> None:
-        if self._reopened_us is None or now_us - self._reopened_us >= _REOPEN_US:
+    def _look_round(self, now_us: int) -> None:
+        """What need not be done in every turn."""
+        if self._looked_us is None or now_us - self._looked_us >= _LOOK_ROUND_US:
             self._sender.reopen_broken_off(now_us, self._under_way)
-            self._reopened_us = now_us
+            self._sender.refresh()
+            self._looked_us = now_us
 
 
 class _Lane:

@@ -1,11 +1,12 @@
 """How fast a channel may send, and how much a new sending domain may in its first days."""
 
 from datetime import date, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
 from tactful.clock import DAY_US, from_us
+from tactful.errors import InvalidSettings
 from tactful.features.mailbox import MAILBOXES, mailbox_of
 from tactful.stores.protocols import StateSnapshots
 
@@ -13,16 +14,11 @@ _MICROSECOND = timedelta(microseconds=1)
 _NOTED: Final = "delivery.warm_up"
 
 
-class Pace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a channel's provider may be called, `[delivery.pace.<channel>]`.
+class Pace(NamedTuple):
+    """How a channel's provider is called: by how many threads, and how often a second at most (0: no limit)."""
 
-    Attributes:
-        threads: calls at once; 8. Each channel has its own, so that a slow provider holds up no other.
-        per_second: calls a second at most, with bursts of one second's worth; 0 is no limit.
-    """
-
-    threads: Annotated[int, msgspec.Meta(ge=1, le=256)] = 8
-    per_second: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
+    threads: int = 8
+    per_second: float = 0.0
 
 
 class Bucket:
@@ -60,25 +56,36 @@ class WarmUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     What is above a day's cap waits for the next UTC day, or expires; its attempt says so.
 
     Attributes:
-        started_on: the domain's first day, such as 2026-12-01; without one there is no ramp.
+        started_on: the domain's first day, such as `"2026-12-01"`; "" is no ramp.
         first_day: e-mails to each mailbox provider on that day; 50. Every next day takes twice as many.
         days: after which nothing is capped; 14, by then a day takes 400,000.
+
+    Raises:
+        InvalidSettings: the first day is no date.
     """
 
-    started_on: date | None = None
+    started_on: str = ""
     first_day: Annotated[int, msgspec.Meta(ge=1)] = 50
     days: Annotated[int, msgspec.Meta(ge=1, le=60)] = 14
+
+    def __post_init__(self) -> None:
+        try:
+            date.fromisoformat(self.started_on or "2026-12-01")
+        except ValueError:
+            raise InvalidSettings(
+                f'got started_on = {self.started_on!r}, expected a day such as "2026-12-01", or ""'
+            ) from None
 
     def cap_on(self, day: date) -> int | None:
         """Returns how many e-mails a mailbox provider gets on a UTC day, None for any number.
 
-        >>> ramp = WarmUp(started_on=date(2026, 12, 1))
+        >>> ramp = WarmUp(started_on="2026-12-01")
         >>> [ramp.cap_on(date(2026, 12, day)) for day in (1, 2, 14, 15)]
         [50, 100, 409600, None]
         """
-        if self.started_on is None:
+        if not self.started_on:
             return None
-        day_no = max(0, (day - self.started_on).days)
+        day_no = max(0, (day - date.fromisoformat(self.started_on)).days)
         return self.first_day * 2**day_no if day_no < self.days else None
 
 

@@ -11,7 +11,7 @@ mailbox. Log lines name decisions and results, never addresses, payloads or what
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -33,12 +33,14 @@ from tactful.delivery.attempt import (
     make,
     tries,
 )
+from tactful.delivery.links import Redirects
 from tactful.delivery.outbox import OutboxMessage, decode
 from tactful.delivery.pacing import Ramp, WarmUp
 from tactful.delivery.protocol import Channel
 from tactful.delivery.render import Unrenderable, render
 from tactful.delivery.unsubscribe import OneClick
 from tactful.errors import StoreError, UnknownEventType
+from tactful.events.event_type import EventType
 from tactful.events.records import CHANNELS, Engagement
 from tactful.events.records import Channel as ChannelName
 from tactful.events.records import encode as encode_record
@@ -84,6 +86,7 @@ class Sender:
         channels: what carries each channel name; a message for a channel that is missing here is retried.
         registry: the event types, for their templates; replace the attribute when a type was added.
         one_click: adds unsubscribe headers to every e-mail that is not critical.
+        redirects: counts the clicks and opens of every e-mail that is not critical.
         policy: when a message is tried again.
         in_flight: how old an attempt without a result must be before it counts as broken off and not as being
             made by another sender just now.
@@ -91,6 +94,7 @@ class Sender:
             feeds the provider's answers back.
         revalidation: asks the app before each call whether the message still holds.
         warm_up: how much e-mail a new sending domain may send in its first days.
+        types: gives the event types by now; asked when a message is of a type that is not known, and by `refresh`.
     """
 
     def __init__(
@@ -99,20 +103,23 @@ class Sender:
         channels: Mapping[ChannelName, Channel],
         registry: Registry,
         one_click: OneClick | None = None,
+        redirects: Redirects | None = None,
         policy: retry.RetryPolicy = retry.RetryPolicy(),  # noqa: B008 (frozen)
         in_flight: timedelta = timedelta(minutes=5),
         tells_engine: bool = True,
         revalidation: Revalidation | None = None,
         warm_up: WarmUp = WarmUp(),  # noqa: B008 (frozen)
+        types: Callable[[], Registry] | None = None,
     ) -> None:
         self._store = store
         self._channels = channels
         self.registry = registry
-        self._one_click = one_click
+        self._one_click, self._redirects = one_click, redirects
         self._policy = policy
         self._in_flight_us = in_flight // _MICROSECOND
         self._tells_engine = tells_engine
         self._revalidation = revalidation
+        self._types = types
         self._ramp = Ramp(store, warm_up)
 
     def run(self, now_us: int, limit: int) -> Report:
@@ -168,6 +175,11 @@ class Sender:
     def channel(self, name: ChannelName) -> Channel | None:
         """Returns what carries a channel name, None if nothing does."""
         return self._channels.get(name)
+
+    def refresh(self) -> None:
+        """Takes the event types by now."""
+        if self._types is not None:
+            self.registry = self._types()
 
     def in_doubt(self) -> list[Attempt]:
         """Returns the attempts without a known result that nothing but a person will end."""
@@ -240,7 +252,7 @@ class Sender:
             return End("suppressed")
         try:
             waiting = decode(row.message)
-            event_type = self.registry.types[self.registry.index(waiting.type)]
+            event_type = self._type_of(waiting)
         except (msgspec.DecodeError, UnknownEventType) as error:
             return End("unrenderable", str(error))
         if self._cancelled(row.user_key, waiting):
@@ -250,6 +262,8 @@ class Sender:
         message = render(event_type, waiting, self._headers(waiting))
         if isinstance(message, Unrenderable):
             return End("unrenderable", "; ".join(message.reasons))
+        if self._redirects is not None and waiting.channel == "email" and not waiting.critical:
+            message = self._redirects.in_email(message)
         channel = self._channels.get(waiting.channel)
         broken = channel.limits.broken_by(message) if channel else None
         if broken:
@@ -258,6 +272,13 @@ class Sender:
         if capped:
             return end_of_stopped(Stopped("held", capped[1], capped[0]), to_us(waiting.expires_at), now_us)
         return Call(row, attempt_no, self._tries(row, attempt_no), channel, message, waiting)
+
+    def _type_of(self, waiting: OutboxMessage) -> EventType:
+        try:
+            return self.registry.types[self.registry.index(waiting.type)]
+        except UnknownEventType:
+            self.refresh()  # the engine may know it since a moment ago
+            return self.registry.types[self.registry.index(waiting.type)]
 
     def _tries(self, row: OutboxRow, attempt_no: int) -> int:
         entry = self._store.outbox_of(row.decision_key) if attempt_no > 1 else None

@@ -9,6 +9,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tactful.delivery.breaker import BreakerPolicy
+from tactful.delivery.pacing import Pace, WarmUp
+from tactful.events.records import CHANNELS, Channel
+
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=300.0)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -84,8 +88,7 @@ class Fcm(_Provider, frozen=True, kw_only=True, tag="fcm"):
     """Firebase Cloud Messaging, HTTP v1. The address is a registration token.
 
     Attributes:
-        credentials_env: the environment variable that holds the path of the service account's key file; where it is
-            "" Google's own defaults are asked (a machine in their cloud needs no key file).
+        credentials_env: the environment variable that holds the path of the service account's key file.
         project: the project's id; "" takes the one of the key file.
         timeout_s: how long a call may take; 10.
     """
@@ -152,6 +155,10 @@ class Apprise(_Provider, frozen=True, kw_only=True, tag="apprise"):
     timeout_s: Seconds = 10.0
 
 
+class Inbox(_Provider, frozen=True, kw_only=True, tag="inbox"):
+    """Keeps messages in the store, where the app reads them over HTTP (`GET /v1/users/{id}/inbox`)."""
+
+
 class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What carries each channel: a table `[channels.<name>]` with `through` and what that provider needs.
 
@@ -166,5 +173,51 @@ class Channels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     email: Console | File | Smtp | Webhook | Apprise = Console()
     push: Console | File | Fcm | Apns | Webhook | Apprise = Console()
     web_push: Console | File | WebPush | Webhook = Console()
-    in_app: Console | File | Webhook = Console()
+    in_app: Console | File | Inbox | Webhook = Console()
     webhook: Console | File | Webhook | Apprise = Console()
+
+
+class Revalidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A last question to the app before each send: does the message still hold? `[delivery.revalidate]`.
+
+    Attributes:
+        url: where decision and candidate are posted, signed as a webhook is; 2xx: it goes out; 409 or 410: it is
+            withdrawn for good. "" asks nobody.
+        secrets_env: the environment variable that holds the signing secret, `whsec_...`; several are parted by spaces.
+        silence: what any other answer, or none, means: `hold` (the default) asks again in half a minute, until the
+            message expires, for who sets a question wants it answered; `go` sends.
+        timeout_s: how long an answer may take; 2, for it is added to every send.
+    """
+
+    url: str = ""
+    secrets_env: str = ""
+    silence: Literal["hold", "go"] = "hold"
+    timeout_s: Seconds = 2.0
+
+
+class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How messages leave: how fast on each channel, and when a provider is left alone.
+
+    Attributes:
+        threads: by channel, how many calls its provider gets at once, such as `{email = 4}`; 8 where nothing is said.
+            Each channel has threads of its own, so that a slow provider holds up no other.
+        per_second: by channel, calls a second at most, with bursts of one second's worth, such as `{email = 14.0}`; no
+            limit where nothing is said.
+        batch: messages of a channel begun together, and with them what a crash leaves to be repeated where keys are
+            honoured; 64. Elsewhere no more are begun than there are threads.
+    """
+
+    threads: dict[Channel, Annotated[int, msgspec.Meta(ge=1, le=256)]] = {}
+    per_second: dict[Channel, Annotated[float, msgspec.Meta(gt=0.0)]] = {}
+    batch: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 64
+    breaker: BreakerPolicy = BreakerPolicy()
+    warm_up: WarmUp = WarmUp()
+    revalidate: Revalidate = Revalidate()
+
+    def pace(self) -> dict[Channel, Pace]:
+        """Returns the pace of every channel."""
+        plain = Pace()
+        return {
+            name: Pace(self.threads.get(name, plain.threads), self.per_second.get(name, plain.per_second))
+            for name in CHANNELS
+        }

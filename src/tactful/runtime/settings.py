@@ -9,7 +9,7 @@ import msgspec
 from tactful.decision.policy.explore import Exploration
 from tactful.decision.policy.reputation import Levels
 from tactful.decision.rules import Rules
-from tactful.delivery.settings import Channels
+from tactful.delivery.settings import Channels, Delivery
 from tactful.errors import InvalidSettings
 from tactful.features.segments import Activity
 from tactful.stores.protocols import StateSnapshots
@@ -162,6 +162,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     holdout: Holdout = Holdout()
     reputation: Levels = Levels()
     channels: Channels = Channels()
+    delivery: Delivery = Delivery()
     engine: EngineSettings = EngineSettings()
     api: Api = Api()
 
