@@ -12,6 +12,7 @@ import pytest
 from tactful import draws
 from tactful.clock import HOUR_US, MINUTE_US, from_us
 from tactful.delivery.channels.memory import MemoryChannel
+from tactful.delivery.links import Redirects
 from tactful.delivery.outbox import OutboxMessage, encode
 from tactful.delivery.protocol import Delivered, Failed, Limits, Outcome, RetryAfter, Unreachable
 from tactful.delivery.retry import RetryPolicy
@@ -325,3 +326,15 @@ def test_mails_offer_one_click_unsubscribe_unless_they_are_critical(store: Sende
     sender(store, channel, one_click=OneClick("https://app.example/u", b"0123456789abcdef")).run(NOW, 10)
     offers = {key: "List-Unsubscribe" in message.headers for key, message in channel.arrived.items()}
     assert offers == {"d1": True, "d2": False, "d3": False}
+
+
+def test_links_of_mails_are_counted_unless_they_are_critical(store: SenderStore) -> None:
+    channel = MemoryChannel()
+    enqueue(store, 1, channel="email")
+    enqueue(store, 2, channel="email", critical=True)
+    enqueue(store, 3)
+    counted = Redirects("https://n.example", b"0123456789abcdef", ("app.example",))
+    sender(store, channel, redirects=counted).run(NOW, 10)
+    assert {key: "n.example/r/" in message.body for key, message in channel.arrived.items()} == {
+        "d1": True, "d2": False, "d3": False,
+    }  # fmt: skip

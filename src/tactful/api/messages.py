@@ -10,7 +10,7 @@ from tactful.stores.sqlite import SqliteStore
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A message that was decided to be sent."""
+    """A message that was decided to be sent; `handed_over_us` is when its provider was last called, None if never."""
 
     decision_id: str
     decision_key: int
@@ -18,6 +18,7 @@ class Told(msgspec.Struct, frozen=True):
     at: datetime
     channel: Channel
     type: str
+    handed_over_us: int | None = None
 
 
 async def told(service: Service, decision_id: str) -> Told | None:
@@ -34,7 +35,9 @@ def found(store: SqliteStore, decision_id: str) -> Told | None:
     made = decode(row.data)
     if not isinstance(made, Decision) or made.action != "send" or made.channel is None or made.type is None:
         return None
-    return Told(made.decision_id, row.decision_key, made.user_id, made.at, made.channel, made.type)
+    entry = store.outbox_of(row.decision_key)
+    begun = max((attempt.begun_us for attempt in entry.attempts), default=None) if entry else None
+    return Told(made.decision_id, row.decision_key, made.user_id, made.at, made.channel, made.type, begun)
 
 
 def _key(decision_id: str) -> int | None:

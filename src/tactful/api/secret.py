@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from tactful.api.problems import Problem
 from tactful.api.service import Service
+from tactful.delivery.links import Redirects
 from tactful.delivery.unsubscribe import MIN_SECRET_BYTES, OneClick
 from tactful.runtime.settings import Api
 
@@ -36,3 +37,14 @@ def one_click(settings: Api, env: Mapping[str, str]) -> OneClick | None:
     if not settings.public_url:
         return None
     return OneClick(f"{settings.public_url.rstrip('/')}/u", env.get(settings.secret_env, "").encode())
+
+
+def redirects(settings: Api, env: Mapping[str, str]) -> Redirects | None:
+    """Returns what counts clicks and opens of e-mail; None without a public address or hosts to lead to.
+
+    Raises:
+        InvalidSettings: the secret is missing or too short.
+    """
+    if not settings.public_url or not settings.link_hosts:
+        return None
+    return Redirects(settings.public_url.rstrip("/"), env.get(settings.secret_env, "").encode(), settings.link_hosts)

@@ -12,6 +12,7 @@ from tactful.api.intake import Intake
 from tactful.api.keys import Keyring
 from tactful.api.limits import Buckets
 from tactful.api.logs import RequestLog
+from tactful.api.machines import Bursts
 from tactful.api.pulse import Pulse
 from tactful.clock import SECOND_US, Clock
 from tactful.events.registry import Registry
@@ -43,6 +44,7 @@ class Service:
     log: RequestLog = field(default_factory=RequestLog)
     engine: EngineThread | None = None
     pulse: Pulse = field(default_factory=Pulse)
+    bursts: Bursts = field(default_factory=Bursts)
     answering: set[bytes] = field(default_factory=set)
     """Idempotency keys of requests that are under way."""
 
