@@ -16,7 +16,7 @@ from tactful.decision.rules import Rules
 from tactful.delivery.channels.memory import MemoryChannel
 from tactful.delivery.send import Sender
 from tactful.errors import InvalidScores, StoreError
-from tactful.events.records import CHANNELS, Cancel, Candidate, Decision, Engagement, Input, User, decode
+from tactful.events.records import CHANNELS, Cancel, Candidate, Decision, Engagement, Input, Item, User, decode
 from tactful.models.click_rate import ClickRate
 from tactful.models.protocol import ClickModel, Parameters
 from tactful.runtime.embedded import Engine
@@ -45,6 +45,8 @@ BAD: dict[str, tuple[Input, str]] = {
     "infinite value": (act("bad", "conversion", at(9), value=math.inf), "finite"),
     "NaN attribute": (User(user_id="ann", attributes={"age": math.nan}), "finite"),
     "NaN in the payload": (told("bad", payload={**PAYLOADS["new_follower"], "n": math.nan}), "got nan"),
+    "category beyond 32 bits": (act("bad", "view", at(9), category=2**31), "category"),
+    "item's category beyond 32 bits": (told("bad", created=at(9), items=(Item("i", 2**40),)), "items[0].category"),
     "1 MB payload": (told("bad", payload={**PAYLOADS["new_follower"], "text": "x" * 1_000_000}), "bytes"),
     "payload against its schema": (told("bad", payload={"url": "https://app.example"}), "follower_name"),
     "cancel of nothing": (Cancel(cancel_id="bad", user_id="ann", at=at(9)), "exactly one"),

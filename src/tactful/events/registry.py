@@ -28,6 +28,8 @@ __all__ = [
     "load_folder",
 ]
 
+MAX_CATEGORY = 2**31 - 1
+"""States keep categories in 32 bits."""
 MAX_TYPES = 64
 """A user's opt-outs are one bit a type in a 64-bit mask."""
 
@@ -179,4 +181,6 @@ def _item_fault(candidate: Candidate) -> str:
     for i, item in enumerate(candidate.items):
         if not (isfinite(item.quality) and 0 <= item.quality <= 1):
             return f"items[{i}].quality: got {item.quality}, expected a number from 0 to 1"
+        if not -1 <= item.category <= MAX_CATEGORY:
+            return f"items[{i}].category: got {item.category}, expected -1 (unknown) to {MAX_CATEGORY}"
     return ""

@@ -37,7 +37,7 @@ from tactful.events.records import (
     decode,
     encode,
 )
-from tactful.events.registry import Registry
+from tactful.events.registry import MAX_CATEGORY, Registry
 from tactful.experiments import schedule
 from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
@@ -121,6 +121,20 @@ def line_of(record: Input, registry: Registry, position: int = 0) -> Line:
     Raises:
         TactfulError: the record cannot be accepted.
     """
+    name = checked(record, registry)
+    data = encode(record)
+    user = record.user_id if isinstance(record, UserInput) else ""
+    return Line(
+        position, record, user, draws.key(user) if user else 0, draws.key(name) if name else 0, draws.key(data), data
+    )
+
+
+def checked(record: Input, registry: Registry) -> str:
+    """Returns the name under which a repeated delivery of a record is known, "" if under none.
+
+    Raises:
+        TactfulError: the record cannot be accepted.
+    """
     match record:
         case Engagement():
             if not isfinite(record.value):
@@ -128,15 +142,20 @@ def line_of(record: Input, registry: Registry, position: int = 0) -> Line:
                     f"engagement {record.engagement_id}: value is {record.value}, expected a finite number; "
                     "leave it out where it is not known"
                 )
+            if not -1 <= record.category <= MAX_CATEGORY:
+                raise InvalidRecord(
+                    f"engagement {record.engagement_id}: category is {record.category}, expected -1 (unknown) to "
+                    f"{MAX_CATEGORY}"
+                )
             _instant(record.at)
-            name = "engagement:" + record.engagement_id
+            return "engagement:" + record.engagement_id
         case Candidate():
             registry.validate(record)
             _instant(record.created_at)
-            name = "candidate:" + record.candidate_id
+            return "candidate:" + record.candidate_id
         case User():
             _user(record)
-            name = ""
+            return ""
         case Cancel():
             _instant(record.at)
             if bool(record.candidate_id) == bool(record.cancel_key):
@@ -144,44 +163,39 @@ def line_of(record: Input, registry: Registry, position: int = 0) -> Line:
                     f"cancel {record.cancel_id}: got candidate_id {record.candidate_id!r} and cancel_key "
                     f"{record.cancel_key!r}, expected exactly one of them"
                 )
-            name = "cancel-input:" + record.cancel_id
+            return "cancel-input:" + record.cancel_id
         case BudgetAssignment():
             _instant(record.at)
             if not all(map(isfinite, record.features)):
                 raise InvalidRecord(
                     f"budget {record.assignment_id}: got NaN or infinity among its features, expected finite numbers"
                 )
-            name = "budget:" + record.assignment_id
+            return "budget:" + record.assignment_id
         case BudgetPlan():
             _instant(record.at)
             budget_plan.check(record)
-            name = f"budget-plan:{record.plan_id}:{record.part}"
+            return f"budget-plan:{record.plan_id}:{record.part}"
         case Suppression():
             _instant(record.at)
-            name = "suppression:" + record.suppression_id
+            return "suppression:" + record.suppression_id
         case Preferences():
             _instant(record.at)
-            name = "preferences:" + record.preferences_id
+            return "preferences:" + record.preferences_id
         case MachineTouch():
             _instant(record.at)
-            name = "machine-touch:" + record.touch_id
+            return "machine-touch:" + record.touch_id
         case Control():
             _instant(record.effective_at)
             if record.key == type_changes.KEY:
                 type_changes.changed(registry, type_changes.read(record.value))
             elif record.key == schedule.KEY:
                 schedule.read(record.value)
-            name = f"control:{record.version}:{record.key}"
+            return f"control:{record.version}:{record.key}"
         case Catalogue():
             _instant(record.at)
-            name = "catalogue:" + record.version
+            return "catalogue:" + record.version
         case _:
             raise InvalidRecord(f"got {type(record).__name__}, expected one of the input records of events/records.py")
-    data = encode(record)
-    user = record.user_id if isinstance(record, UserInput) else ""
-    return Line(
-        position, record, user, draws.key(user) if user else 0, draws.key(name) if name else 0, draws.key(data), data
-    )
 
 
 def logged_line(logged: LoggedInput) -> Line:
