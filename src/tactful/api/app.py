@@ -12,19 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from tactful.api import (
-    cancels,
-    decisions,
-    engagements,
-    events,
-    health,
-    openapi,
-    person,
-    timeline,
-    tracking,
-    unsubscribing,
-    users,
-)
+from tactful.api import cancels, engagements, events, health, unsubscribing, users
 from tactful.api.endpoint import KEY, Endpoint, header
 from tactful.api.limits import admit, limited, refuse_long
 from tactful.api.logs import RequestLine
@@ -35,19 +23,16 @@ from tactful.clock import from_us
 _LOG: Final = logging.getLogger(__name__)
 _REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _NOWHERE: Final = "(no such path)"
+_GONE: Final = 499
+"""Logged for a client that went away; nobody hears it."""
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *events.ENDPOINTS,
     *engagements.ENDPOINTS,
     *users.ENDPOINTS,
     *cancels.ENDPOINTS,
-    *decisions.ENDPOINTS,
-    *timeline.ENDPOINTS,
-    *person.ENDPOINTS,
     *health.ENDPOINTS,
-    *openapi.ENDPOINTS,
     *unsubscribing.ENDPOINTS,
-    *tracking.ENDPOINTS,
 )
 """Every endpoint; each file of this room adds its own."""
 
@@ -82,31 +67,45 @@ class _Path:
 
     def __init__(self, service: Service, path: str, methods: Mapping[str, Endpoint]) -> None:
         self._service, self._path, self._methods = service, path, dict(methods)
+        self._most_bytes = service.settings.api.body_kib * 1024
         if "GET" in methods:
             self._methods["HEAD"] = methods["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admits, answers, and notes one request."""
-        started, request = perf_counter(), Request(scope, receive, send)
-        told = request.headers.get("x-request-id", "")
-        request_id = told if _REQUEST_ID.fullmatch(told) else os.urandom(8).hex()
-        status = 499  # the client went away; nobody is told
+        started, now_us = perf_counter(), self._service.clock.now_us()
+        request = Request(scope, limited(receive, self._most_bytes), send)
+        told = header(request, b"x-request-id")
+        request_id = told if told and _REQUEST_ID.fullmatch(told) else os.urandom(8).hex()
+        status = _GONE
         try:
-            response = await self._answer(request)
+            response = await self._answer(request, now_us)
             response.raw_headers.append((b"x-request-id", request_id.encode()))
             status = response.status_code
             await response(scope, receive, send)
         except ClientDisconnect:
             pass
         finally:
-            self._note(request, status, started, request_id)
+            self._service.telemetry.count("api.requests")
+            self._service.log.write(
+                RequestLine(
+                    at=from_us(now_us),
+                    level="info" if status < 500 else "error",
+                    method=scope["method"],
+                    route=self._path,
+                    status=status,
+                    ms=round((perf_counter() - started) * 1000.0, 2),
+                    key=scope.get(KEY, ""),
+                    request_id=request_id,
+                )
+            )
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, now_us: int) -> Response:
         try:
             endpoint = self._endpoint(request.method)
-            request.scope[KEY] = admit(request, endpoint.scope, self._service)
-            receive = limited(request, self._service.settings.api.body_kib * 1024)
-            return await endpoint.handler(Request(request.scope, receive), self._service)
+            request.scope[KEY] = admit(request, endpoint.scope, self._service, now_us)
+            refuse_long(request, self._most_bytes)
+            return await endpoint.handler(request, self._service)
         except Problem as problem:
             return problem.response()
         except ClientDisconnect:
@@ -114,9 +113,8 @@ class _Path:
         except Exception:
             _LOG.exception("%s %s failed", request.method, self._path)
             self._service.telemetry.count("api.errors")
-            return Problem(
-                500, "fault", "the service could not answer; see its log by the X-Request-Id of this answer"
-            ).response()
+            why = "the service could not answer; see its log by the X-Request-Id of this answer"
+            return Problem(500, "fault", why).response()
 
     def _endpoint(self, method: str) -> Endpoint:
         if not self._methods:
@@ -125,18 +123,3 @@ class _Path:
             allowed = ", ".join(sorted(self._methods))
             raise Problem(405, "no-such-method", f"got {method}, expected {allowed}", headers={"Allow": allowed})
         return self._methods[method]
-
-    def _note(self, request: Request, status: int, started: float, request_id: str) -> None:
-        service = self._service
-        service.telemetry.count("api.requests")
-        line = RequestLine(
-            at=from_us(service.clock.now_us()),
-            level="info" if status < 500 else "error",
-            method=request.method,
-            route=self._path,
-            status=status,
-            ms=round((perf_counter() - started) * 1000.0, 2),
-            key=request.scope.get(KEY, ""),
-            request_id=request_id,
-        )
-        service.log.write(line)

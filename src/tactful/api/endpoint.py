@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ Scope: TypeAlias = Literal["ingest", "read", "admin"]
 
 KEY: Final = "tactful.key"
 """Where a request's scope says which API key it came with, by id."""
+BODY: Final = "tactful.body"
+"""Where a request's scope keeps its body, once that was read."""
 
 Handler: TypeAlias = "Callable[[Request, Service], Awaitable[Response]]"
 
@@ -38,6 +40,34 @@ class Endpoint:
     answers: Mapping[int, Any] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     shown: bool = True
+
+
+def header(request: Request, name: bytes) -> str:
+    """Returns a header by its name in small letters, "" if it is not there; reads no other one."""
+    for each, value in request.scope["headers"]:
+        if each == name:
+            text: str = value.decode("latin-1")
+            return text
+    return ""
+
+
+async def body_of(request: Request) -> bytes:
+    """Returns a request's body, read once.
+
+    Raises:
+        Problem: 413, it is too long.
+    """
+    known: bytes | None = request.scope.get(BODY)
+    if known is None:
+        parts, more = [], True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        known = request.scope[BODY] = parts[0] if len(parts) == 1 else b"".join(parts)
+    return known
 
 
 def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -13,7 +13,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tactful.api.endpoint import KEY
+from tactful.api.endpoint import KEY, body_of, header
 from tactful.api.problems import Problem
 from tactful.api.pulse import DAY_S
 from tactful.api.service import Service
@@ -23,6 +23,7 @@ from tactful.stores.protocols import Answer
 from tactful.stores.sqlite import SqliteStore
 
 HEADER: Final = "Idempotency-Key"
+_HEADER: Final = HEADER.lower().encode()
 REPLAYED: Final = "Idempotency-Replayed"
 _LONGEST: Final = 255
 
@@ -35,18 +36,18 @@ async def post_once(
     Raises:
         Problem: 400 a key that is no key, 409 the same request is under way, 422 the key was used for another one.
     """
-    told = request.headers.get(HEADER)
-    if told is None:
+    told = header(request, _HEADER)
+    if not told:
         await service.intake.post(records)
         return Response(body, status, media_type="application/json")
-    if not 1 <= len(told) <= _LONGEST:
-        raise Problem(400, "bad-key", f"got an {HEADER} of {len(told)} characters, expected 1 to {_LONGEST}")
+    if len(told) > _LONGEST:
+        raise Problem(400, "bad-key", f"got an {HEADER} of {len(told)} characters, expected {_LONGEST} at most")
     request_key = _hash(request.scope.get(KEY, "").encode(), told.encode())
     if request_key in service.answering:
         why = f"a request with this {HEADER} is under way; ask again when it is answered"
         raise Problem(409, "under-way", why, headers={"Retry-After": "1"})
     asked = f"{request.method} {request.url.path}?{request.url.query}"
-    mine = Answer(service.clock.now_us(), _hash(asked.encode(), await request.body()), status, body)
+    mine = Answer(service.clock.now_us(), _hash(asked.encode(), await body_of(request)), status, body)
     service.answering.add(request_key)
     try:
         known = await service.intake.write(lambda store: _first(store, request_key, mine, records))

@@ -7,6 +7,7 @@ costs no query, and a revoked key works for a second at most.
 
 import hmac
 import secrets
+from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
@@ -51,14 +52,16 @@ class Keyring:
         """Whether somebody can come with a key."""
         return bool(self._in_force)
 
-    def find(self, authorization: str | None) -> ApiKey | None:
+    def find(self, authorization: str) -> ApiKey | None:
         """Returns the key that an `Authorization` header names, None if it names none in force.
+
+        As a bearer token, or as the user name of basic credentials.
 
         >>> key, token = make_key(["read"], "", 0)
         >>> Keyring([key]).find(f"Bearer {token}") == key, Keyring([key]).find(f"Bearer {token}x")
         (True, None)
         """
-        scheme, _, token = (authorization or "").partition(" ")
+        scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token.startswith(_PREFIX) or len(token) > _LONGEST:
             return None
@@ -66,6 +69,14 @@ class Keyring:
         if key is None or not hmac.compare_digest(_digest(token), key.digest):
             return None
         return key
+
+
+def _user_name(credentials: str) -> str:
+    """The user name of HTTP basic credentials: there senders of Segment's format put the key."""
+    try:
+        return b64decode(credentials[: 2 * _LONGEST], validate=True).decode("ascii").partition(":")[0]
+    except ValueError:
+        return ""
 
 
 def _digest(token: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from tactful.api.endpoint import Scope
+from tactful.api.endpoint import Scope, header
 from tactful.api.problems import Problem, too_many
 from tactful.clock import SECOND_US
 
@@ -53,7 +53,7 @@ class Buckets:
             self._levels.clear()
 
 
-def admit(request: Request, scope: Scope | None, service: "Service") -> str:
+def admit(request: Request, scope: Scope | None, service: "Service", now_us: int) -> str:
     """Returns the id of the key that a request came with, "" where none is asked for.
 
     Wrong keys are limited by address. A right one always passes: otherwise whoever shares a proxy with somebody who
@@ -64,10 +64,9 @@ def admit(request: Request, scope: Scope | None, service: "Service") -> str:
     """
     if scope is None:
         return NO_KEY
-    now_us = service.clock.now_us()
     key_id = NO_KEY
     if not service.keys.is_open:
-        key = service.keys.find(request.headers.get("authorization"))
+        key = service.keys.find(header(request, b"authorization"))
         if key is None:
             raise _without_key(request, service, now_us)
         key_id = key.key_id
@@ -98,27 +97,30 @@ def _without_key(request: Request, service: "Service", now_us: int) -> Problem:
     )
 
 
-def limited(request: Request, most_bytes: int) -> Receive:
-    """Returns what receives the body of a request, and ends it when that is too long.
-
-    Raises:
-        Problem: 413 at once if the length that it announces is too long.
-    """
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > most_bytes:
-        raise _too_long(most_bytes)
-    receive, taken = request.receive, 0
+def limited(receive: Receive, most_bytes: int) -> Receive:
+    """Returns what receives the body of a request, and ends it with 413 when that is too long."""
+    taken = 0
 
     async def counted() -> Message:
         nonlocal taken
         message = await receive()
-        if message["type"] == "http.request":
-            taken += len(message.get("body", b""))
-            if taken > most_bytes:
-                raise _too_long(most_bytes)
+        taken += len(message.get("body", b""))
+        if taken > most_bytes:
+            raise _too_long(most_bytes)
         return message
 
     return counted
+
+
+def refuse_long(request: Request, most_bytes: int) -> None:
+    """Refuses a body that says itself that it is too long, before it is read.
+
+    Raises:
+        Problem: 413.
+    """
+    announced = header(request, b"content-length")
+    if announced.isdigit() and int(announced) > most_bytes:
+        raise _too_long(most_bytes)
 
 
 def _too_long(most_bytes: int) -> Problem:

@@ -13,14 +13,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tactful.api.endpoint import body_of, header
 from tactful.api.idempotency import post_once
 from tactful.api.problems import Problem
 from tactful.api.service import Service
 from tactful.clock import from_us
 from tactful.errors import TactfulError, UnknownEventType
-from tactful.events.records import Input
+from tactful.events.records import Input, encode
 from tactful.events.registry import Registry
-from tactful.runtime.intake import line_of
+from tactful.runtime.intake import checked
 
 BATCH_TYPES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 LONGEST_ID: Final = 255
@@ -95,7 +96,8 @@ def sort(rows: Iterable[tuple[int, bytes]], read: Read, registry: Registry, now:
     for row, line in rows:
         try:
             told = read(line, now)
-            data.append(line_of(told.record, registry).data)
+            checked(told.record, registry)
+            data.append(encode(told.record))
         except UnknownEventType as error:
             strange = True
             rejected.append(Rejected(row, str(error)[:_SHOWN]))
@@ -118,8 +120,8 @@ async def rows_of(request: Request, most: int) -> list[tuple[int, bytes]]:
     Raises:
         Problem: another media type, or too many rows.
     """
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await request.body()
+    media = header(request, b"content-type").partition(";")[0].strip().lower()
+    body = await body_of(request)
     if media in BATCH_TYPES:
         rows = [(number, line) for number, line in enumerate(body.split(b"\n"), 1) if line.strip()]
         if len(rows) > most:
