@@ -54,6 +54,8 @@ def counted(store: MemoryStore, since_us: int, until_us: int) -> dict[int, Count
                 days.add((line.user_key, (line.log_ts_us - BEGIN) // DAY_US))
     for user, _ in days:
         found[user]["active_days"] += 1
+    for user, _ in {(user, day // 7) for user, day in days}:
+        found[user]["active_weeks"] += 1
     for row in store.decisions_between(since_us, until_us):
         record = decode(row.data)
         assert isinstance(record, Decision)

@@ -101,7 +101,10 @@ def experiment_end(
 
 def experiment_report(
     store: StoreFile,
-    name: Named,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of the experiment.")] = None,
+    holdout: Annotated[
+        bool, typer.Option("--holdout", help="Instead: the permanent holdout against all others.")
+    ] = False,
     since: Annotated[datetime | None, instant_option("--since", "Count from here, not from the start")] = None,
     until: Annotated[datetime | None, instant_option("--until", "Look no further")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write the report with plots as a page, too.")] = None,
@@ -112,17 +115,18 @@ def experiment_report(
     from tactful.cli.progress import bar
     from tactful.cli.report.experiment import print_report
     from tactful.runtime.experiment_report import report
+    from tactful.runtime.holdout_report import holdout_report
+
+    if (name is not None) == holdout:
+        raise typer.BadParameter("expected either the NAME of an experiment, or --holdout")
 
     if html is not None and find_spec("altair") is None:
         raise typer.BadParameter("--html draws with altair, which is not there; pip install 'tactful[report]'")
     opened = open_to_read(store)
-    experiment = _known(opened, name)
     with bar(shown=not as_json) as progress:
         task = progress.add_task("days read", total=None)
-        found = report(
-            opened, experiment, settings_of(settings, opened), since, until,
-            lambda days: progress.update(task, completed=days),
-        )  # fmt: skip
+        told = settings_of(settings, opened), since, until, lambda days: progress.update(task, completed=days)
+        found = holdout_report(opened, *told) if name is None else report(opened, _known(opened, name), *told)
     opened.close()
     if html is not None:
         from tactful.cli.report.experiment_page import experiment_page

@@ -29,12 +29,14 @@ _COUNTED: Final[dict[str, tuple[EngagementKind, ...]]] = {
     "unsubscribes": ("unsubscribe", "disable", "uninstall"),
     "complaints": ("complaint",),
 }
-METRICS: Final = ("active_days", "sends", *_COUNTED)
-"""The columns: days with any activity in the app, messages decided to be sent, and engagements of these kinds."""
+METRICS: Final = ("active_days", "sends", *_COUNTED, "active_weeks")
+"""The columns: days with any activity in the app, messages decided to be sent, engagements of these kinds, and weeks
+with any activity, which begin every seven days from the start on."""
 
-_ACTIVE_DAYS, _SENDS = 0, 1
+_ACTIVE_DAYS, _SENDS, _ACTIVE_WEEKS = (METRICS.index(name) for name in ("active_days", "sends", "active_weeks"))
 _SEND_CODE: Final = 0
 _AT_ONCE: Final = 8_192
+_WEEK: Final = 7
 _OF_USERS: Final = {KIND_CODE[kind] for kind in get_args(UserInput)}
 _COLUMN: Final[dict[str, int]] = {kind: METRICS.index(name) for name, kinds in _COUNTED.items() for kind in kinds}
 
@@ -91,11 +93,11 @@ def daily_rows(
     tally = _Tally()
     treated_us = start_us if begun_us is None else begun_us
     for day in range(-days_before, 0):
-        tally.count(store, treated_us + day * DAY_US, treated_us + (day + 1) * DAY_US)
+        tally.count(store, treated_us + day * DAY_US, treated_us + (day + 1) * DAY_US, day % _WEEK == 0)
     tally.begin()
     for at_us in range(start_us, until_us, DAY_US):
         end_us = min(at_us + DAY_US, until_us)
-        tally.count(store, at_us, end_us)
+        tally.count(store, at_us, end_us, (at_us - start_us) // DAY_US % _WEEK == 0)
         yield tally.rows((end_us - start_us) / DAY_US)
 
 
@@ -108,15 +110,19 @@ class _Tally:
         self._since = np.zeros((1024, len(METRICS)))
         self._decided = np.zeros(1024, dtype=np.bool_)
         self._active = np.zeros(1024, dtype=np.bool_)
+        self._this_week = np.zeros(1024, dtype=np.bool_)
 
     def begin(self) -> None:
         """Puts what was counted aside: the experiment begins."""
         self._before, self._since = self._since, np.zeros_like(self._since)
         self._decided[:] = False
+        self._this_week[:] = False
 
-    def count(self, store: Store, since_us: int, until_us: int) -> None:
+    def count(self, store: Store, since_us: int, until_us: int, begins_a_week: bool) -> None:
         """Counts one day."""
         self._active[:] = False
+        if begins_a_week:
+            self._this_week[:] = False
         for lines in accepted_parts(store, since_us, until_us):
             self._engagements([line for line in lines if line.kind in _OF_USERS])
         users: list[int] = []
@@ -128,7 +134,9 @@ class _Tally:
                 self._decisions(users, sends)
                 users, sends = [], []
         self._decisions(users, sends)
-        self._since[: len(self._active), _ACTIVE_DAYS] += self._active
+        self._since[:, _ACTIVE_DAYS] += self._active
+        self._since[:, _ACTIVE_WEEKS] += self._active & ~self._this_week
+        self._this_week |= self._active
 
     def rows(self, days: float) -> UserRows:
         """Returns what was counted so far."""
@@ -159,7 +167,7 @@ class _Tally:
         place = np.array([number.setdefault(key, len(number)) for key in user_keys], dtype=np.int64)
         while len(number) > len(self._since):
             self._since = np.concatenate([self._since, np.zeros_like(self._since)])
-            self._decided, self._active = (
-                np.concatenate([one, np.zeros_like(one)]) for one in (self._decided, self._active)
+            self._decided, self._active, self._this_week = (
+                np.concatenate([one, np.zeros_like(one)]) for one in (self._decided, self._active, self._this_week)
             )
         return place

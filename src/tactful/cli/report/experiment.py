@@ -27,8 +27,9 @@ def print_report(found: "Comparison", out: Console) -> None:
     for one in found.warnings:
         out.print(f"! {one}", style="bold", markup=False)
     for heads, rows in ((ARMS, arm_rows(found)), (METRICS, metric_rows(found)), (GUARDRAILS, guardrail_rows(found))):
-        out.print()
-        out.print(_table(heads, rows))
+        if rows:
+            out.print()
+            out.print(_table(heads, rows))
     out.print()
     out.print(LEGEND, style="dim", markup=False)
 
@@ -38,8 +39,9 @@ def lead(found: "Comparison") -> str:
     sizes = f"sizes fit the shares (p = {found.sample_ratio_p:.2f})"
     if found.sample_ratio_p < 0.001:
         sizes = "sizes do not fit the shares"
+    planned = f" of {found.planned_days:.0f}" if found.days <= found.planned_days else ""
     return (
-        f"{found.name}: {found.days:.1f} of {found.planned_days:.0f} days, {sum(found.users):,} users in "
+        f"{found.name}: {found.days:.1f}{planned} days, {sum(found.users):,} users in "
         f"{len(found.arms)} arms; {sizes}. {_verdict(found)}"
     )
 

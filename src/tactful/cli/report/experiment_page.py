@@ -49,8 +49,9 @@ def experiment_page(found: Comparison) -> str:
             ("Metrics", METRICS, metric_rows(found)),
             ("Guardrails", GUARDRAILS, guardrail_rows(found)),
         )
+        if rows
     )
-    body = f"""<h1>Experiment {escape(found.name)}</h1>
+    body = f"""<h1>{"Experiment " * bool(found.guardrails)}{escape(found.name)}</h1>
 <p class="lead">{escape(lead(found))}</p>
 {warned}
 <div class="charts">
