@@ -287,6 +287,9 @@ def test_decisions_are_ordered_by_instant_user_and_key(store: Store) -> None:
     expected = sorted(rows, key=lambda r: (r.at_us, r.user_key, r.decision_key))
     assert list(store.decisions_between(0, 100)) == expected
     assert list(store.decisions_between(50, 60)) == expected[1:5]
+    assert store.decisions_before((100, 0, 0), 0, 10) == expected[::-1]
+    assert store.decisions_before((50, 2**63, 5), 50, 2) == expected[2:0:-1]
+    assert store.decisions_before((60, 0, 8), 51, 10) == []
     assert [r.decision_key for r in store.decisions_of(1, 0, 100)] == [0, U64_MAX]
     assert store.decisions_of(1, 51, 100) == []
 

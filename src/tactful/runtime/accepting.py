@@ -147,7 +147,7 @@ class Acceptance:
         news, lines, refused = self._checked_by_type(records, stamps_us, after_us)
         since_us = max(self.log_us, after_us + 1)
         clashes = experiments_in_force.clashes(self._store, lines, since_us, self._keeps_models)
-        clashes |= {position: erasing.REFUSED for position in self._of_erased(records)}
+        clashes |= dict.fromkeys(self._of_erased(records), erasing.REFUSED)
         refused = [one for one in refused if one.position not in clashes]
         refused += [Rejection(position, why) for position, why in clashes.items()]
         return news, [line for line in lines if line.position not in clashes], refused

@@ -28,7 +28,7 @@ from tactful.events.type_changes import TypeChange
 from tactful.experiments import schedule
 from tactful.features.pool import CandidateRows
 from tactful.models.protocol import SlotScores
-from tactful.runtime import event_types, logbook, noted_models, snapshot
+from tactful.runtime import erasing, event_types, logbook, noted_models, snapshot
 from tactful.runtime.accepting import Acceptance
 from tactful.runtime.control import Epoch
 from tactful.runtime.intake import Line, Receipt, candidate_key, columns, logged_line
@@ -80,19 +80,32 @@ class Engine:
         """
         self.store = store
         self.settings = settings
-        self.registry = registry or event_types.at_first(store, settings)
         self.telemetry = Telemetry()
+        self._first_types = registry or event_types.at_first(store, settings)
+        self._folder = Path(settings.event_types) if settings.event_types and registry is None else None
+        self._clock = clock or WallClock()
         self._models: ModelsInUse | None = None
         if scorer is None:
             self._models = ModelsInUse(store, self.telemetry, settings.engine.onnx_provider)
             scorer = self._models.scorer
         self._scorer: Scorer = scorer
-        self.population = Population(settings, self.registry, self._scorer)
+        event_types.note_first(store, self._first_types)
+        self._begin()
+        if registry is None:
+            self.reload_types()
+        note(store, settings)
+        self._collect()
+        noted_models.note(store, self._scorer, self._committed_us + 1)
+
+    def _begin(self) -> None:
+        """Makes the engine's memory from what the store has committed, and from nothing else."""
+        self._torn = True
+        self.registry = self._first_types
+        self.population = Population(self.settings, self.registry, self._scorer)
         self.user_ids: list[str] = []
         self._candidates: dict[int, str] = {}
-        folder = Path(settings.event_types) if settings.event_types and registry is None else None
         self._acceptance = Acceptance(
-            store, self.registry, self.population.table, clock or WallClock(), self.telemetry, folder,
+            self.store, self.registry, self.population.table, self._clock, self.telemetry, self._folder,
             keeps_models=self._models is not None,
         )  # fmt: skip
         self._committed_us = -1
@@ -104,14 +117,8 @@ class Engine:
         self._epochs: list[Epoch] = []
         self._budgets: list[BudgetRow] = []
         self._sends: list[Send] = []
-        self._torn = False
-        event_types.note_first(store, self.registry)
         self._recover()
-        if registry is None:
-            self.reload_types()
-        note(store, settings)
-        self._collect()
-        noted_models.note(store, self._scorer, self._committed_us + 1)
+        self._torn = False
 
     @classmethod
     def open(cls, path: Path, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None) -> "Engine":
@@ -219,6 +226,7 @@ class Engine:
                     "record and nothing accepted is lost: open an engine over the store again"
                 )
             self._collect()
+            self._erase()
             self._follow()
             end = self._next_end(until_us)
             self._torn = True
@@ -226,6 +234,24 @@ class Engine:
             self._torn = False
             decided.extend(self._commit(end))
         return decided
+
+    def _erase(self) -> None:
+        """Takes out people who are to be erased, then begins anew from the store, in which nothing of them is left.
+
+        Their decisions have moved prices that the replay of a crash could not move again without them: so the states of
+        all others are saved in the same transaction, and no replay reaches behind it.
+        """
+        wishes = erasing.asked(self.store)
+        if not wishes:
+            return
+        self._torn = True
+        with self.store.transaction():
+            erasing.erase(self.store, wishes, max(self._clock.now_us(), self._committed_us))
+            kept = erasing.forget(self.population, {draws.key(wish.user_id) for wish in wishes})
+            self._save(self._committed_us, kept)
+        self.store.checkpoint()
+        self._begin()
+        self.telemetry.count("engine.erased.people", len(wishes))
 
     def _follow(self) -> None:
         """Takes models that were put in force since the last micro-batch; the next one is decided with them."""
@@ -383,10 +409,14 @@ class Engine:
         limit = max(engine.snapshot_min_inputs, engine.snapshot_inputs_per_user * len(self.user_ids))
         return self._acceptance.offset - self._saved_inputs >= limit
 
-    def _save(self, applied_us: int) -> None:
-        """Saves every state (a row's bytes) with the mark of what it includes; part of the open transaction."""
+    def _save(self, applied_us: int, kept: Sequence[int] | None = None) -> None:
+        """Saves every state (a row's bytes), or those of some rows, with the mark of what it includes.
+
+        Part of the open transaction.
+        """
         rows = self.population.table.rows
-        self.store.save_states((user_id, rows[i : i + 1].tobytes()) for i, user_id in enumerate(self.user_ids))
+        saved = range(len(self.user_ids)) if kept is None else kept
+        self.store.save_states((self.user_ids[i], rows[i : i + 1].tobytes()) for i in saved)
         first = bisect_right(self._waiting_us, applied_us)
         pending = [*self._waiting_offsets[first : first + 1], self._acceptance.offset + 1][0]
         self.store.save_meta("states", snapshot.taken(self.population, applied_us, pending - 1))

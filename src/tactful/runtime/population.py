@@ -91,6 +91,8 @@ class Population:
         spoke: the version that spoke last; "" before the first.
         arms: which arm each user is in.
         schedule: which experiments run when.
+        prices: on record, by the instant at which they take effect; these are taken, and not those that counts give:
+            for the replay of a log from which people were erased, whose counts nobody knows any more.
     """
 
     def __init__(self, settings: Settings, registry: Registry, scorer: Scorer, zones: Zones | None = None) -> None:
@@ -109,6 +111,7 @@ class Population:
         self.schedule = Schedule()
         self.killed: list[tuple[int, bool]] = []
         self.thresholds: list[tuple[int, Thresholds]] = []
+        self.prices: Mapping[int, Thresholds] = {}
         self.applied_us = -1
         self.first_us = NEVER
         self._pending: list[tuple[int, int, _Pending]] = []
@@ -138,6 +141,12 @@ class Population:
     def announce(self, since_us: int, experiment: Experiment) -> None:
         """Takes an experiment's definition, which holds from an instant on that was not reached."""
         self.schedule = self.schedule.and_then(since_us, experiment)
+
+    def take_prices(self, prices: Mapping[int, Thresholds]) -> None:
+        """Takes prices that are on record, by the instant at which they take effect, before the first run."""
+        self.prices = prices
+        # each is written when its epoch ends, one before it takes effect; the first may lie before all that is left
+        self.first_us = min([self.first_us, *(effective - 2 * EPOCH_US for effective in prices)])
 
     def restore_types(self, registry: Registry, awaited: Mapping[str, Collection[int]]) -> None:
         """Sets the types in force and who has opted out of which that are not declared: after loading a snapshot."""
@@ -191,6 +200,7 @@ class Population:
             if end == boundary - 1 and self.first_us <= end:
                 epoch = self.volume.close_epoch(boundary)
                 prices = replace(epoch.thresholds, guard=self.reputation.judged(boundary))
+                prices = self.prices.get(epoch.effective_us, prices)
                 epoch = replace(epoch, thresholds=prices, arms=self.arms.names)
                 self.thresholds = [*self.thresholds[-2:], (epoch.effective_us, epoch.thresholds)]
                 listener.priced(epoch)

@@ -21,8 +21,10 @@ from tactful.features.ranking import SCHEMA
 from tactful.features.ranking_snapshot import schema_of
 from tactful.runtime import event_types
 from tactful.runtime.embedded import Engine
+from tactful.runtime.erasing import totals
 from tactful.runtime.experiments_in_force import listed
 from tactful.runtime.intake import logged_line
+from tactful.runtime.logged_prices import logged_prices
 from tactful.runtime.logged_scores import LoggedScorer
 from tactful.runtime.models_in_use import own_rankers, scorer_of
 from tactful.runtime.noted_models import history, versions
@@ -118,6 +120,7 @@ def verify(
     until_us = _until(store, until)
     memory = MemoryStore()
     engine = Engine(memory, settings, scores_on_record(store, until_us), registry=event_types.at_first(store, settings))
+    take_prices(store, engine)
     count = 0
     difference = None
     try:
@@ -237,6 +240,12 @@ def _recorded(store: Store, until_us: int) -> Iterator[Decision]:
         record = decode(row.data)
         if isinstance(record, Decision):
             yield record
+
+
+def take_prices(store: Store, engine: Engine) -> None:
+    """Gives an engine the prices on record, where people were erased whose sends and plans had moved them."""
+    if totals(store).people:
+        engine.population.take_prices(logged_prices(store.controls()))
 
 
 def scores_on_record(store: Store, until_us: int) -> LoggedScorer:

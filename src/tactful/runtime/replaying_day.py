@@ -21,7 +21,7 @@ from tactful.runtime.embedded import Engine
 from tactful.runtime.experiments_in_force import listed
 from tactful.runtime.log_spans import through
 from tactful.runtime.models_in_use import own_rankers, scorer_of
-from tactful.runtime.replaying import fed, scores_on_record
+from tactful.runtime.replaying import fed, scores_on_record, take_prices
 from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings, noted
 from tactful.stores.memory import MemoryStore
@@ -112,6 +112,7 @@ def compare_day(
     memory = MemoryStore()
     types = event_types.at_first(store, recorded)
     before = Engine(memory, recorded, scores_on_record(store, begin_us - 1), registry=types)
+    take_prices(store, before)
     for _ in fed(store, before, begin_us - 1):
         pass  # what it decides is on record
     before.close()

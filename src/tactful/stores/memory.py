@@ -5,9 +5,9 @@ exception leaves nothing behind.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TypeVar
 
 from tactful.stores.protocols import (
@@ -19,6 +19,7 @@ from tactful.stores.protocols import (
     BudgetRow,
     ControlRow,
     DecisionRow,
+    Erased,
     InboxDeed,
     InboxRow,
     LoggedInput,
@@ -33,6 +34,9 @@ from tactful.stores.refusals import check_order, known_api_key, nested_transacti
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+_GONE = -1
+"""The kind of an input that was erased: it keeps its place, and nobody reads it."""
 
 
 class MemoryStore:
@@ -100,6 +104,45 @@ class MemoryStore:
                 self._set(table, key, row)
         return len(table) - before
 
+    # Erasing
+
+    def erase(
+        self, people: Mapping[int, str], hers: Callable[[bytes], bool], without: Callable[[bytes], bytes]
+    ) -> Erased:
+        inputs = [_of_nobody(i, people, without) for i in self._inputs]
+        decisions = {key: row for key, row in self._decisions.items() if row.user_key not in people}
+        gone = self._decisions.keys() - decisions.keys()
+        erased = sum(i.user_key in people for i in self._inputs)
+        self._replace("_inputs", inputs)
+        self._replace("_inputs_by_user", _by_user(inputs))
+        self._replace("_decisions", decisions)
+        self._replace("_outbox", {k: _emptied(e) if k in gone else e for k, e in self._outbox.items()})
+        inbox = {k: r._replace(user_key=0, expires_us=0, data=b"") if k in gone else r for k, r in self._inbox.items()}
+        self._replace("_inbox", inbox)
+        self._replace("_plans", {k: row for k, row in self._plans.items() if row.user_key not in people})
+        self._replace("_budgets", {row: None for row in self._budgets if row.user_key not in people})
+        self._replace("_preferences", {k: data for k, data in self._preferences.items() if k not in people})
+        for name in ("_suppressions", "_cancels", "_group_cancels"):
+            self._replace(name, {k: row for k, row in getattr(self, name).items() if k[0] not in people})
+        self._replace("_states", {user: data for user, data in self._states.items() if user not in people.values()})
+        ids = [user_id.encode() for user_id in people.values()]
+        answers = {k: a for k, a in self._answers.items() if not any(user_id in a.body for user_id in ids)}
+        self._replace("_answers", answers)
+        rejects = {k: r._replace(reason="erased", data=b"") if hers(r.data) else r for k, r in self._rejects.items()}
+        self._replace("_rejects", rejects)
+        kept = {k: v._replace(data=without(v.data)) if k[0] == "catalogue" else v for k, v in self._artefacts.items()}
+        self._replace("_artefacts", kept)
+        return Erased(erased, len(gone), len(gone & self._outbox.keys()))
+
+    def checkpoint(self) -> None:
+        pass
+
+    def _replace(self, name: str, value: object) -> None:
+        before = getattr(self, name)
+        if self._undo is not None:
+            self._undo.append(lambda: setattr(self, name, before))
+        setattr(self, name, value)
+
     # Input log
 
     def append(self, inputs: Sequence[LoggedInput]) -> list[Refused]:
@@ -122,7 +165,10 @@ class MemoryStore:
 
     def read(self, after_offset: int, limit: int) -> list[LoggedInput]:
         start = bisect_right(self._inputs, after_offset, key=lambda i: i.offset)
-        return self._inputs[start : start + limit]
+        found = self._inputs[start : start + limit]
+        if all(i.kind != _GONE for i in found):
+            return found
+        return list(islice((i for i in islice(self._inputs, start, None) if i.kind != _GONE), limit))
 
     def fetch(self, offsets: Sequence[int]) -> dict[int, bytes]:
         found = (self.read(offset - 1, 1) for offset in offsets)
@@ -220,6 +266,10 @@ class MemoryStore:
     def decisions_between(self, since_us: int, until_us: int) -> Iterator[DecisionRow]:
         found = (row for row in self._decisions.values() if since_us <= row.at_us < until_us)
         yield from sorted(found, key=lambda row: (row.at_us, row.user_key, row.decision_key))
+
+    def decisions_before(self, place: tuple[int, int, int], since_us: int, limit: int) -> list[DecisionRow]:
+        found = [row for row in self.decisions_between(since_us, place[0] + 1) if _place(row) < place]
+        return list(reversed(found))[:limit]
 
     def count_decisions(self) -> int:
         return len(self._decisions)
@@ -400,6 +450,31 @@ class MemoryStore:
             return self._artefacts.get((family, name, version))
         found = (kept for key, kept in reversed(self._artefacts.items()) if key[:2] == (family, name))
         return next(found, None)
+
+
+def _of_nobody(logged: LoggedInput, people: Mapping[int, str], without: Callable[[bytes], bytes]) -> LoggedInput:
+    """The input without these people: empty, if it is of one of them."""
+    if logged.user_key in people:
+        return logged._replace(user_key=0, content_hash=0, kind=_GONE, data=b"")
+    return logged._replace(data=without(logged.data)) if logged.user_key == 0 and logged.kind != _GONE else logged
+
+
+def _by_user(inputs: Iterable[LoggedInput]) -> dict[int, list[LoggedInput]]:
+    found: dict[int, list[LoggedInput]] = {}
+    for logged in inputs:
+        if logged.kind != _GONE:
+            found.setdefault(logged.user_key, []).append(logged)
+    return found
+
+
+def _emptied(entry: OutboxEntry) -> OutboxEntry:
+    """A message of nobody, which is never tried again."""
+    attempts = tuple(attempt._replace(detail="") for attempt in entry.attempts)
+    return entry._replace(row=entry.row._replace(user_key=0, message=b""), next_try_us=None, attempts=attempts)
+
+
+def _place(row: DecisionRow) -> tuple[int, int, int]:
+    return row.at_us, row.user_key, row.decision_key
 
 
 def _doubtful(entry: OutboxEntry) -> bool:

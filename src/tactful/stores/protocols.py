@@ -12,7 +12,7 @@ Conventions, the same for every method and every implementation:
 - A store is used by one thread; another thread or process opens its own.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -155,6 +155,14 @@ class ApiKey(NamedTuple):
     revoked_us: int | None = None
 
 
+class Erased(NamedTuple):
+    """How much of people was erased, in rows."""
+
+    inputs: int
+    decisions: int
+    messages: int
+
+
 class Versioned(NamedTuple):
     """A stored model or catalogue."""
 
@@ -235,6 +243,13 @@ class DecisionLog(Protocol):
         """Yields all decisions in the interval, ordered."""
         ...
 
+    def decisions_before(self, place: tuple[int, int, int], since_us: int, limit: int) -> list[DecisionRow]:
+        """Returns up to `limit` decisions from `since_us` on that come before a place, the last of them first.
+
+        A place is (at, user key, decision key), whether or not there is such a decision.
+        """
+        ...
+
     def count_decisions(self) -> int:
         """Returns the number of decisions."""
         ...
@@ -295,6 +310,19 @@ class Rights(Protocol):
 
 
 @runtime_checkable
+class Choices(Protocol):
+    """What people chose themselves: one entry a user."""
+
+    def put_preferences(self, user_key: int, data: bytes) -> None:
+        """Keeps a user's choices in place of the former ones."""
+        ...
+
+    def preferences_of(self, user_key: int) -> bytes | None:
+        """Returns a user's choices, None if she never chose."""
+        ...
+
+
+@runtime_checkable
 class Budgets(Protocol):
     """Assigned budgets: what allocation and the randomised slice are judged on."""
 
@@ -308,19 +336,6 @@ class Budgets(Protocol):
 
     def budgets_between(self, since_us: int, until_us: int) -> Iterator[BudgetRow]:
         """Yields all assignments made in the interval, ordered by (user key, period, at, data)."""
-        ...
-
-
-@runtime_checkable
-class Choices(Protocol):
-    """What people chose themselves: one entry a user."""
-
-    def put_preferences(self, user_key: int, data: bytes) -> None:
-        """Keeps a user's choices in place of the former ones."""
-        ...
-
-    def preferences_of(self, user_key: int) -> bytes | None:
-        """Returns a user's choices, None if she never chose."""
         ...
 
 
@@ -527,8 +542,32 @@ class ApiKeys(Protocol):
 
 
 @runtime_checkable
+class Erasing(Protocol):
+    """Taking people out of everything that is kept."""
+
+    def erase(
+        self, people: Mapping[int, str], hers: Callable[[bytes], bool], without: Callable[[bytes], bytes]
+    ) -> Erased:
+        """Takes people out, for good; places in the input log stay taken, and no method returns what was theirs.
+
+        Models, and what was saved by name, are left as they are.
+
+        Args:
+            people: ids of users by their keys.
+            hers: tells of something refused whether it was theirs.
+            without: returns a catalogue, or an input that concerns everybody, without them.
+        """
+        ...
+
+    def checkpoint(self) -> None:
+        """Leaves nothing erased behind beside the store, such as a log of writes, as far as no reader needs it."""
+        ...
+
+
+@runtime_checkable
 class Store(
     InputLog,
+    Erasing,
     Mailbox,
     Answers,
     ApiKeys,

@@ -6,7 +6,7 @@ inbox in `sqlite_inbox`, what the HTTP service keeps in `sqlite_access`.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 from tactful.errors import StoreError
 from tactful.stores import sqlite_access as access
 from tactful.stores import sqlite_decisions as decisions
+from tactful.stores import sqlite_erasing as erasing
 from tactful.stores import sqlite_inbox as inbox
 from tactful.stores import sqlite_outbox as outbox
 from tactful.stores.order_preserving import signed, unsigned
@@ -24,6 +25,7 @@ from tactful.stores.protocols import (
     BudgetRow,
     ControlRow,
     DecisionRow,
+    Erased,
     InboxDeed,
     InboxRow,
     LoggedInput,
@@ -96,6 +98,17 @@ class SqliteStore:
 
     def close(self) -> None:
         self._db.close()
+
+    # Erasing
+
+    def erase(
+        self, people: Mapping[int, str], hers: Callable[[bytes], bool], without: Callable[[bytes], bytes]
+    ) -> Erased:
+        with self._writing():
+            return erasing.erase(self._db, people, hers, without)
+
+    def checkpoint(self) -> None:
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # Input log
 
@@ -201,6 +214,9 @@ class SqliteStore:
 
     def decisions_between(self, since_us: int, until_us: int) -> Iterator[DecisionRow]:
         return decisions.decisions_between(self._db, since_us, until_us)
+
+    def decisions_before(self, place: tuple[int, int, int], since_us: int, limit: int) -> list[DecisionRow]:
+        return decisions.decisions_before(self._db, place, since_us, limit)
 
     def count_decisions(self) -> int:
         (count,) = self._db.execute("SELECT count(*) FROM decisions").fetchone()
@@ -425,6 +441,7 @@ def _connect(path: Path, synchronous: str, read_only: bool) -> sqlite3.Connectio
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+            connection.execute("PRAGMA secure_delete = ON")
             upgrade(connection)
     except BaseException:
         connection.close()

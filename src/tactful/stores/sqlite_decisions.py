@@ -23,7 +23,11 @@ def append_decisions(db: sqlite3.Connection, rows: Sequence[DecisionRow]) -> int
         return 0
     keys, user_keys, instants, actions, data = zip(*rows, strict=True)
     stored_keys, users = signed_column(keys), signed_column(user_keys)
-    (first,) = db.execute("SELECT coalesce(max(seq) + 1, 0) FROM decisions").fetchone()
+    # behind the last page, too: its rows may have been erased
+    (first,) = db.execute(
+        "SELECT 1 + max(coalesce((SELECT max(seq) FROM decisions), -1), "
+        "coalesce((SELECT max(first_seq) FROM decision_pages), -1))"
+    ).fetchone()
     added = db.executemany(
         f"INSERT OR IGNORE INTO decisions ({_DECISION}, seq) VALUES (?, ?, ?, ?, ?, ?)",
         zip(
@@ -78,6 +82,19 @@ def decisions_between(db: sqlite3.Connection, since_us: int, until_us: int) -> I
             (since_us, until_us),
         )
     )
+
+
+def decisions_before(
+    db: sqlite3.Connection, place: tuple[int, int, int], since_us: int, limit: int
+) -> list[DecisionRow]:
+    """Returns up to `limit` decisions before a place, the last first."""
+    at_us, user_key, decision_key = place
+    rows = db.execute(
+        f"SELECT {_DECISION} FROM decisions WHERE at_us >= ? AND (at_us, user_key, decision_key) < (?, ?, ?) "
+        "ORDER BY at_us DESC, user_key DESC, decision_key DESC LIMIT ?",
+        (since_us, at_us, signed(user_key), signed(decision_key), limit),
+    )
+    return list(_decisions(rows))
 
 
 def append_plans(db: sqlite3.Connection, rows: Sequence[PlanRow]) -> int:

@@ -1,7 +1,8 @@
 """The input log in SQLite: append at the speed of the disk, read in order, find one user's inputs.
 
 Each append also writes one row of `input_pages`, in the order of offsets: the `prints` of its user keys, with
-which `inputs_of` finds a user's inputs, and its dedupe keys, which a restart reads (see `key_index`).
+which `inputs_of` finds a user's inputs, and its dedupe keys, which a restart reads (see `key_index`). An input that was
+erased (kind -1) is read by nobody, and keeps its place.
 """
 
 import json
@@ -88,7 +89,7 @@ class SqliteInputLog:
         """Returns up to `limit` inputs above an offset."""
         return _logged(
             self._db.execute(
-                f"SELECT {_COLUMNS} FROM inputs WHERE offset > ? ORDER BY offset LIMIT ?",
+                f"SELECT {_COLUMNS} FROM inputs WHERE offset > ? AND kind >= 0 ORDER BY offset LIMIT ?",
                 (after_offset, limit),
             )
         )
@@ -97,7 +98,7 @@ class SqliteInputLog:
         """Returns the data at these offsets."""
         return dict(
             self._db.execute(
-                "SELECT offset, data FROM json_each(?) JOIN inputs ON offset = value",
+                "SELECT offset, data FROM json_each(?) JOIN inputs ON offset = value WHERE kind >= 0",
                 (json.dumps(sorted(offsets)),),
             )
         )
@@ -112,7 +113,8 @@ class SqliteInputLog:
         first, end = self._first_since(since_us), self._first_since(until_us)
         offsets = self._offsets_of(signed(user_key), first, end)
         rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM json_each(?) JOIN inputs ON offset = value WHERE user_key = ? ORDER BY offset",
+            f"SELECT {_COLUMNS} FROM json_each(?) JOIN inputs ON offset = value WHERE user_key = ? AND kind >= 0 "
+            "ORDER BY offset",
             (json.dumps(offsets), signed(user_key)),
         )
         return _logged(rows)
