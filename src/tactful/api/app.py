@@ -12,7 +12,19 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from tactful.api import cancels, engagements, events, health, unsubscribing, users
+from tactful.api import (
+    cancels,
+    decisions,
+    engagements,
+    events,
+    health,
+    openapi,
+    person,
+    timeline,
+    tracking,
+    unsubscribing,
+    users,
+)
 from tactful.api.endpoint import KEY, Endpoint, header
 from tactful.api.limits import admit, limited, refuse_long
 from tactful.api.logs import RequestLine
@@ -31,8 +43,13 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *engagements.ENDPOINTS,
     *users.ENDPOINTS,
     *cancels.ENDPOINTS,
+    *decisions.ENDPOINTS,
+    *timeline.ENDPOINTS,
+    *person.ENDPOINTS,
     *health.ENDPOINTS,
+    *openapi.ENDPOINTS,
     *unsubscribing.ENDPOINTS,
+    *tracking.ENDPOINTS,
 )
 """Every endpoint; each file of this room adds its own."""
 

@@ -56,6 +56,6 @@ ENDPOINTS: Final = (
         readyz,
         None,
         "Says whether events are taken and decided, or what is wrong.",
-        answers={200: Readiness},
+        answers={200: Readiness, 503: Problem},
     ),
 )

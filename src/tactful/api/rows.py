@@ -5,7 +5,7 @@ was taken is a problem: 400 for what is no JSON, else 422.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias
 
@@ -67,7 +67,15 @@ async def take(request: Request, service: Service, read: Read) -> Response:
     Raises:
         Problem: nothing was taken, or the request carries more rows than allowed, or another media type.
     """
-    rows = await rows_of(request, service.settings.api.batch_rows)
+    return await take_rows(request, service, await rows_of(request, service.settings.api.batch_rows), read)
+
+
+async def take_rows(request: Request, service: Service, rows: Sequence[tuple[int, bytes]], read: Read) -> Response:
+    """Takes rows that came with a request, each under its number, and answers when they are durable.
+
+    Raises:
+        Problem: nothing was taken.
+    """
     now = from_us(service.clock.now_us())
     found = sort(rows, read, service.registry, now)
     if found.strange and await service.types_changed():
