@@ -18,12 +18,14 @@ import pytest
 
 import tactful.delivery.channels
 from browser import VAPID, Browser
+from google_peer import Google, account
 from http_peer import Asked, Http1Peer, Http2Peer, Say, trusting
 from mail_peer import MailPeer
 from tactful import draws
 from tactful.clock import to_us
 from tactful.delivery.channels import close
 from tactful.delivery.channels.console import ConsoleChannel
+from tactful.delivery.channels.fcm import FcmChannel
 from tactful.delivery.channels.file import FileChannel
 from tactful.delivery.channels.inbox import InboxChannel
 from tactful.delivery.channels.inbox import decode as kept
@@ -199,12 +201,26 @@ def web_push(tmp_path: Path) -> Rig:
     return behind(peers, made, key_of, lambda url: browser.subscription(url + "/send/abc"))
 
 
+def fcm(tmp_path: Path) -> Rig:
+    def made(url: str) -> Channel:
+        return FcmChannel(account(url + "/token"), endpoint=url, tls=trusting())
+
+    def key_of(asked: Asked) -> str:
+        return str(msgspec.json.decode(asked.body)["message"]["data"]["decision_id"])
+
+    taking = Google()
+    rig = behind(tuple(map(Http2Peer, (taking, Google(Say(503)), Google(Say(400))))), made, key_of)
+    rig.arrived = lambda: [key_of(each) for each in taking.messages]
+    return rig
+
+
 RIGS: dict[type, Callable[[Path], Rig]] = {
     ConsoleChannel: console,
     FileChannel: file,
     InboxChannel: inbox,
     MemoryChannel: memory,
     SmtpChannel: smtp,
+    FcmChannel: fcm,
     WebPushChannel: web_push,
     WebhookChannel: webhook,
 }

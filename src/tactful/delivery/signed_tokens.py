@@ -1,30 +1,32 @@
-"""Short-lived tokens signed with an elliptic-curve key: what Apple and push services ask a sender for.
+"""Short-lived signed tokens, with which Apple, Google and push services know a sender; and the keys that sign them.
 
-Source: RFC 7515 (JWS), RFC 7518 section 3.4 (ES256).
+Source: RFC 7515 (JWS), RFC 7518 sections 3.3 (RS256) and 3.4 (ES256).
 """
 
 import base64
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tactful.errors import MissingCredential
 
+SigningKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
 _HALF = 32
 """Bytes of each half of a signature over P-256, and of its private key."""
 
 
-def signed(key: ec.EllipticCurvePrivateKey, header: Mapping[str, str], claims: Mapping[str, str | int]) -> str:
-    """Returns a JSON web token, signed with ES256."""
-    parts = ({"alg": "ES256", **header}, claims)
-    text = ".".join(encoded(msgspec.json.encode(part)) for part in parts)
-    r, s = decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
-    return f"{text}.{encoded(r.to_bytes(_HALF, 'big') + s.to_bytes(_HALF, 'big'))}"
+def signed(key: SigningKey, header: Mapping[str, str], claims: Mapping[str, str | int]) -> str:
+    """Returns a JSON web token: signed with ES256 by an elliptic-curve key, with RS256 by an RSA key."""
+    name = "ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "RS256"
+    text = ".".join(encoded(msgspec.json.encode(part)) for part in ({"alg": name, **header}, claims))
+    return f"{text}.{encoded(_signature(key, text.encode()))}"
 
 
 def encoded(data: bytes) -> str:
@@ -46,8 +48,8 @@ def decoded(text: str) -> bytes:
     return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
 
 
-def key_of_pem(text: str) -> ec.EllipticCurvePrivateKey:
-    """Returns the P-256 key of a PEM or `.p8` file.
+def key_of_pem(text: str) -> SigningKey:
+    """Returns the key of a PEM file: P-256 (Apple's `.p8`) or RSA (Google's).
 
     Raises:
         MissingCredential: if there is none.
@@ -55,10 +57,12 @@ def key_of_pem(text: str) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise MissingCredential("the key file holds no PEM private key; take the .p8 file as Apple gave it") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise MissingCredential("the key file holds another kind of key, expected an elliptic-curve key over P-256")
-    return key
+        raise MissingCredential("got no PEM private key; expected the key as the provider gave it") from error
+    if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key
+    raise MissingCredential("got a private key of another kind; expected one over P-256, or an RSA key")
 
 
 def key_of_bytes(text: str) -> ec.EllipticCurvePrivateKey:
@@ -74,3 +78,10 @@ def key_of_bytes(text: str) -> ec.EllipticCurvePrivateKey:
         return ec.derive_private_key(int.from_bytes(number, "big"), ec.SECP256R1())
     except ValueError as error:
         raise MissingCredential("the VAPID key is no private key: expected 32 bytes in URL-safe base64") from error
+
+
+def _signature(key: SigningKey, text: bytes) -> bytes:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(text, padding.PKCS1v15(), hashes.SHA256())
+    r, s = decode_dss_signature(key.sign(text, ec.ECDSA(hashes.SHA256())))
+    return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")

@@ -5,7 +5,6 @@ The page's service worker gets `{"title", "body", "link", "type", "decision_id",
 Source: RFC 8030 (Web Push), RFC 8291 (encryption), RFC 8292 (VAPID).
 """
 
-import hashlib
 import ssl
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tactful.clock import DAY_US, HOUR_US, SECOND_US, Clock, WallClock, to_us
 from tactful.delivery import settings
 from tactful.delivery.calls import Answer, Caller, asked_wait, url_parts
+from tactful.delivery.collapse import topic
 from tactful.delivery.credentials import secret
 from tactful.delivery.protocol import Delivered, Failed, Limits, Message, Outcome, RetryAfter, Unreachable
 from tactful.delivery.signed_tokens import decoded, encoded, key_of_bytes, signed
@@ -28,7 +28,6 @@ Urgency: TypeAlias = Literal["very-low", "low", "normal", "high"]
 _TOKEN_US = 12 * HOUR_US
 """RFC 8292 allows a day; half of it leaves room for a push service's clock."""
 _LONGEST_TTL_US = 28 * DAY_US
-_TOPIC_CHARS = 32
 _ENCRYPTED_BYTES = 4096 - 16 - 86 - 1
 """What fits into one record beside its tag, its head and its padding."""
 
@@ -127,15 +126,6 @@ class WebPushChannel:
         if message.collapse_key:
             headers["topic"] = topic(message.collapse_key)
         return headers
-
-
-def topic(collapse_key: str) -> str:
-    """Returns a collapse key as a push service takes it: 32 URL-safe characters, the same for the same key.
-
-    >>> topic("post-1"), len(topic("x" * 200))
-    ('OLphaBcGF3EF1CbBiQsIOxxlMuATU6IO', 32)
-    """
-    return encoded(hashlib.sha256(collapse_key.encode()).digest())[:_TOPIC_CHARS]
 
 
 def _text(message: Message) -> bytes:
