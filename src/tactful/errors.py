@@ -152,3 +152,11 @@ class MissingExtra(InvalidSettings):
 
 class PrivateAddress(TactfulError):
     """Raised when a call would lead into a private network although nobody allowed it."""
+
+
+class UnknownMessage(TactfulError):
+    """Raised when the outbox has no message of the decision that a person names."""
+
+
+class WrongMessageState(TactfulError):
+    """Raised when a message cannot be sent again or settled: delivered, withdrawn, expired, waiting, not in doubt."""

@@ -17,6 +17,7 @@ from tactful.cli.explain import explain
 from tactful.cli.export import export
 from tactful.cli.import_ import import_
 from tactful.cli.key import key_list, key_new, key_revoke
+from tactful.cli.outbox import outbox_list, outbox_retry, outbox_settle, outbox_show
 from tactful.cli.promote import promote, rollback
 from tactful.cli.replay import replay
 from tactful.cli.serve import serve
@@ -51,6 +52,10 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "key list": key_list,
     "key revoke": key_revoke,
     "export": export,
+    "outbox list": outbox_list,
+    "outbox show": outbox_show,
+    "outbox retry": outbox_retry,
+    "outbox settle": outbox_settle,
     "bench scripts": bench,
     "bench decisions": bench_decisions,
 }
@@ -60,6 +65,7 @@ GROUPS: Final = {
     "train": typer.Typer(help="Learn from a store, and keep what was learned there.", no_args_is_help=True),
     "experiment": typer.Typer(help="Compare ways of deciding on users dealt to arms.", no_args_is_help=True),
     "key": typer.Typer(help="Say who may use the HTTP service.", no_args_is_help=True),
+    "outbox": typer.Typer(help="See what was not delivered, and send it again or settle it.", no_args_is_help=True),
     "bench": typer.Typer(help="Measure: scripts by name, or ways of deciding.", cls=ScriptsByDefault),
 }
 """The first words of verbs of two."""

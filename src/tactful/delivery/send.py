@@ -33,6 +33,7 @@ from tactful.delivery.attempt import (
     make,
     tries,
 )
+from tactful.delivery.dead_letters import end_doubt
 from tactful.delivery.links import Redirects
 from tactful.delivery.outbox import OutboxMessage, decode
 from tactful.delivery.pacing import Ramp, WarmUp
@@ -191,9 +192,7 @@ class Sender:
         Raises:
             StoreError: if the attempt has a result already.
         """
-        outcome = "delivered" if arrived else "broken_off"
-        next_try_us = None if arrived else now_us
-        self._store.end_attempt(attempt.decision_key, attempt.attempt_no, outcome, "settled", next_try_us)
+        end_doubt(self._store, attempt, arrived, now_us)
 
     def reopen_broken_off(self, now_us: int, in_flight: Collection[int] = ()) -> None:
         """Lets attempts that broke off be repeated where the channel's promise allows it.
