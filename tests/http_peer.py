@@ -119,6 +119,8 @@ class Http2Peer(Peer):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self._tls = server_tls()
+        self._tls.set_alpn_protocols(["h2"])
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self._socket.getsockname()[1]}"
 
@@ -133,18 +135,16 @@ class Http2Peer(Peer):
         self._socket.close()
 
     def _accept(self) -> None:
-        tls = server_tls()
-        tls.set_alpn_protocols(["h2"])
         while not self._closing.is_set():
             try:
                 plain, _ = self._socket.accept()
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self._serve, args=(plain, tls), daemon=True).start()
+            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
 
-    def _serve(self, plain: socket.socket, tls: ssl.SSLContext) -> None:
-        with suppress(OSError, EOFError), tls.wrap_socket(plain, server_side=True) as stream:
+    def _serve(self, plain: socket.socket) -> None:
+        with suppress(OSError, EOFError), self._tls.wrap_socket(plain, server_side=True) as stream:
             told = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
             told.initiate_connection()
             stream.sendall(told.data_to_send())

@@ -24,6 +24,7 @@ from mail_peer import MailPeer
 from tactful import draws
 from tactful.clock import to_us
 from tactful.delivery.channels import close
+from tactful.delivery.channels.apns import ApnsChannel
 from tactful.delivery.channels.console import ConsoleChannel
 from tactful.delivery.channels.fcm import FcmChannel
 from tactful.delivery.channels.file import FileChannel
@@ -214,12 +215,24 @@ def fcm(tmp_path: Path) -> Rig:
     return rig
 
 
+def apns(tmp_path: Path) -> Rig:
+    def made(url: str) -> Channel:
+        return ApnsChannel(VAPID, "KEY1234567", "TEAM123456", "com.example.app", endpoint=url, tls=trusting())
+
+    def key_of(asked: Asked) -> str:
+        return str(msgspec.json.decode(asked.body)["decision_id"])
+
+    peers = tuple(Http2Peer(lambda asked, status=status: Say(status)) for status in (200, 503, 400))
+    return behind(peers, made, key_of, lambda url: "ab12" * 16)
+
+
 RIGS: dict[type, Callable[[Path], Rig]] = {
     ConsoleChannel: console,
     FileChannel: file,
     InboxChannel: inbox,
     MemoryChannel: memory,
     SmtpChannel: smtp,
+    ApnsChannel: apns,
     FcmChannel: fcm,
     WebPushChannel: web_push,
     WebhookChannel: webhook,
