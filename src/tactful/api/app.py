@@ -20,7 +20,10 @@ from tactful.api import (
     health,
     openapi,
     person,
+    preference_page,
+    preferences,
     timeline,
+    tokens,
     tracking,
     unsubscribing,
     users,
@@ -50,6 +53,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *openapi.ENDPOINTS,
     *unsubscribing.ENDPOINTS,
     *tracking.ENDPOINTS,
+    *preferences.ENDPOINTS,
+    *preference_page.ENDPOINTS,
+    *tokens.ENDPOINTS,
 )
 """Every endpoint; each file of this room adds its own."""
 

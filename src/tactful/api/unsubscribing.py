@@ -27,22 +27,22 @@ async def show_page(request: Request, service: Service) -> Response:
     """Asks what to end; changes nothing."""
     claim = verify_token(request.path_params["token"], [secret_of(service)])
     if claim is None:
-        return page(request, "unsubscribe", status=400, state="invalid", preferences="")
-    return page(request, "unsubscribe", state="ask", chosen=claim.scope, preferences="")
+        return page(request, "unsubscribe", status=400, state="invalid")
+    return page(request, "unsubscribe", state="ask", chosen=claim.scope)
 
 
 async def unsubscribe(request: Request, service: Service) -> Response:
     """Ends what the token names, or what the page's form says instead; a repeated click changes nothing."""
     claim = verify_token(request.path_params["token"], [secret_of(service)])
     if claim is None:
-        return page(request, "unsubscribe", status=400, state="invalid", preferences="")
+        return page(request, "unsubscribe", status=400, state="invalid")
     wished = (await form_of(request)).get("scope", [])
     scope: Scope = next((known for known in get_args(Scope) if known in wished), claim.scope)
     message = await told(service, claim.decision_id)
     if message is not None and not await _ended(service, message, scope):
         letter = _letter(message, Unsubscribe(claim.decision_id, scope), service.clock.now_us())
         await service.intake.post([encode(letter)])
-    return page(request, "unsubscribe", state="done", preferences="")
+    return page(request, "unsubscribe", state="done")
 
 
 async def _ended(service: Service, message: Told, scope: Scope) -> bool:
