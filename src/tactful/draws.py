@@ -46,15 +46,19 @@ def keys(prefix: str, numbers: Iterable[int]) -> NDArray[np.uint64]:
 
 
 @lru_cache(maxsize=1024)
-def _purpose(name: str) -> np.uint64:
-    return np.uint64(key("purpose:" + name))
+def _start(seed: int, purpose: str) -> NDArray[np.uint64]:
+    """The part of a hash that all users and instants share."""
+    return _mix(_as_u64(seed) ^ np.uint64(key("purpose:" + purpose)))
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     x = x + _GOLDEN
-    x = (x ^ (x >> _S30)) * _M1
-    x = (x ^ (x >> _S27)) * _M2
-    return x ^ (x >> _S31)
+    x ^= x >> _S30
+    x *= _M1
+    x ^= x >> _S27
+    x *= _M2
+    x ^= x >> _S31
+    return x
 
 
 def _as_u64(x: int | ArrayLike) -> NDArray[np.uint64]:
@@ -64,7 +68,7 @@ def _as_u64(x: int | ArrayLike) -> NDArray[np.uint64]:
         return np.atleast_1d(array)
     if isinstance(x, int):
         return np.array([x & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64)
-    return np.atleast_1d(array.astype(np.int64)).view(np.uint64)
+    return np.atleast_1d(array.astype(np.int64, copy=False)).view(np.uint64)
 
 
 def bits(seed: int, user: int | ArrayLike, time: int | ArrayLike, purpose: str) -> NDArray[np.uint64]:
@@ -76,10 +80,8 @@ def bits(seed: int, user: int | ArrayLike, time: int | ArrayLike, purpose: str) 
         time: instants in microseconds or period numbers, any integer type.
         purpose: what the draw is for; two purposes are independent.
     """
-    with np.errstate(over="ignore"):
-        h = _mix(_as_u64(seed) ^ _purpose(purpose))
-        h = _mix(h ^ _as_u64(user))
-        return _mix(h ^ _as_u64(time))
+    h = _mix(_start(seed, purpose) ^ _as_u64(user))
+    return _mix(h ^ _as_u64(time))
 
 
 def uniform(seed: int, user: int | ArrayLike, time: int | ArrayLike, purpose: str) -> NDArray[np.float64]:

@@ -173,7 +173,7 @@ def decide(
     spent = person.forced_today & ((buckets == _RANDOM) | (buckets == _GREEDY))
     notes.add("forced_send_spent", spent & any_option, np.ones(request.n), np.ones(request.n))
 
-    rank = types.channel_rank[kind]
+    rank = types.channel_rank.take(kind, axis=0)
     tried = (pool.tried[:, :, None] & _BITS) != 0 if rules.channel_mode == "ladder" else None
     at_low = channel.choose(worth, low, feasible, pool.key, rank, rules.channel_mode, tried)
     at_high, greedy = (

@@ -149,10 +149,12 @@ def fade(state: State, now_us: Int[np.ndarray, " n"], half_life_days: float) -> 
 def _local_counts(slot_counts: NDArray[Any], shift: NDArray[Any], counts: NDArray[Any]) -> None:
     bins, per_slot = slot_counts.shape[1], slot_counts.shape[1] // counts.shape[1]
     for r in range(counts.shape[0]):
+        b = -shift[r] % bins
         for slot in range(counts.shape[1]):
             total = 0
-            for b in range(slot * per_slot, (slot + 1) * per_slot):
-                total += slot_counts[r, (b - shift[r]) % bins]
+            for _ in range(per_slot):
+                total += slot_counts[r, b]
+                b = b + 1 if b + 1 < bins else 0
             counts[r, slot] = total / COUNT_UNIT
 
 

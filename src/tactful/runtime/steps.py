@@ -214,10 +214,7 @@ def plan_day(state: State, request: PlanRequest, scores: SlotScores, frame: Fram
     row, slot = np.nonzero(jobs)
     at = np.full(jobs.shape, NEVER)
     at[row, slot] = _job_us(state, request.day, request.slot_us, row, slot, settings)
-    at[at <= now[:, None]] = NEVER
-    first = np.argsort(at, axis=1, kind="stable")[:, :JOBS]
-    state["job_at"] = np.take_along_axis(at, first, axis=1)
-    state["job_p"] = np.take_along_axis(inclusion, first, axis=1)
+    _first_jobs(at, inclusion, now, state["job_at"], state["job_p"])
     state["slot_p"] = scores.profile
     state["slot_random"] = sampled
     state["quota"] = request.quota
@@ -232,6 +229,26 @@ def plan_day(state: State, request: PlanRequest, scores: SlotScores, frame: Fram
     state["explores"] = budgets.exploratory(state, now, state["next_plan"], settings)
     standing.fade(state, now, timing.half_life_days)
     return state, DayPlan(jobs=jobs, sends=sends, inclusion=inclusion, sampled=sampled)
+
+
+@kernel
+def _first_jobs(
+    at: NDArray[np.int64], inclusion: NDArray[np.float64], now: NDArray[np.int64], job_at: NDArray[Any],
+    job_p: NDArray[Any],
+) -> None:  # fmt: skip
+    """Writes the earliest jobs after now in their order, then slots without one; the slot decides between equals."""
+    for r in range(len(now)):
+        n = 0
+        for slot in range(at.shape[1]):
+            instant = at[r, slot] if at[r, slot] > now[r] else NEVER
+            place = n
+            while place > 0 and job_at[r, place - 1] > instant:
+                if place < job_at.shape[1]:
+                    job_at[r, place], job_p[r, place] = job_at[r, place - 1], job_p[r, place - 1]
+                place -= 1
+            if place < job_at.shape[1]:
+                job_at[r, place], job_p[r, place] = instant, inclusion[r, slot]
+                n = min(n + 1, job_at.shape[1])
 
 
 def _job_us(
@@ -316,10 +333,10 @@ def conclude(
         _ride_along(verdict, pool, state["c_group"][:, :places])
     told = np.zeros(pool.present.shape, dtype=np.bool_)
     told[here[verdict.sends], verdict.candidate[verdict.sends]] = True
-    waits = (~frame.types.ranked[np.where(pool.present, pool.type, 0)]) & verdict.feasible.any(axis=2)
-    again = waits & verdict.sends[:, None] & ~told
     wake = state["c_wake"][:, :places]
-    table["c_wake"][rows, :places] = np.where((wake <= now[:, None]) & ~again, 0, wake)
+    met = np.nonzero((wake > 0) & (wake <= now[:, None]))
+    waits = verdict.sends[met[0]] & ~told[met] & ~frame.types.ranked[pool.type[met]] & verdict.feasible[met].any(axis=1)
+    table["c_wake"][rows[met[0]][~waits], met[1][~waits]] = 0
     if settings.rules.channel_mode == "ladder":
         told &= ~_climbs(table, rows, request, verdict, frame)
     over = pool.seen | (pool.expired & (pool.tried > 0))

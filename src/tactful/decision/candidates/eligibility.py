@@ -63,14 +63,14 @@ def checks(seed: int, request: Request, types: TypeColumns, rules: Rules, contro
 
 
 def _rights(person: Person, pool: Pool, types: TypeColumns, kind: NDArray[Any], killed: bool) -> list[Check]:
-    declared = (types.channel_mask[kind][:, :, None] & _BITS) != 0
+    undeclared = ((types.channel_mask[:, None] & _BITS) == 0).take(kind, axis=0)
     reachable = ((person.reachable[:, None] & _BITS) != 0)[:, None, :]
     blocked = ((person.blocked[:, None] & _BITS) != 0)[:, None, :]
     n_reachable = reachable.sum(axis=2, keepdims=True)
     return [
         Check("kill_switch", np.full((1, 1, 1), killed), _one(1.0), _one(0.0)),
         Check("type_opted_out", pool.opted_out[:, :, None], _one(1.0), _one(0.0)),
-        Check("channel_not_declared", ~declared, _one(0.0), _one(1.0), rights=True),
+        Check("channel_not_declared", undeclared, _one(0.0), _one(1.0), rights=True),
         Check("unreachable", ~reachable, n_reachable, _one(1.0), rights=True),
         Check("suppressed", blocked, _one(1.0), _one(0.0), rights=True),
     ]

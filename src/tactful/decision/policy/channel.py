@@ -79,27 +79,28 @@ def choose(
     >>> int(separate.candidate[0]), int(separate.channel[0])
     (0, 1)
     """
-    _check(utility, threshold, feasible)
+    _refuse_infinite(threshold)
     options = feasible
+    if mode != "best":
+        unknown = np.flatnonzero(np.isnan(utility) & feasible)
+        _refuse_nan(int(unknown[0]) if len(unknown) else -1, utility)
     if mode == "ladder":
         options = _rung(feasible, rank, tried)
     elif mode == "separate":
         options = _first_channel_that_sends(utility - threshold[:, None, :], feasible, rank)
     candidate, channel = np.full((2, len(utility)), -1)
     surplus = np.full(len(utility), -np.inf)
-    _first(utility, threshold, options, order, rank, candidate, channel, surplus)
+    _refuse_nan(_first(utility, threshold, options, order, rank, candidate, channel, surplus), utility)
     return Choice(candidate, channel, surplus)
 
 
-def _check(
-    utility: Float[np.ndarray, "n c h"],
-    threshold: Float[np.ndarray, "n h"],
-    feasible: Bool[np.ndarray, "n c h"],
-) -> None:
+def _refuse_infinite(threshold: Float[np.ndarray, "n h"]) -> None:
     if not np.isfinite(threshold).all():
         rows = np.flatnonzero(~np.isfinite(threshold).all(axis=1))
         raise InvalidScores(f"got a threshold that is not finite in row {rows[0]}, expected a number per channel")
-    unknown = _first_nan(utility, feasible)
+
+
+def _refuse_nan(unknown: int, utility: Float[np.ndarray, "n c h"]) -> None:
     if unknown >= 0:
         row, candidate, channel = np.unravel_index(unknown, utility.shape)
         raise InvalidScores(
@@ -145,30 +146,23 @@ def _keep_least(left: Bool[np.ndarray, "m k"], key: Shaped[np.ndarray, "m k"]) -
 
 
 @kernel
-def _first_nan(utility: NDArray[Any], feasible: NDArray[np.bool_]) -> int:
-    """The flat place of the first feasible option without a utility, -1 if there is none."""
-    n, places, channels = utility.shape
-    for r in range(n):
-        for c in range(places):
-            for h in range(channels):
-                if feasible[r, c, h] and np.isnan(utility[r, c, h]):
-                    found: int = (r * places + c) * channels + h
-                    return found
-    return -1
-
-
-@kernel
 def _first(
     utility: NDArray[Any], threshold: NDArray[Any], options: NDArray[np.bool_], order: NDArray[Any],
     rank: NDArray[Any], candidate: NDArray[Any], channel: NDArray[Any], surplus: NDArray[Any],
-) -> None:  # fmt: skip
-    """Walks over the options of each job and keeps the one that comes first in the total order of `choose`."""
+) -> int:  # fmt: skip
+    """Walks over the options of each job and keeps the one that comes first in the total order of `choose`.
+
+    Returns the flat place of an option without a utility, at which it stops; -1 if there is none.
+    """
     for r in range(utility.shape[0]):
         for c in range(utility.shape[1]):
             for h in range(utility.shape[2]):
                 if not options[r, c, h]:
                     continue
                 kept_c, kept_h, gain = candidate[r], channel[r], utility[r, c, h] - threshold[r, h]
+                if np.isnan(gain):
+                    unknown: int = (r * utility.shape[1] + c) * utility.shape[2] + h
+                    return unknown
                 if kept_c >= 0:
                     if gain < surplus[r]:
                         continue
@@ -178,3 +172,4 @@ def _first(
                         if order[r, c] == order[r, kept_c] and rank[r, c, h] >= rank[r, kept_c, kept_h]:
                             continue
                 candidate[r], channel[r], surplus[r] = c, h, gain
+    return -1

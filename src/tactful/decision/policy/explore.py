@@ -7,7 +7,7 @@ log (`experiments`).
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -140,15 +140,10 @@ def random_option(
     The options are counted in the order of `order`, then of the channels: the pool's arrangement never
     matters.
     """
-    n, c, h = feasible.shape
-    by_order = np.argsort(order, axis=1)
-    sorted_feasible = np.take_along_axis(feasible, by_order[:, :, None], axis=1).reshape(n, c * h)
-    size = sorted_feasible.sum(axis=1)
     u = draws.uniform(seed, user_key, at_us, "random send")
-    place = np.minimum((u * size).astype(np.int64), size - 1)
-    option = (np.cumsum(sorted_feasible, axis=1) > place[:, None]).argmax(axis=1)
-    candidate = by_order[np.arange(n), option // h]
-    return np.where(size > 0, candidate, -1), np.where(size > 0, option % h, -1)
+    candidate, channel = np.full((2, len(u)), -1)
+    _draw_option(feasible, order, u, candidate, channel)
+    return candidate, channel
 
 
 def action_probability(
@@ -178,15 +173,12 @@ def action_probability(
         spent: whether a forced day has had its one send; never by default. It must follow from what was sent
             today, not from the bucket, since all four columns are chances of one and the same history.
     """
-    n = len(candidate)
-    holds, closed = candidate < 0, _closed(spent, n)
-    does_low, does_high = _is(candidate, channel, low, low.sends), _is(candidate, channel, high, high.sends)
-    production = 0.5 * does_low + 0.5 * does_high
-    size = np.where(closed, 0, _options_of(feasible))
-    drawable = feasible[np.arange(n), candidate, channel] & (size > 0)
-    random_send = np.where(holds, size == 0, drawable / np.maximum(size, 1))
-    greedy_send = _is(candidate, channel, greedy, (greedy.candidate >= 0) & ~closed)
-    return np.stack([production, random_send, greedy_send, holds], axis=1, dtype=np.float64)
+    by_bucket = np.empty((len(candidate), len(BUCKETS)))
+    _probabilities(
+        candidate, channel, low.candidate, low.channel, low.sends, high.candidate, high.channel, high.sends,
+        greedy.candidate, greedy.channel, feasible, _closed(spent, len(candidate)), by_bucket,
+    )  # fmt: skip
+    return by_bucket
 
 
 def act(
@@ -292,24 +284,43 @@ def path_weight(
     return weight
 
 
-def _is(
-    candidate: Int[np.ndarray, " n"],
-    channel: Int[np.ndarray, " n"],
-    choice: Choice,
-    sends: Bool[np.ndarray, " n"],
-) -> Bool[np.ndarray, " n"]:
-    """Whether the action is what a choice does: its option if it sends, a hold if not."""
-    same = (candidate == choice.candidate) & (channel == choice.channel)
-    return np.where(sends, same, candidate < 0)
+@kernel
+def _draw_option(
+    feasible: NDArray[np.bool_], order: NDArray[np.uint64], u: NDArray[np.float64], candidate: NDArray[Any],
+    channel: NDArray[Any],
+) -> None:  # fmt: skip
+    """Counts each job's options up to the one that was drawn; those without any stay as they are."""
+    for r in range(len(u)):
+        size = feasible[r].sum()
+        left = min(int(u[r] * size), size - 1)
+        for c in np.argsort(order[r]):
+            for h in range(feasible.shape[2]):
+                if feasible[r, c, h]:
+                    if left == 0:
+                        candidate[r], channel[r] = c, h
+                    left -= 1
 
 
 @kernel
-def _options_of(feasible: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many options each job has."""
-    size = np.zeros(feasible.shape[0], dtype=np.int64)
-    for r in range(len(size)):
-        size[r] = feasible[r].sum()
-    return size
+def _probabilities(
+    candidate: NDArray[Any], channel: NDArray[Any], low: NDArray[Any], low_channel: NDArray[Any],
+    low_sends: NDArray[np.bool_], high: NDArray[Any], high_channel: NDArray[Any], high_sends: NDArray[np.bool_],
+    greedy: NDArray[Any], greedy_channel: NDArray[Any], feasible: NDArray[np.bool_], closed: NDArray[np.bool_],
+    by_bucket: NDArray[np.float64],
+) -> None:  # fmt: skip
+    for r in range(len(candidate)):
+        c, h = candidate[r], channel[r]
+        holds, size = c < 0, 0 if closed[r] else feasible[r].sum()
+        does_low = c == low[r] and h == low_channel[r] if low_sends[r] else holds
+        does_high = c == high[r] and h == high_channel[r] if high_sends[r] else holds
+        forced = greedy[r] >= 0 and not closed[r]
+        by_bucket[r, _PRODUCTION] = 0.5 * does_low + 0.5 * does_high
+        if holds:
+            by_bucket[r, _RANDOM_SEND] = size == 0
+        else:
+            by_bucket[r, _RANDOM_SEND] = 1 / size if size > 0 and feasible[r, c, h] else 0.0
+        by_bucket[r, _GREEDY_SEND] = c == greedy[r] and h == greedy_channel[r] if forced else holds
+        by_bucket[r, _GREEDY_NO_SEND] = holds
 
 
 def _closed(spent: Bool[np.ndarray, " n"] | None, n: int) -> Bool[np.ndarray, " n"]:

@@ -6,6 +6,7 @@ of a send, which is the threshold and is charged once (`threshold.py`, `channel.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
@@ -68,6 +69,17 @@ def weight_table(
     >>> [table[SEGMENTS.index(name)].tolist() for name in ("new/both", "new/push_only", "core/both")]
     [[1.0, -20.0], [1.0, -10.0], [1.0, -5.0]]
     """
+    return _table(heads, tuple(weights.items()), tuple((name, tuple(of.items())) for name, of in by_segment.items()))
+
+
+@lru_cache(maxsize=64)
+def _table(
+    heads: tuple[str, ...],
+    of_everybody: tuple[tuple[str, float], ...],
+    of_segments: tuple[tuple[str, tuple[tuple[str, float], ...]], ...],
+) -> Float[np.ndarray, "segments heads"]:
+    """The table, which every batch asks for; read-only, one array for equal weights."""
+    weights, by_segment = dict(of_everybody), {name: dict(of) for name, of in of_segments}
     refuse_unknown(weights, by_segment)
     of_all = {**DEFAULT_WEIGHTS, **weights}
     missing = [head for head in heads if head not in of_all]
@@ -78,6 +90,7 @@ def weight_table(
         for head, weight in by_segment[name].items():
             if head in heads:
                 table[list(segments_named(name)), heads.index(head)] = weight
+    table.setflags(write=False)
     return table
 
 
