@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tactful.api.problems import Problem
-from tactful.api.service import Service
 from tactful.delivery.links import Redirects
 from tactful.delivery.unsubscribe import MIN_SECRET_BYTES, OneClick
 from tactful.runtime.settings import Api
 
+if TYPE_CHECKING:
+    from tactful.api.service import Service
 
-def secret_of(service: Service) -> bytes:
+
+def secret_of(service: "Service") -> bytes:
     """Returns the secret of a service.
 
     Raises:
