@@ -39,7 +39,7 @@ from tactful.events.records import (
 )
 from tactful.events.registry import Registry, load_folder
 from tactful.features.history import UserTable
-from tactful.runtime import choices, erasing, experiments_in_force
+from tactful.runtime import choices, erasing, experiments_in_force, seen
 from tactful.runtime.event_types import declaration, declares
 from tactful.runtime.intake import KIND_CODE, Line, Receipt, Rejection, check, line_of
 from tactful.stores.protocols import BudgetRow, ControlRow, LoggedInput, Store
@@ -69,13 +69,16 @@ class Acceptance:
         telemetry: Telemetry,
         folder: Path | None = None,
         keeps_models: bool = False,
+        climbs: bool = False,
     ) -> None:
         """Begins at the log's end.
 
         Args:
             folder: of event-type files; read once more when a candidate names a type that only a file there knows.
             keeps_models: whether the store keeps the models that experiments may name; a replay's keeps none.
+            climbs: whether a candidate may go out on one channel after another (a ladder).
         """
+        self._climbs = climbs
         self._keeps_models = keeps_models
         self._store, self._table, self._folder = store, table, folder
         self.registry = registry
@@ -315,6 +318,8 @@ class Acceptance:
             elif record.kind == "uninstall":
                 for code in range(1, len(CHANNELS)):
                     store.suppress(draws.key(record.user_id), code, log_us, False)
+            if self._climbs:
+                seen.withdraw(store, log_us, record)
         elif isinstance(record, Suppression):
             code = CHANNELS.index(record.channel) if record.channel else -1
             store.suppress(draws.key(record.user_id), code, log_us, record.lifted)

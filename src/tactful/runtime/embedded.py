@@ -106,7 +106,7 @@ class Engine:
         self._candidates: dict[int, str] = {}
         self._acceptance = Acceptance(
             self.store, self.registry, self.population.table, self._clock, self.telemetry, self._folder,
-            keeps_models=self._models is not None,
+            keeps_models=self._models is not None, climbs=self.settings.rules.channel_mode == "ladder",
         )  # fmt: skip
         self._committed_us = -1
         self._saved_inputs, self._saved_us = 0, -1
