@@ -17,7 +17,9 @@ from tactful.api import (
     decisions,
     engagements,
     events,
+    feedback,
     health,
+    metrics,
     openapi,
     person,
     preference_page,
@@ -56,6 +58,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *preferences.ENDPOINTS,
     *preference_page.ENDPOINTS,
     *tokens.ENDPOINTS,
+    *feedback.ENDPOINTS,
 )
 """Every endpoint; each file of this room adds its own."""
 

@@ -13,7 +13,10 @@ from tactful.api.keys import Keyring
 from tactful.api.limits import Buckets
 from tactful.api.logs import RequestLog
 from tactful.api.machines import Bursts
+from tactful.api.measured import Requests
 from tactful.api.pulse import Pulse
+from tactful.api.sending import SenderThread
+from tactful.api.sns import Fetch, fetch
 from tactful.clock import SECOND_US, Clock
 from tactful.events.registry import Registry
 from tactful.runtime import event_types
@@ -43,8 +46,11 @@ class Service:
     keys: Keyring = field(default_factory=Keyring)
     log: RequestLog = field(default_factory=RequestLog)
     engine: EngineThread | None = None
+    sender: SenderThread | None = None
     pulse: Pulse = field(default_factory=Pulse)
+    requests: Requests = field(default_factory=Requests)
     bursts: Bursts = field(default_factory=Bursts)
+    fetch: Fetch = fetch
     answering: set[bytes] = field(default_factory=set)
     """Idempotency keys of requests that are under way."""
 

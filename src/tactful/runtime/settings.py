@@ -127,6 +127,8 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         secret_env: the environment variable that holds the secret (16 bytes or more) that signs those links.
         link_hosts: the hosts to which clicks in messages may be led on, such as `["www.example.com"]`; `.example.com`
             takes every host below it. Links to others are left as they are.
+        sns_topics: the ARNs of the SNS topics whose notifications of bounces and complaints by SES are believed.
+        sendgrid_key: the public key with which SendGrid signs its event webhook, as its console shows it.
     """
 
     body_kib: Annotated[int, msgspec.Meta(ge=1)] = 4096
@@ -142,6 +144,8 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     public_url: str = ""
     secret_env: str = "TACTFUL_SECRET"
     link_hosts: tuple[str, ...] = ()
+    sns_topics: tuple[str, ...] = ()
+    sendgrid_key: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
