@@ -166,6 +166,23 @@ def test_the_page_is_one_file_with_both_plots(later_db: Path, tmp_path: Path) ->
     assert "<script src" not in page
 
 
+def test_the_holdout_is_reported_as_an_experiment_is(later_db: Path, tmp_path: Path) -> None:
+    (tmp_path / "held.toml").write_text("holdout = {share = 0.3}\n")
+    page, told = tmp_path / "page.html", ("--settings", tmp_path / "held.toml")
+    found = experiment("report", later_db, "--holdout", *told, "--html", page, "--json")
+    assert found.exit_code == 0, found.output
+    held = msgspec.convert(json.loads(found.stdout), Comparison)  # in name only: everybody was told alike
+    assert held.arms == ("held out", "others")
+    assert sum(held.users) == experiment_store.PEOPLE
+    assert [one.metric for one in held.measured] == ["active_days", "active_weeks", "sessions"]
+    assert "<h1>holdout</h1>" in page.read_text()
+    shown = experiment("report", later_db, "--holdout", *told).output
+    assert "active_weeks" in shown
+    assert "guardrail" not in shown
+    assert "set `share` in [holdout]" in experiment("report", later_db, "--holdout").stderr
+    assert "either the NAME" in experiment("report", later_db).output
+
+
 def test_arms_of_the_report_are_those_of_the_decisions(read: SqliteStore, told: Comparison) -> None:
     begun = to_us(_experiment(read).started_at or experiment_store.START)
     arms: dict[str, set[str]] = {}
