@@ -25,6 +25,7 @@ from tactful import draws
 from tactful.clock import to_us
 from tactful.delivery.channels import close
 from tactful.delivery.channels.apns import ApnsChannel
+from tactful.delivery.channels.apprise import AppriseChannel
 from tactful.delivery.channels.console import ConsoleChannel
 from tactful.delivery.channels.fcm import FcmChannel
 from tactful.delivery.channels.file import FileChannel
@@ -122,18 +123,22 @@ def behind(
     open_peers = ExitStack()
     taking, *out_of_order = [open_peers.enter_context(each) for each in peers]
     channel, busy, refusing = made(taking.url), *(made(each.url) for each in out_of_order)
-    again = made(taking.url)
-    for each in (channel, busy, refusing, again):
+    leads_to = {id(each): peer.url for each, peer in zip((busy, refusing), out_of_order, strict=True)}
+    for each in (channel, busy, refusing):
         open_peers.callback(close, {"email": each})
-    leads_to = {id(channel): taking.url, id(again): taking.url}
-    leads_to |= {id(each): peer.url for each, peer in zip((busy, refusing), out_of_order, strict=True)}
+
+    def restarted() -> Channel:
+        again = made(taking.url)
+        open_peers.callback(close, {"email": again})
+        return again
+
     return Rig(
         channel,
         lambda: [key_of(each) for each in taking.asked],
-        lambda: again,
+        restarted,
         busy,
         refusing,
-        lambda each: address(leads_to[id(each)]),
+        lambda each: address(leads_to.get(id(each), taking.url)),
         open_peers.close,
     )
 
@@ -226,6 +231,18 @@ def apns(tmp_path: Path) -> Rig:
     return behind(peers, made, key_of, lambda url: "ab12" * 16)
 
 
+def apprise(tmp_path: Path) -> Rig:
+    def made(url: str) -> Channel:
+        return AppriseChannel(["json"], url.replace("http://", "json://"))
+
+    rig = behind((http1(200), http1(503), http1(503)), made, lambda asked: "")
+    calls = rig.arrived
+    # Apprise hands no key on: what arrived is counted. It does not say either whether a far end was busy.
+    rig.arrived = lambda: [f"d{i}" for i, _ in enumerate(calls(), start=1)]
+    rig.busy = None
+    return rig
+
+
 RIGS: dict[type, Callable[[Path], Rig]] = {
     ConsoleChannel: console,
     FileChannel: file,
@@ -233,6 +250,7 @@ RIGS: dict[type, Callable[[Path], Rig]] = {
     MemoryChannel: memory,
     SmtpChannel: smtp,
     ApnsChannel: apns,
+    AppriseChannel: apprise,
     FcmChannel: fcm,
     WebPushChannel: web_push,
     WebhookChannel: webhook,

@@ -23,6 +23,7 @@ from tactful.events.records import Channel as ChannelName
 
 PROVIDERS: Final[dict[str, str]] = {
     "apns": "tactful.delivery.channels.apns",
+    "apprise": "tactful.delivery.channels.apprise",
     "fcm": "tactful.delivery.channels.fcm",
     "smtp": "tactful.delivery.channels.smtp",
     "web_push": "tactful.delivery.channels.web_push",
