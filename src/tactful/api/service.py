@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tactful.api.inbox_watch import InboxWatch
 from tactful.api.intake import Intake
 from tactful.api.keys import Keyring
 from tactful.api.limits import Buckets
@@ -48,6 +49,7 @@ class Service:
     engine: EngineThread | None = None
     sender: SenderThread | None = None
     pulse: Pulse = field(default_factory=Pulse)
+    inbox: InboxWatch = field(default_factory=InboxWatch)
     requests: Requests = field(default_factory=Requests)
     bursts: Bursts = field(default_factory=Bursts)
     fetch: Fetch = fetch

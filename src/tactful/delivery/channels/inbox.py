@@ -17,7 +17,8 @@ from tactful.errors import StoreError
 from tactful.stores.protocols import InboxRow
 from tactful.stores.sqlite import SqliteStore
 
-_NEVER_US: Final = 2**62
+NEVER_US: Final = 2**62
+"""When a message expires that has no end."""
 
 
 class InboxMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ class InboxChannel:
             link=message.link,
             collapse_key=message.collapse_key,
         )
-        until_us = to_us(message.expires_at) if message.expires_at else _NEVER_US
+        until_us = to_us(message.expires_at) if message.expires_at else NEVER_US
         return InboxRow(
             seq=0,
             decision_key=draws.key(key),

@@ -1,0 +1,283 @@
+"""The in-app inbox: a person's messages, a stream of new ones, and what she did with them.
+
+The app's server comes with an API key; its client with a token that is good for one person's inbox, and that the
+server asks for (`POST /v1/users/{user_id}/inbox/token`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+from itsdangerous import BadData, URLSafeSerializer
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from tactful import draws
+from tactful.api.endpoint import Endpoint, Scope, answer, header
+from tactful.api.limits import admit
+from tactful.api.problems import Problem
+from tactful.api.query import parameters, whole
+from tactful.api.secret import secret_of
+from tactful.api.service import Service
+from tactful.clock import HOUR_US, SECOND_US, from_us
+from tactful.delivery.channels.inbox import NEVER_US, decode
+from tactful.events.records import Engagement, EngagementKind, encode
+from tactful.stores.protocols import InboxDeed, InboxRow
+from tactful.stores.sqlite import SqliteStore
+
+_PREFIX: Final = "inbox."
+_TOKEN_US: Final = 24 * HOUR_US
+_HEARTBEAT_S: Final = 20.0
+"""Less than the half minute after which proxies let go of a connection on which nothing moves."""
+_MOST: Final = 200
+_AT_ONCE: Final = 100
+_LARGEST_SEQ: Final = 2**63 - 1
+_KIND: Final[dict[InboxDeed, EngagementKind]] = {"seen": "view", "read": "open", "clicked": "click"}
+
+
+class InboxItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One message. What she has not done yet is null; a later message replaces those with its `collapse_key`."""
+
+    seq: int
+    decision_id: str
+    type: str
+    title: str
+    body: str
+    link: str
+    collapse_key: str
+    at: datetime
+    expires_at: datetime | None
+    seen_at: datetime | None
+    read_at: datetime | None
+    clicked_at: datetime | None
+
+
+class InboxPage(msgspec.Struct, frozen=True):
+    """Messages, the newest first; `next_before` gives the page behind this one, null if it is the last."""
+
+    messages: list[InboxItem]
+    unread: int
+    next_before: int | None
+
+
+class InboxToken(msgspec.Struct, frozen=True):
+    """A token for one person's inbox, for the app's client."""
+
+    token: str
+    expires_at: datetime
+
+
+async def list_inbox(request: Request, service: Service) -> Response:
+    """Returns a page of a person's inbox."""
+    user_key = _admitted(request, service, "read")
+    given = parameters(request, ("limit", "before", "token"))
+    limit, now_us = whole(given, "limit", 50, 1, _MOST), service.clock.now_us()
+    before = whole(given, "before", _LARGEST_SEQ, 1, _LARGEST_SEQ)
+    rows, unread = await service.ask(
+        lambda store: (store.inbox_of(user_key, now_us, limit + 1, before), store.inbox_unread(user_key, now_us))
+    )
+    shown = rows[:limit]
+    return answer(InboxPage([_item(row) for row in shown], unread, shown[-1].seq if len(rows) > limit else None))
+
+
+async def stream_inbox(request: Request, service: Service) -> Response:
+    """Streams new messages, and how many are unread whenever that changes, as server-sent events."""
+    user_key = _admitted(request, service, "read")
+    given = parameters(request, ("after", "token"))
+    told = header(request, b"last-event-id")
+    last = int(told) if told.isascii() and told.isdigit() and len(told) < 19 else None
+    after = whole(given, "after", -1, 0, _LARGEST_SEQ) if last is None else last
+    if after < 0:
+        after = await service.ask(lambda store: store.inbox_last())
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(service, user_key, after), headers=headers, media_type="text/event-stream")
+
+
+async def _events(service: Service, user_key: int, after: int) -> AsyncIterator[bytes]:
+    """The text of the stream; a comment now and then shows that it is alive."""
+    told_unread: int | None = None
+    with service.inbox.listen(user_key, service) as changed:
+        while True:
+            changed.clear()
+            now_us = service.clock.now_us()
+            rows, unread = await service.ask(partial(_news, user_key, after, now_us))
+            for row in rows:
+                after = row.seq
+                if row.expires_us > now_us:
+                    yield _event("message", msgspec.json.encode(_item(row)), row.seq)
+            if unread != told_unread:
+                told_unread = unread
+                yield _event("unread", msgspec.json.encode({"unread": unread}))
+            if len(rows) == _AT_ONCE:
+                continue
+            try:
+                await asyncio.wait_for(changed.wait(), _HEARTBEAT_S)
+            except TimeoutError:
+                yield b": still here\n\n"
+
+
+def _news(user_key: int, after: int, now_us: int, store: SqliteStore) -> tuple[list[InboxRow], int]:
+    return store.inbox_after(after, _AT_ONCE, user_key), store.inbox_unread(user_key, now_us)
+
+
+def _event(name: str, data: bytes, seq: int | None = None) -> bytes:
+    named = b"" if seq is None else b"id: %d\n" % seq
+    return named + b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+
+
+async def mark_seen(request: Request, service: Service) -> Response:
+    """Notes that a message was shown to her."""
+    return await _mark(request, service, "seen")
+
+
+async def mark_read(request: Request, service: Service) -> Response:
+    """Notes that she opened a message."""
+    return await _mark(request, service, "read")
+
+
+async def mark_clicked(request: Request, service: Service) -> Response:
+    """Notes that she followed a message's link."""
+    return await _mark(request, service, "clicked")
+
+
+async def _mark(request: Request, service: Service, deed: InboxDeed) -> Response:
+    user_key = _admitted(request, service, "ingest")
+    parameters(request, ("token",))
+    user_id, decision_id = request.path_params["user_id"], request.path_params["decision_id"]
+    at_us = service.clock.now_us()
+
+    def write(store: SqliteStore) -> InboxRow | None:
+        row = store.mark_inbox(user_key, draws.key(decision_id), deed, at_us)
+        if row is not None:
+            store.post([encode(_engagement(row, deed, user_id, decision_id, at_us))])
+        return row
+
+    row = await service.intake.write(write)
+    if row is None:
+        raise Problem(404, "no-such-message", "got a decision of which this person's inbox has no message; list it")
+    service.inbox.wake(user_key)
+    return answer(_item(row))
+
+
+def _engagement(row: InboxRow, deed: InboxDeed, user_id: str, decision_id: str, at_us: int) -> Engagement:
+    """What the engine is told: at the instant of the first time, so that saying it again is the same record."""
+    first_us = {"seen": row.seen_us, "read": row.read_us, "clicked": row.clicked_us}[deed] or at_us
+    kind = _KIND[deed]
+    return Engagement(
+        engagement_id=f"inbox:{kind}:{decision_id}",
+        user_id=user_id,
+        kind=kind,
+        at=from_us(first_us),
+        decision_id=decision_id,
+        channel="in_app",
+    )
+
+
+async def make_token(request: Request, service: Service) -> Response:
+    """Returns a token with which the app's client may read and mark one person's inbox for a day."""
+    until_us = service.clock.now_us() + _TOKEN_US
+    told = _signer(service).dumps([request.path_params["user_id"], until_us // SECOND_US])
+    return answer(InboxToken(f"{_PREFIX}{told}", from_us(until_us // SECOND_US * SECOND_US)), 201)
+
+
+def _admitted(request: Request, service: Service, scope: Scope) -> int:
+    """Returns the key of the user whose inbox is asked for, if who asks may.
+
+    A token comes as `Authorization: Bearer inbox....`, or as the parameter `token`: a browser's `EventSource` sends no
+    headers of its own.
+
+    Raises:
+        Problem: 401 or 403, and what `admit` raises for API keys.
+    """
+    user_id = request.path_params["user_id"]
+    token = request.query_params.get("token") or header(request, b"authorization").partition(" ")[2]
+    if not token.startswith(_PREFIX):
+        admit(request, scope, service, service.clock.now_us())
+        return draws.key(user_id)
+    try:
+        whose, until_s = _signer(service).loads(token.removeprefix(_PREFIX))
+    except BadData:
+        raise Problem(401, "bad-token", "got an inbox token that was not signed here; ask for another one") from None
+    if service.clock.now_us() >= until_s * SECOND_US:
+        raise Problem(401, "old-token", "got an inbox token that has expired; ask for another one")
+    if whose != user_id:
+        raise Problem(403, "no-right", "got a token for another person's inbox, expected one for this")
+    return draws.key(user_id)
+
+
+def _signer(service: Service) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_of(service), salt="tactful inbox 1")
+
+
+def _item(row: InboxRow) -> InboxItem:
+    kept = decode(row.data)
+    return InboxItem(
+        seq=row.seq,
+        decision_id=kept.decision_id,
+        type=kept.type,
+        title=kept.title,
+        body=kept.body,
+        link=kept.link,
+        collapse_key=kept.collapse_key,
+        at=from_us(row.at_us),
+        expires_at=None if row.expires_us >= NEVER_US else from_us(row.expires_us),
+        seen_at=None if row.seen_us is None else from_us(row.seen_us),
+        read_at=None if row.read_us is None else from_us(row.read_us),
+        clicked_at=None if row.clicked_us is None else from_us(row.clicked_us),
+    )
+
+
+_PATH: Final = "/v1/users/{user_id}/inbox"
+_TOKEN_QUERY: Final = {"token": "An inbox token, where no header can be sent."}
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "GET",
+        _PATH,
+        list_inbox,
+        None,
+        "Lists a person's in-app inbox, by a key with the right to read or by an inbox token.",
+        answers={200: InboxPage},
+        query={
+            "limit": f"How many at most, up to {_MOST}; 50.",
+            "before": "Only messages with a lower number.",
+            **_TOKEN_QUERY,
+        },
+    ),
+    Endpoint(
+        "GET",
+        f"{_PATH}/stream",
+        stream_inbox,
+        None,
+        "Streams new messages and the number of unread ones as server-sent events.",
+        query={"after": "Messages behind this number; only new ones by default.", **_TOKEN_QUERY},
+        shown=False,
+    ),
+    Endpoint(
+        "POST",
+        f"{_PATH}/token",
+        make_token,
+        "ingest",
+        "Makes a token with which the app's client may use one person's inbox for a day.",
+        answers={201: InboxToken},
+    ),
+    *(
+        Endpoint(
+            "POST",
+            f"{_PATH}/{{decision_id}}/{word}",
+            handler,
+            None,
+            f"Notes that a message was {done}; the engine hears of it.",
+            answers={200: InboxItem},
+            query=_TOKEN_QUERY,
+        )
+        for word, handler, done in (
+            ("seen", mark_seen, "shown"),
+            ("read", mark_read, "opened"),
+            ("click", mark_clicked, "followed"),
+        )
+    ),
+)
