@@ -11,6 +11,7 @@ from jaxtyping import Float, Integer
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidModel
+from tactful.kernel import kernel
 from tactful.models.protocol import Parameters, version_of
 from tactful.models.shrinkage import prior_strength, scaled, shrunk
 
@@ -88,8 +89,8 @@ class ClickRate:
         row = np.where((event_type < 0) | (event_type > last), last, event_type)
         own = shrunk(np.minimum(clicks, sends), sends, self._channels + 0.0 * sends, self._user_weight)
         leaning = own / (1.0 - own) * self._per_channel_odds
-        odds = self._odds[row, match, recency] * leaning[:, None, :]
-        p_click: NDArray[np.float64] = odds / (1.0 + odds)
+        p_click = np.empty((*row.shape, leaning.shape[1]))
+        _chances(self._odds, row, match, recency, leaning, p_click)
         return p_click
 
     @classmethod
@@ -156,3 +157,15 @@ def _user_weight(
     n = np.bincount(group).astype(np.float64)
     mean = np.bincount(group, expected) / np.maximum(n, 1.0)
     return prior_strength(np.bincount(group, clicked), n, mean, default=USER_WEIGHT)
+
+
+@kernel
+def _chances(
+    odds: NDArray[np.float64], row: NDArray[Any], match: NDArray[Any], recency: NDArray[Any],
+    leaning: NDArray[np.float64], p_click: NDArray[np.float64],
+) -> None:  # fmt: skip
+    for r in range(p_click.shape[0]):
+        for c in range(p_click.shape[1]):
+            for h in range(p_click.shape[2]):
+                o = odds[row[r, c], match[r, c], recency[r, c], h] * leaning[r, h]
+                p_click[r, c, h] = o / (1.0 + o)

@@ -21,6 +21,7 @@ from tactful.decision.request import Request, Thresholds
 from tactful.experiments.design import DEFAULT
 from tactful.features.history import N_CHANNELS
 from tactful.features.segments import SEGMENTS
+from tactful.kernel import kernel
 from tactful.runtime.arms import Regrouping
 from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, PlanRequest
@@ -92,33 +93,28 @@ class VolumeState:
         volume or sends are randomised that day are left out, as their sends are; so is a day that is planned again, for
         its first plan is counted.
         """
-        ahead = (request.slot_us > request.now_us[:, None] - HOUR_US) & (reach > 0)[:, None]
-        ahead &= ~(request.k_random | request.again)[:, None]
-        rows, slots = np.nonzero(ahead & self._in_production(key, request.slot_us))
-        if not len(rows):
+        counted = (request.slot_us > request.now_us[:, None] - HOUR_US) & (reach > 0)[:, None]
+        counted &= ~(request.k_random | request.again)[:, None]
+        day = request.slot_us // DAY_US
+        counted &= self._in_production(key, day)
+        if not counted.any():
             return
-        self._advance(int(request.slot_us[rows, slots].max()) // DAY_US)
-        day = request.slot_us[rows, slots] // DAY_US % DAYS_KEPT
-        cell = np.ravel_multi_index((day, arm[rows], request.past.segment[rows]), self._due.shape)
-        self._due += np.bincount(cell, request.k[rows], self._due.size).reshape(self._due.shape)
-        planned = plan.sends[rows, slots] > 0
-        rows, slots = rows[planned], slots[planned]
-        at = request.slot_us[rows, slots]
-        open_ = (reach[rows, None] & (1 << np.arange(N_CHANNELS))) != 0
+        self._advance(int(day[counted].max()))
+        open_ = (reach[:, None] & (1 << np.arange(N_CHANNELS))) != 0
         share = open_ * (SHARE_UNIT // np.maximum(open_.sum(axis=1, keepdims=True), 1))
-        day, hour = (at // DAY_US) % DAYS_KEPT, (at // HOUR_US) % 24
-        np.add.at(
-            self._planned, (day, hour, arm[rows], request.past.segment[rows]), share * plan.sends[rows, slots][:, None]
+        _add_plans(
+            counted, request.slot_us, arm, request.past.segment, request.k, share, plan.sends, self._due, self._planned
         )
 
-    def _in_production(self, key: UInt64[np.ndarray, " n"], slot_us: Int[np.ndarray, "n K"]) -> Bool[np.ndarray, "n K"]:
+    def _in_production(self, key: UInt64[np.ndarray, " n"], day: Int[np.ndarray, "n K"]) -> Bool[np.ndarray, "n K"]:
         """Whether the bucket of each slot's UTC day is none that forces; a local day spans two or three of them."""
-        first = slot_us.min(axis=1) // DAY_US
-        ahead = slot_us // DAY_US - first[:, None]
-        shares, inside = self._settings.exploration.shares, np.zeros(slot_us.shape, dtype=np.bool_)
-        for days in range(int(ahead.max(initial=0)) + 1):
+        first, shares = day.min(axis=1), self._settings.exploration.shares
+        ahead = day - first[:, None]
+        free = np.empty((len(key), int(ahead.max(initial=0)) + 1), dtype=np.bool_)
+        for days in range(free.shape[1]):
             drawn, _ = explore.bucket(self._settings.seed, key, (first + days) * DAY_US, shares)
-            inside |= (ahead == days) & (drawn == 0)[:, None]
+            free[:, days] = drawn == 0
+        inside: Bool[np.ndarray, "n K"] = np.take_along_axis(free, ahead, axis=1)
         return inside
 
     def decisions(self, request: Request, verdict: Verdict, feasible_before: Int[np.ndarray, " n"]) -> None:
@@ -138,11 +134,8 @@ class VolumeState:
             on = days[rows] == day
             r, h = rows[on], channels[on]
             self._histogram.add(day, person.arm[r], person.segment[r], h, verdict.best[r, h])
-        hour = person.now_us[rows] // HOUR_US % 24
-        np.add.at(self._jobs, (days[rows] % DAYS_KEPT, hour, channels), 1.0)
-        counts = feasible_before[rows] < person.quota[rows]
-        where = (days[rows] % DAYS_KEPT, person.arm[rows], person.segment[rows], channels)
-        np.add.at(self._reachable, where, counts.astype(np.float64))
+        within = feasible_before < person.quota
+        _add_jobs(rows, channels, person.now_us, person.arm, person.segment, within, self._jobs, self._reachable)
         kept = np.flatnonzero(verdict.sends & ~verdict.forced & ~np.isneginf(verdict.best.max(axis=1)))
         np.add.at(
             self._sent,
@@ -306,3 +299,34 @@ def open_hours(
     over = np.arange(24)[:, None] < hours
     outage: NDArray[np.bool_] = over & (planned >= OUTAGE_SENDS) & (jobs == 0)
     return ~outage
+
+
+@kernel
+def _add_plans(
+    counted: NDArray[np.bool_], slot_us: NDArray[Any], arm: NDArray[Any], segment: NDArray[Any], k: NDArray[Any],
+    share: NDArray[Any], sends: NDArray[Any], due: NDArray[np.float64], planned: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """A budget is due in the hours that count, and the planned sends are spread over the channels, in sixtieths."""
+    for r in range(counted.shape[0]):
+        for slot in range(counted.shape[1]):
+            if not counted[r, slot]:
+                continue
+            day, hour = slot_us[r, slot] // DAY_US % DAYS_KEPT, slot_us[r, slot] // HOUR_US % 24
+            due[day, arm[r], segment[r]] += k[r]
+            if sends[r, slot] > 0:
+                for h in range(share.shape[1]):
+                    planned[day, hour, arm[r], segment[r], h] += share[r, h] * sends[r, slot]
+
+
+@kernel
+def _add_jobs(
+    rows: NDArray[Any], channels: NDArray[Any], now_us: NDArray[Any], arm: NDArray[Any], segment: NDArray[Any],
+    within: NDArray[np.bool_], jobs: NDArray[np.float64], reachable: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Counts feasible jobs by hour and channel, and those `within` the day's quota as reachable sends."""
+    for i in range(len(rows)):
+        r, h = rows[i], channels[i]
+        day, hour = now_us[r] // DAY_US % DAYS_KEPT, now_us[r] // HOUR_US % 24
+        jobs[day, hour, h] += 1.0
+        if within[r]:
+            reachable[day, arm[r], segment[r], h] += 1.0

@@ -81,6 +81,9 @@ class _Pending:
     rest: list[tuple[int, int, int, int, UserInput]]
     budgets: BudgetRows
 
+    def __len__(self) -> int:
+        return len(self.engagements.row) + len(self.candidates.row) + len(self.rest) + len(self.budgets.row)
+
 
 class Population:
     """All users of one app between their inputs and their timers.
@@ -95,7 +98,16 @@ class Population:
             for the replay of a log from which people were erased, whose counts nobody knows any more.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, scorer: Scorer, zones: Zones | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        scorer: Scorer,
+        zones: Zones | None = None,
+        at_once: int = FIRE_AT_ONCE,
+    ) -> None:
+        """Knows nobody yet; `at_once` timers are fired in one call."""
+        self._at_once = at_once
         self.table = UserTable()
         self.volume = VolumeState(settings)
         self.reputation = Reputation(settings.reputation)
@@ -225,9 +237,11 @@ class Population:
         self._grow()
         controls = self.controls_at(end)
         while True:
-            limit = np.minimum(self._due, end)
-            np.minimum.at(limit, *self._breaks(waiting))
-            applied = self._apply(waiting, limit, listener, controls.version)
+            applied = False
+            if len(waiting):
+                limit = np.minimum(self._due, end)
+                np.minimum.at(limit, *self._breaks(waiting))
+                applied = self._apply(waiting, limit, listener, controls.version)
             first = _first_per_row(waiting, len(self.table))
             due = np.flatnonzero((self._due <= end) & (self._due < first))
             if len(due):
@@ -381,12 +395,15 @@ class Population:
         planned = self._plans[rows]
         plans, ranks = rows[planned], rows[~planned]
         for alike in self.arms.treated_alike(plans):
-            for chunk in _chunks(alike):
+            for chunk in self._chunks(alike):
                 self._plan(chunk, listener)
         for alike in self.arms.treated_alike(ranks):
-            for chunk in _chunks(alike[np.argsort(self.table.rows["c_len"][alike], kind="stable")]):
+            for chunk in self._chunks(alike[np.argsort(self.table.rows["c_len"][alike], kind="stable")]):
                 self._rank(chunk, controls, listener)
         self._touch(rows)
+
+    def _chunks(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        return np.array_split(rows, -(-len(rows) // self._at_once)) if len(rows) else []
 
     def _plan(self, rows: NDArray[np.int64], listener: Listener) -> None:
         # take and put copy a row as one block; indexing would copy its hundred fields one by one, three times slower
@@ -435,10 +452,6 @@ class Population:
         self._plans = np.concatenate([self._plans, np.zeros(total - known, dtype=np.bool_)])
         self.arms.grow(self.table.rows["user_key"][fresh])
         self._touch(fresh)
-
-
-def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return np.array_split(rows, -(-len(rows) // FIRE_AT_ONCE)) if len(rows) else []
 
 
 def _first_per_row(waiting: _Pending, n: int) -> NDArray[np.int64]:
