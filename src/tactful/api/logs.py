@@ -4,13 +4,26 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
-from typing import Final, TextIO
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
 _LOG: Final = logging.getLogger(__name__)
 _AT_ONCE: Final = 200
 """Lines written together; fewer wait until somebody flushes."""
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """What lines are written to: a text stream."""
+
+    def write(self, text: str, /) -> object:
+        """Takes text."""
+        ...
+
+    def flush(self) -> object:
+        """Passes it on."""
+        ...
 
 
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +43,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
 class RequestLog:
     """Collects lines and writes many at a time; without a stream it keeps silent."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: Sink | None = None) -> None:
         self._stream = stream
         self._encode = msgspec.json.Encoder().encode
         self._lines: list[bytes] = []
@@ -73,12 +86,12 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode(told).decode()
 
 
-def log_as_json(stream: TextIO | None = None) -> None:
-    """Sends all logging of this process to a stream (stderr by default) as JSON lines, from level info on.
+def log_as_json() -> None:
+    """Sends all logging of this process to stderr as JSON lines, from level info on.
 
     Libraries tell addresses and links in their own lines, so of those only warnings are let through.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

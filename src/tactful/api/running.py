@@ -53,7 +53,8 @@ def run(
                 while not stop.wait(_LOOK_S):
                     pass
         else:
-            _serve(_opened(path, settings, address, engine), listen(*address), parts, told)
+            with listen(*address) as bound:
+                _serve(_opened(path, settings, address, engine), bound, parts, told)
     told("stopped; nothing that was taken is lost")
 
 

@@ -48,7 +48,7 @@ def open_service(path: Path, settings: Settings, may_be_open: bool, clock: Clock
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Returns a socket that is bound; port 0 takes any that is free.
+    """Returns a socket that takes connections, which wait until somebody answers; port 0 takes any that is free.
 
     Raises:
         CannotServe: the address is taken, or not this machine's.
@@ -58,6 +58,7 @@ def listen(host: str, port: int) -> socket.socket:
         bound = socket.socket(family, socket.SOCK_STREAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
+        bound.listen(_BACKLOG)
     except OSError as error:
         raise CannotServe(f"cannot listen on {host}, port {port}: {error.strerror}; give another --port") from error
     return bound
