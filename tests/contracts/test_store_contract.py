@@ -278,6 +278,17 @@ def test_the_decisions_of_a_user_are_hers_alone_within_the_interval(store: Store
     assert store.append_decisions([]) == 0
 
 
+def test_messages_that_are_not_done_are_counted_by_channel(store: Store) -> None:
+    store.enqueue([OutboxRow(key, 1, 10, key % 2, b"") for key in range(1, 6)])
+    store.begin_attempt(1, 10)
+    number = store.begin_attempt(2, 10)
+    assert number is not None
+    store.end_attempt(2, number, "delivered", "", None)
+    assert store.outbox_stock() == {0: 1, 1: 2}
+    store.reject(1, "kind", "why", b"")
+    assert store.count_rejects() == 1
+
+
 def test_decisions_are_ordered_by_instant_user_and_key(store: Store) -> None:
     rows = [
         DecisionRow(key, user, at, 2, b"")

@@ -14,6 +14,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 
 from tactful.api import (
     cancels,
+    cloudevents,
     decisions,
     engagements,
     events,
@@ -25,6 +26,7 @@ from tactful.api import (
     person,
     preference_page,
     preferences,
+    segment,
     timeline,
     tokens,
     tracking,
@@ -34,6 +36,7 @@ from tactful.api import (
 from tactful.api.endpoint import KEY, Endpoint, header
 from tactful.api.limits import admit, limited, refuse_long
 from tactful.api.logs import RequestLine
+from tactful.api.measured import Route as Measured
 from tactful.api.problems import Problem
 from tactful.api.service import Service
 from tactful.clock import from_us
@@ -55,6 +58,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *inbox.ENDPOINTS,
     *health.ENDPOINTS,
     *openapi.ENDPOINTS,
+    *metrics.ENDPOINTS,
+    *cloudevents.ENDPOINTS,
+    *segment.ENDPOINTS,
     *unsubscribing.ENDPOINTS,
     *tracking.ENDPOINTS,
     *preferences.ENDPOINTS,
@@ -114,15 +120,17 @@ class _Path:
         except ClientDisconnect:
             pass
         finally:
-            self._service.telemetry.count("api.requests")
+            seconds, method = perf_counter() - started, scope["method"]
+            known = method if method in self._methods else "other"
+            self._service.requests.note(Measured(known, self._path), status, seconds)
             self._service.log.write(
                 RequestLine(
                     at=from_us(now_us),
                     level="info" if status < 500 else "error",
-                    method=scope["method"],
+                    method=method,
                     route=self._path,
                     status=status,
-                    ms=round((perf_counter() - started) * 1000.0, 2),
+                    ms=round(seconds * 1000.0, 2),
                     key=scope.get(KEY, ""),
                     request_id=request_id,
                 )

@@ -9,7 +9,6 @@ Source: CloudEvents 1.0.2, its JSON format and HTTP protocol binding.
 """
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -143,7 +142,7 @@ def _data(event: CloudEvent) -> dict[str, Any]:
         return _DATA.decode(event.data)
     try:
         return _DATA.decode(base64.b64decode(event.data_base64, validate=True))
-    except binascii.Error as error:
+    except ValueError as error:
         raise InvalidRecord(f"got data_base64 that is no base64 ({error})") from None
 
 
@@ -164,7 +163,7 @@ async def post_cloudevents(request: Request, service: Service) -> Response:
     if media == STRUCTURED:
         return await take_rows(request, service, [(1, body)], read_structured)
     if media == BATCHED:
-        return await take_rows(request, service, batch(body, service.settings.api.batch_rows), read_structured)
+        return await take_rows(request, service, members(body, service.settings.api.batch_rows), read_structured)
     if "ce-specversion" in request.headers:
         headers = dict(request.headers)
         return await take_rows(request, service, [(1, body)], lambda data, now: read_binary(headers, data, now))
@@ -176,20 +175,22 @@ async def post_cloudevents(request: Request, service: Service) -> Response:
     )
 
 
-def batch(body: bytes, most: int) -> list[tuple[int, bytes]]:
-    """Returns the members of a JSON list with their numbers, from 1.
+def members(body: bytes, most: int, name: str = "") -> list[tuple[int, bytes]]:
+    """Returns the members of a JSON list, or of the list under a name of an object, with their numbers, from 1.
 
     Raises:
-        Problem: 400 for what is no list, 413 for too many.
+        Problem: 400 for what is no such list, 413 for too many.
     """
     try:
-        members = msgspec.json.decode(body, type=list[msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, "not-json", f"got what is no JSON list ({error})") from None
-    if len(members) > most:
-        why = f"got {len(members):,} members, expected {most:,} at most (api.batch_rows); send several batches"
+        whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])[name] if name else body
+        found = msgspec.json.decode(whole, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError) as error:
+        where = f" under {name!r}" if name else ""
+        raise Problem(400, "not-json", f"got what is no JSON list{where} ({error})") from None
+    if len(found) > most:
+        why = f"got {len(found):,} members, expected {most:,} at most (api.batch_rows); send several batches"
         raise Problem(413, "too-many-rows", why)
-    return [(number, bytes(member)) for number, member in enumerate(members, 1)]
+    return [(number, bytes(member)) for number, member in enumerate(found, 1)]
 
 
 ENDPOINTS: Final = (

@@ -62,8 +62,9 @@ class Keyring:
         (True, None)
         """
         scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token.startswith(_PREFIX) or len(token) > _LONGEST:
+        scheme = scheme.lower()
+        token = _user_name(token) if scheme == "basic" else token.strip()
+        if scheme not in ("bearer", "basic") or not token.startswith(_PREFIX) or len(token) > _LONGEST:
             return None
         key = self._in_force.get(token[len(_PREFIX) :].partition("_")[0])
         if key is None or not hmac.compare_digest(_digest(token), key.digest):

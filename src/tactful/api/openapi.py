@@ -62,7 +62,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """Returns the OpenAPI document of endpoints; those that are pages for people are left out."""
     told = [one for one in endpoints if one.shown]
     types = {id(kind): kind for one in told for kind in (one.body, *one.answers.values()) if _is_type(kind)}
-    schemas, components = msgspec.json.schema_components(types.values(), ref_template=_REF)
+    schemas, components = msgspec.json.schema_components(types.values(), schema_hook=_anything, ref_template=_REF)
     schema_of = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for one in told:
@@ -78,6 +78,13 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": {**components, "Problem": _PROBLEM}, "securitySchemes": _SCHEMES},
     }
+
+
+def _anything(kind: type) -> dict[str, Any]:
+    """The schema of what may be anything, which has none of its own."""
+    if kind is object:
+        return {"description": "Anything."}
+    raise NotImplementedError(f"got {kind}, expected a type that msgspec knows")
 
 
 def _is_type(kind: Any) -> bool:

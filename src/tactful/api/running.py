@@ -78,6 +78,7 @@ def _serve(
     told: Callable[[str], object],
 ) -> None:
     host, port = bound.getsockname()[:2]
+    service.sender = next((part for part in parts if isinstance(part, SenderThread)), None)
     note = " (it has no key: open to everybody on this machine)" if service.keys.is_open else ""
     try:
         with _running(parts):

@@ -35,7 +35,7 @@ class Service:
     """One running service over one store.
 
     `registry` holds the event types by now; whoever learns of a change replaces it. Writes go through `intake` alone.
-    `engine` is the one that runs in this process, None where another one does.
+    `engine` and `sender` are those that run in this process, None where others do.
     """
 
     path: Path

@@ -102,7 +102,7 @@ class Loop:
             future = self._lanes[call.waiting.channel].begin(self._call, call, now_us)
             self._under_way[call.row.decision_key] = (call, future)
         for each in sent:
-            self._telemetry.count(f"delivery.{each.result}")
+            self._telemetry.count(f"delivery.results.{each.channel}.{each.result}")
         return sent
 
     def finish(self) -> list[Sent]:

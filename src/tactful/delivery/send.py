@@ -66,6 +66,7 @@ class Sent(NamedTuple):
 
     decision_key: int
     result: Result
+    channel: ChannelName
 
 
 class Report(NamedTuple):
@@ -150,7 +151,7 @@ class Sender:
         sent: list[Sent] = []
         with self._store.transaction():
             for call, answer in answers:
-                sent.append(Sent(call.row.decision_key, self._concluded(call, answer, now_us)))
+                sent.append(Sent(call.row.decision_key, self._concluded(call, answer, now_us), _channel(call.row)))
             for row in rows:
                 attempt_no = self._store.begin_attempt(row.decision_key, now_us)
                 if attempt_no is None:
@@ -160,7 +161,7 @@ class Sender:
                     calls.append(begun)
                 else:
                     self._end(row, attempt_no, begun)
-                    sent.append(Sent(row.decision_key, begun.result))
+                    sent.append(Sent(row.decision_key, begun.result, _channel(row)))
         for each in sent:
             _LOG.info("decision %016x: %s", each.decision_key, each.result)
         return calls, sent
@@ -292,3 +293,7 @@ class Sender:
         if self._one_click is None or waiting.channel != "email" or waiting.critical:
             return {}
         return self._one_click.headers(waiting.decision_id)
+
+
+def _channel(row: OutboxRow) -> ChannelName:
+    return CHANNELS[row.channel_code]

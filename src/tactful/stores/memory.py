@@ -5,6 +5,7 @@ exception leaves nothing behind.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, islice
@@ -367,6 +368,10 @@ class MemoryStore:
         found = (entry.attempts[-1] for entry in self._outbox.values() if _doubtful(entry))
         return sorted(found, key=lambda attempt: (attempt.begun_us, attempt.decision_key))
 
+    def outbox_stock(self) -> dict[int, int]:
+        waiting = (e for e in self._outbox.values() if e.next_try_us is not None and not _doubtful(e))
+        return dict(Counter(entry.row.channel_code for entry in waiting))
+
     def outbox_of(self, decision_key: int) -> OutboxEntry | None:
         return self._outbox.get(decision_key)
 
@@ -421,6 +426,9 @@ class MemoryStore:
 
     def reject(self, log_ts_us: int, kind: str, reason: str, data: bytes) -> None:
         self._set(self._rejects, len(self._rejects), Reject(log_ts_us, kind, reason, data))
+
+    def count_rejects(self) -> int:
+        return len(self._rejects)
 
     def rejects(self, limit: int) -> list[Reject]:
         return list(reversed(self._rejects.values()))[:limit]

@@ -380,6 +380,10 @@ class Outbox(Protocol):
         """Returns attempts without a result by rising (begun, decision key)."""
         ...
 
+    def outbox_stock(self) -> dict[int, int]:
+        """Returns how many messages are neither done nor in doubt, by channel code; one that has none is left out."""
+        ...
+
     def outbox_of(self, decision_key: int) -> OutboxEntry | None:
         """Returns the message of a decision with its attempts, None if there is none."""
         ...
@@ -443,6 +447,10 @@ class Rejects(Protocol):
 
     def reject(self, log_ts_us: int, kind: str, reason: str, data: bytes) -> None:
         """Keeps something refused, with the reason."""
+        ...
+
+    def count_rejects(self) -> int:
+        """Returns how many are kept."""
         ...
 
     def rejects(self, limit: int) -> list[Reject]:

@@ -348,6 +348,9 @@ class SqliteStore:
     def in_doubt(self) -> list[Attempt]:
         return outbox.in_doubt(self._db)
 
+    def outbox_stock(self) -> dict[int, int]:
+        return outbox.stock(self._db)
+
     def outbox_of(self, decision_key: int) -> OutboxEntry | None:
         return outbox.outbox_of(self._db, decision_key)
 
@@ -388,6 +391,10 @@ class SqliteStore:
                 "INSERT INTO rejects (log_ts_us, kind, reason, data) VALUES (?, ?, ?, ?)",
                 (log_ts_us, kind, reason, data),
             )
+
+    def count_rejects(self) -> int:
+        (count,) = self._db.execute("SELECT count(*) FROM rejects").fetchone()
+        return int(count)
 
     def rejects(self, limit: int) -> list[Reject]:
         rows = self._db.execute("SELECT log_ts_us, kind, reason, data FROM rejects ORDER BY seq DESC LIMIT ?", (limit,))

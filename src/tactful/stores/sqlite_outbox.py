@@ -75,6 +75,14 @@ def in_doubt(db: sqlite3.Connection) -> list[Attempt]:
     return [_attempt(row) for row in rows]
 
 
+def stock(db: sqlite3.Connection) -> dict[int, int]:
+    """Returns how many messages are neither done nor in doubt, by channel; `outbox_by_channel` holds only those."""
+    rows = db.execute(
+        "SELECT channel_code, count(*) FROM outbox WHERE next_try_us IS NOT NULL AND in_doubt = 0 GROUP BY channel_code"
+    )
+    return dict(rows.fetchall())
+
+
 def outbox_of(db: sqlite3.Connection, decision_key: int) -> OutboxEntry | None:
     """Returns a message with its attempts."""
     key = signed(decision_key)

@@ -1,0 +1,57 @@
+"""The document says what the service does: schemathesis finds no answer that it does not tell of."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from served_app import decided, served
+from tactful.api.app import ENDPOINTS, create_app
+from tactful.api.keys import SCOPES, Keyring, make_key
+from tactful.api.openapi import document
+from tactful.runtime.settings import Api, Settings
+
+EXAMPLES = int(os.environ.get("TACTFUL_FUZZ", "4"))
+"""Requests of each endpoint; a large number for a run by hand."""
+CONFIG = {
+    "seed": 1,
+    "generation": {"max-examples": EXAMPLES, "deterministic": True, "database": "none"},
+    "phases": {"coverage": {"enabled": EXAMPLES > 4}, "stateful": {"enabled": False}},
+}
+KEY, TOKEN = make_key(SCOPES, "test", 0)
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    service = served(decided(tmp_path_factory.mktemp("openapi") / "app.db"))
+    service.settings = msgspec.structs.replace(Settings(), api=Api(requests_per_second=0.0, wrong_keys_per_minute=1e9))
+    service.__post_init__()
+    service.keys = Keyring([KEY])
+    app = create_app(service)
+    yield schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig.from_dict(CONFIG))
+    service.close()
+
+
+told = schemathesis.pytest.from_fixture("schema")
+
+
+@told.parametrize()
+def test_every_answer_is_one_that_the_document_tells_of(case: schemathesis.Case) -> None:
+    # whether an event type exists, or somebody is known, no schema can say
+    case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"}, excluded_checks=[positive_data_acceptance])
+
+
+def test_every_endpoint_is_told_of_but_pages_for_people() -> None:
+    paths = document(ENDPOINTS)["paths"]
+    for one in ENDPOINTS:
+        assert (one.method.lower() in paths.get(one.path, {})) == one.shown
+
+
+def test_what_is_documented_of_a_route_is_what_its_handler_says() -> None:
+    told = document(ENDPOINTS)["paths"]["/v1/users/{user_id}"]["delete"]["responses"]
+    assert {"200", "202", "401", "403", "422", "429", "500"} <= set(told)
