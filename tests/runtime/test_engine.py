@@ -47,6 +47,17 @@ def test_a_waking_candidate_is_decided_the_moment_it_comes() -> None:
     assert (sent.at, sent.candidate_id, sent.channel) == (at(12), "c1", "push")
 
 
+def test_of_two_profiles_at_one_instant_the_later_one_holds() -> None:
+    for first, second in (("push", "email"), ("email", "push")):
+        app = App()
+        app.submit(at(9), person("ann", first), person("ann", second))
+        app.submit(at(9), person("bob", first))
+        app.submit(at(9), person("bob", second))
+        app.submit(at(12), told("c1", created=at(12)), told("c2", user_id="bob", created=at(12)))
+        app.run(at(13))
+        assert [d.channel for user in ("ann", "bob") for d in app.of("send", user)] == [second, second]
+
+
 def test_unsubscribed_user_receives_nothing() -> None:
     app = App()
     app.submit(at(9), person())

@@ -212,7 +212,8 @@ class Acceptance:
             after = choices.laid_over(profile, choices.chosen(self._store, user_id))
             if after != profile:
                 lines.append(line_of(after, self.registry))
-        return self._append(lines, [], [taken[-1].log_us], after_us, taken[-1].offset)[0] if lines else []
+        behind = taken[-1].log_us + 1  # at one instant the profile with the larger hash would hold
+        return self._append(lines, [], [behind], after_us, taken[-1].offset)[0] if lines else []
 
     def _newest_profile(self, user_id: str, taken: list[Line]) -> User | None:
         """The profile of a person that was accepted last, these lines included; None if the app never told of her."""
@@ -220,7 +221,7 @@ class Acceptance:
         if own:
             return own[-1]
         key = draws.key(user_id)
-        offset = (self._profiles.get(key) or self._profile_applied(key)).offset
+        offset = self._newest(key).offset
         data = self._store.fetch([offset]).get(offset)
         found = decode(data) if data is not None else None
         return found if isinstance(found, User) else None
@@ -276,8 +277,13 @@ class Acceptance:
     def _stamp(self, lines: list[Line], stamps_us: Sequence[int] | None, after_us: int) -> None:
         """Gives every line its log time, none before the log's end, and sorts those that contest an id."""
         now, lowest = self._clock.now_us() if stamps_us is None else 0, max(self.log_us, after_us + 1)
+        profiles: set[int] = set()
         for line in lines:
             lowest = max(lowest, now if stamps_us is None else int(stamps_us[line.position]))
+            if stamps_us is None and isinstance(line.record, User):
+                # the later of two profiles holds: not the one with the larger hash, as at one instant
+                lowest += line.user_key in profiles or self._newest(line.user_key).log_us >= lowest
+                profiles.add(line.user_key)
             line.log_us = lowest
             if stamps_us is not None and isinstance(line.record, User):
                 line.dedupe_key = _dated(line, int(stamps_us[line.position]))
@@ -299,6 +305,10 @@ class Acceptance:
                 profiles[line.user_key] = max(known, _Profile(line.log_us, line.content, line.offset))
             kept.append(line)
         return kept, len(lines) - len(kept)
+
+    def _newest(self, user_key: int) -> "_Profile":
+        """The profile of a user that was accepted last."""
+        return self._profiles.get(user_key) or self._profile_applied(user_key)
 
     def _profile_applied(self, user_key: int) -> "_Profile":
         """The profile in a user's state; log time and offset -1 for none."""
