@@ -1,7 +1,6 @@
 """The in-app inbox: a person's messages, a stream of new ones, and what she did with them.
 
-The app's server comes with an API key; its client with a token that is good for one person's inbox, and that the
-server asks for (`POST /v1/users/{user_id}/inbox/token`).
+The app's server comes with an API key, its client with the person's own token (`POST /v1/users/{user_id}/tokens`).
 """
 
 import asyncio
@@ -11,7 +10,6 @@ from functools import partial
 from typing import Final
 
 import msgspec
-from itsdangerous import BadData, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -22,14 +20,13 @@ from tactful.api.problems import Problem
 from tactful.api.query import parameters, whole
 from tactful.api.secret import secret_of
 from tactful.api.service import Service
-from tactful.clock import HOUR_US, SECOND_US, from_us
+from tactful.api.tokens import read
+from tactful.clock import from_us
 from tactful.delivery.channels.inbox import NEVER_US, decode
 from tactful.events.records import Engagement, EngagementKind, encode
 from tactful.stores.protocols import InboxDeed, InboxRow
 from tactful.stores.sqlite import SqliteStore
 
-_PREFIX: Final = "inbox."
-_TOKEN_US: Final = 24 * HOUR_US
 _HEARTBEAT_S: Final = 20.0
 """Less than the half minute after which proxies let go of a connection on which nothing moves."""
 _MOST: Final = 200
@@ -61,13 +58,6 @@ class InboxPage(msgspec.Struct, frozen=True):
     messages: list[InboxItem]
     unread: int
     next_before: int | None
-
-
-class InboxToken(msgspec.Struct, frozen=True):
-    """A token for one person's inbox, for the app's client."""
-
-    token: str
-    expires_at: datetime
 
 
 async def list_inbox(request: Request, service: Service) -> Response:
@@ -176,40 +166,26 @@ def _engagement(row: InboxRow, deed: InboxDeed, user_id: str, decision_id: str, 
     )
 
 
-async def make_token(request: Request, service: Service) -> Response:
-    """Returns a token with which the app's client may read and mark one person's inbox for a day."""
-    until_us = service.clock.now_us() + _TOKEN_US
-    told = _signer(service).dumps([request.path_params["user_id"], until_us // SECOND_US])
-    return answer(InboxToken(f"{_PREFIX}{told}", from_us(until_us // SECOND_US * SECOND_US)), 201)
-
-
 def _admitted(request: Request, service: Service, scope: Scope) -> int:
     """Returns the key of the user whose inbox is asked for, if who asks may.
 
-    A token comes as `Authorization: Bearer inbox....`, or as the parameter `token`: a browser's `EventSource` sends no
-    headers of its own.
+    A person's token comes as `Authorization: Bearer ...`, or as the parameter `token`: a browser's `EventSource` sends
+    no headers of its own.
 
     Raises:
         Problem: 401 or 403, and what `admit` raises for API keys.
     """
-    user_id = request.path_params["user_id"]
+    user_id, now_us = request.path_params["user_id"], service.clock.now_us()
     token = request.query_params.get("token") or header(request, b"authorization").partition(" ")[2]
-    if not token.startswith(_PREFIX):
-        admit(request, scope, service, service.clock.now_us())
+    if "." not in token:  # an API key, which has no signature
+        admit(request, scope, service, now_us)
         return draws.key(user_id)
-    try:
-        whose, until_s = _signer(service).loads(token.removeprefix(_PREFIX))
-    except BadData:
-        raise Problem(401, "bad-token", "got an inbox token that was not signed here; ask for another one") from None
-    if service.clock.now_us() >= until_s * SECOND_US:
-        raise Problem(401, "old-token", "got an inbox token that has expired; ask for another one")
+    whose = read(secret_of(service), "client", token, now_us)
+    if whose is None:
+        raise Problem(401, "bad-token", "got a token that is over or was not made here; ask for another one")
     if whose != user_id:
         raise Problem(403, "no-right", "got a token for another person's inbox, expected one for this")
     return draws.key(user_id)
-
-
-def _signer(service: Service) -> URLSafeSerializer:
-    return URLSafeSerializer(secret_of(service), salt="tactful inbox 1")
 
 
 def _item(row: InboxRow) -> InboxItem:
@@ -231,7 +207,7 @@ def _item(row: InboxRow) -> InboxItem:
 
 
 _PATH: Final = "/v1/users/{user_id}/inbox"
-_TOKEN_QUERY: Final = {"token": "An inbox token, where no header can be sent."}
+_TOKEN_QUERY: Final = {"token": "The person's own token, where no header can be sent."}
 
 ENDPOINTS: Final = (
     Endpoint(
@@ -239,7 +215,7 @@ ENDPOINTS: Final = (
         _PATH,
         list_inbox,
         None,
-        "Lists a person's in-app inbox, by a key with the right to read or by an inbox token.",
+        "Lists a person's in-app inbox, by a key with the right to read or by her own token.",
         answers={200: InboxPage},
         query={
             "limit": f"How many at most, up to {_MOST}; 50.",
@@ -255,14 +231,6 @@ ENDPOINTS: Final = (
         "Streams new messages and the number of unread ones as server-sent events.",
         query={"after": "Messages behind this number; only new ones by default.", **_TOKEN_QUERY},
         shown=False,
-    ),
-    Endpoint(
-        "POST",
-        f"{_PATH}/token",
-        make_token,
-        "ingest",
-        "Makes a token with which the app's client may use one person's inbox for a day.",
-        answers={201: InboxToken},
     ),
     *(
         Endpoint(
