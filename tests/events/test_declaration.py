@@ -101,7 +101,7 @@ CHANNEL = "one of email, in_app, push, web_push, webhook"
         (
             "max_wait",
             "max_wat",
-            "max_wat: got an unknown key, expected one of channels, lifetime, payload, templates, ranked, "
+            "max_wat: got an unknown key, expected one of channels, lifetime, payload, templates, templating, ranked, "
             'wake, max_wait, priority, critical, aggregation, engagement, caps (did you mean "max_wait"?)',
         ),
         (

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from tactful.delivery.markup import harm_in, harmful
 from tactful.delivery.outbox import OutboxMessage
 from tactful.delivery.protocol import Message
 from tactful.events.event_type import COUNT, DEFAULT_LOCALE, EventType, Template, placeholders
@@ -44,23 +45,26 @@ def render(event_type: EventType, message: OutboxMessage, headers: Mapping[str, 
     if found is None:
         return Unrenderable((f"type {event_type.name} has no {message.channel} template in {DEFAULT_LOCALE}",))
     locale, template = found
-    wanted = [n for t in (template.subject, template.title, template.body) for n in placeholders(t)]
     values = {**message.payload, COUNT: message.count}
-    reasons = tuple(problem for name in dict.fromkeys(wanted) if (problem := _problem(name, values)))
-    if reasons:
-        return Unrenderable(reasons)
-    texts = {name: str(values[name]) for name in wanted}
-    in_body = html.escape if message.channel in HTML_BODIES else _as_is
+    link = message.payload.get(LINK)
+    texts = _texts(event_type, template, values, message.channel in HTML_BODIES)
+    if isinstance(texts, Unrenderable):
+        return texts
+    harm = harm_in(texts.body) if message.channel in HTML_BODIES else None
+    if harm is None and isinstance(link, str) and harmful(link):
+        harm = f"{{{LINK}}}: got an address that runs code or is no link; use https, or a scheme of the app's own"
+    if harm is not None:
+        return Unrenderable((harm,))
     return Message(
         channel=message.channel,
         address=message.address,
         type=event_type.name,
         locale=locale,
-        subject=_fill(template.subject, texts, _one_line),
-        title=_fill(template.title, texts, _one_line),
-        body=_fill(template.body, texts, in_body),
+        subject=_one_line(texts.subject),
+        title=_one_line(texts.title),
+        body=texts.body,
         headers=dict(headers or {}),
-        link=link if isinstance(link := message.payload.get(LINK), str) else "",
+        link=link if isinstance(link, str) else "",
         decision_id=message.decision_id,
         user_id=message.user_id,
         expires_at=message.expires_at,
@@ -86,6 +90,37 @@ def locale_chain(locale: str) -> tuple[str, ...]:
     parts = locale.replace("_", "-").split("-")
     chain = ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
     return tuple(dict.fromkeys([*chain, DEFAULT_LOCALE]))
+
+
+def _texts(
+    event_type: EventType, template: Template, values: Mapping[str, object], is_html: bool
+) -> Template | Unrenderable:
+    """The template with its values in place, or what is missing."""
+    if event_type.templating == "jinja":
+        return _by_jinja(template, values, is_html)
+    wanted = [n for t in (template.subject, template.title, template.body) for n in placeholders(t)]
+    reasons = tuple(problem for name in dict.fromkeys(wanted) if (problem := _problem(name, values)))
+    if reasons:
+        return Unrenderable(reasons)
+    texts = {name: str(values[name]) for name in wanted}
+    return Template(
+        subject=_fill(template.subject, texts, _one_line),
+        title=_fill(template.title, texts, _one_line),
+        body=_fill(template.body, texts, html.escape if is_html else _as_is),
+    )
+
+
+def _by_jinja(template: Template, values: Mapping[str, object], is_html: bool) -> Template | Unrenderable:
+    from tactful.events import jinja  # needs an extra, and only these types do
+
+    try:
+        return Template(
+            subject=jinja.fill(template.subject, values, html=False),
+            title=jinja.fill(template.title, values, html=False),
+            body=jinja.fill(template.body, values, is_html),
+        )
+    except jinja.CannotFill as error:
+        return Unrenderable((str(error),))
 
 
 def _problem(name: str, values: Mapping[str, object]) -> str | None:

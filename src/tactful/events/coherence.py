@@ -108,6 +108,9 @@ def _placeholders(values: Values) -> Findings:
     declared, required = values["payload"].get("properties", {}), values["payload"].get("required", [])
     if not isinstance(declared, dict) or not isinstance(required, list):
         return  # No JSON Schema; the check of the schema says so.
+    if values.get("templating") == "jinja":
+        yield from _jinja(values, declared, required)
+        return
     for _, at, template in _each(values.get("templates", {})):
         for field in Template.__struct_fields__:
             try:
@@ -119,6 +122,18 @@ def _placeholders(values: Values) -> Findings:
             for name in names:
                 if fault := _placeholder_fault(name, declared, required):
                     yield f"{at}.{field}", f"got the placeholder {{{name}}}, expected {fault}"
+
+
+def _jinja(values: Values, declared: dict[str, Any], required: list[Any]) -> Findings:
+    try:
+        from tactful.events import jinja
+    except ImportError:
+        yield "templating", 'got "jinja" without its package, expected it; pip install "tactful[serve]"'
+        return
+    for _, at, template in _each(values.get("templates", {})):
+        for field in Template.__struct_fields__:
+            for fault in jinja.faults(getattr(template, field), declared, required, COUNT):
+                yield f"{at}.{field}", fault
 
 
 def _placeholder_fault(name: str, declared: dict[str, Any], required: list[Any]) -> str:

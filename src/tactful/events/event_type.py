@@ -36,7 +36,7 @@ Locale: TypeAlias = str
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The texts of a message in one channel and locale; `{name}` stands for that payload value."""
+    """The texts of a message in one channel and locale; how values stand in them says the type's `templating`."""
 
     subject: Annotated[str, Meta(description="The subject line; email only.")] = ""
     title: Annotated[str, Meta(description="The headline; every channel except email.")] = ""
@@ -98,6 +98,13 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         dict[Channel, dict[Locale, Template]],
         Meta(description="The texts, as `[templates.<channel>.<locale>]`; `en` is needed for every channel."),
     ]
+    templating: Annotated[
+        Literal["braces", "jinja"],
+        Meta(
+            description="`braces`: `{name}` stands for that value. `jinja`: Jinja with conditions, loops and some "
+            "filters (extra `serve` or `channels`)."
+        ),
+    ] = "braces"
     ranked: Annotated[
         bool,
         Meta(
