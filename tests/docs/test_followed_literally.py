@@ -40,6 +40,7 @@ EVALUATE = ROOT / "docs" / "how-to" / "evaluate-a-policy.md"
 PROMOTE = ROOT / "docs" / "how-to" / "promote-a-model.md"
 EXPORT = ROOT / "docs" / "how-to" / "export-decisions.md"
 EXPERIMENT = ROOT / "docs" / "how-to" / "run-an-experiment.md"
+SERVE = ROOT / "docs" / "how-to" / "serve-over-http.md"
 PAGES = [
     ROOT / "README.md",
     ROOT / "docs" / "tutorials" / "first-loop.md",
@@ -52,6 +53,7 @@ PAGES = [
     PROMOTE,
     EXPORT,
     EXPERIMENT,
+    SERVE,
 ]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 120
