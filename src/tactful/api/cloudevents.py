@@ -41,7 +41,7 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     time: Instant | None = None
     datacontenttype: str = "application/json"
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    data: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
     data_base64: str | None = None
     expiresat: Instant | None = None
     groupkey: str = ""

@@ -209,6 +209,8 @@ def _item(row: InboxRow) -> InboxItem:
 _PATH: Final = "/v1/users/{user_id}/inbox"
 _TOKEN_QUERY: Final = {"token": "The person's own token, where no header can be sent."}
 
+_REFUSED: Final = dict.fromkeys((401, 403, 422, 429, 503), Problem)
+
 ENDPOINTS: Final = (
     Endpoint(
         "GET",
@@ -216,7 +218,7 @@ ENDPOINTS: Final = (
         list_inbox,
         None,
         "Lists a person's in-app inbox, by a key with the right to read or by her own token.",
-        answers={200: InboxPage},
+        answers={200: InboxPage, **_REFUSED},
         query={
             "limit": f"How many at most, up to {_MOST}; 50.",
             "before": "Only messages with a lower number.",
@@ -239,7 +241,7 @@ ENDPOINTS: Final = (
             handler,
             None,
             f"Notes that a message was {done}; the engine hears of it.",
-            answers={200: InboxItem},
+            answers={200: InboxItem, 404: Problem, **_REFUSED},
             query=_TOKEN_QUERY,
         )
         for word, handler, done in (

@@ -147,7 +147,7 @@ _IDEMPOTENCY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "maxLength": 255},
     "description": "Names this request for 24 hours: sent again, it is answered as before and does nothing.",
 }
 

@@ -77,6 +77,6 @@ ENDPOINTS: Final = (
         issue_tokens,
         "ingest",
         "Gives the address of a person's preferences and the token with which her device reports.",
-        answers={200: Tokens, 422: Problem},
+        answers={200: Tokens, 422: Problem, 503: Problem},
     ),
 )
