@@ -160,3 +160,7 @@ class UnknownMessage(TactfulError):
 
 class WrongMessageState(TactfulError):
     """Raised when a message cannot be sent again or settled: delivered, withdrawn, expired, waiting, not in doubt."""
+
+
+class LookupFailed(TactfulError):
+    """Raised when the DNS gives no answer: no network, no server, a broken zone."""

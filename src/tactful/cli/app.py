@@ -10,6 +10,7 @@ from tactful.cli.allocate import allocate
 from tactful.cli.bench import ScriptsByDefault, bench
 from tactful.cli.bench_decisions import bench_decisions
 from tactful.cli.demo import demo
+from tactful.cli.doctor import doctor
 from tactful.cli.evaluate import evaluate
 from tactful.cli.experiment import experiment_end, experiment_list, experiment_report, experiment_resize
 from tactful.cli.experiment_new import experiment_new
@@ -51,6 +52,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "key new": key_new,
     "key list": key_list,
     "key revoke": key_revoke,
+    "doctor": doctor,
     "export": export,
     "outbox list": outbox_list,
     "outbox show": outbox_show,
