@@ -142,7 +142,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "runtime/explaining.py": ("explain", "Explanation"),
         "runtime/explaining_hours.py": ("hours_of", "Hours", "HourOfDay"),
     },
-    "Sending": {"delivery/send.py": ("Sender",), "delivery/channels/__init__.py": ("default_channels",)},
+    "Sending": {"delivery/send.py": ("Sender",), "delivery/channels/__init__.py": ("default_channels", "build", "close")},
     "Judging": {
         "experiments/design.py": ("Experiment", "ExperimentArm", "Targeting", "experiment_of"),
         "experiments/layers.py": ("refuse_overlaps", "free", "resized"),
