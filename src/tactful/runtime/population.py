@@ -38,7 +38,7 @@ from tactful.runtime.reputation import Reputation
 from tactful.runtime.scoring import Scorer, of_messages, version_at
 from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, Frame, Outcome, PlanRequest
-from tactful.runtime.timer import next_timer
+from tactful.runtime.timer import next_job, next_timer
 
 FIRE_AT_ONCE: Final = 512
 """Timers per call: large enough to forget the cost of a call, small enough that states and scores fit in cache and
@@ -309,9 +309,8 @@ class Population:
         next job."""
         users = [(row, log) for log, row, _, _, record in waiting.rest if isinstance(record, User)]
         told, failed = waiting.candidates, take(waiting.engagements, waiting.engagements.kind == history.FAILURE)
-        jobs = steps.jobs_ahead(self.table.rows[["job_at", "last_job"]][told.row])
-        next_job = np.where(jobs >= told.log_us[:, None], jobs, NEVER).min(axis=1, initial=NEVER)
-        timer = np.minimum(np.where(told.wake_us > 0, told.wake_us, NEVER), next_job)
+        soonest = next_job(self.table.rows, told.row, told.log_us)
+        timer = np.minimum(np.where(told.wake_us > 0, told.wake_us, NEVER), soonest)
         rows = np.concatenate([told.row, failed.row, np.array([r for r, _ in users], dtype=np.int64)])
         return rows, np.concatenate([timer, failed.log_us, np.array([t for _, t in users], dtype=np.int64)])
 

@@ -122,11 +122,6 @@ class Outcome:
     budget_left: Float[np.ndarray, " n"]
 
 
-def jobs_ahead(state: State) -> Int[np.ndarray, "n jobs"]:
-    """Returns the planned rank jobs that have not run, `NEVER` in unused places."""
-    return np.where(state["job_at"] > state["last_job"][:, None], state["job_at"], NEVER)
-
-
 # --- plan the day ---------------------------------------------------------------------------------------------
 
 
@@ -340,7 +335,9 @@ def conclude(
     if settings.rules.channel_mode == "ladder":
         told &= ~_climbs(table, rows, request, verdict, frame)
     over = pool.seen | (pool.expired & (pool.tried > 0))
-    close(table, rows, pool.present & ~told & ~over & (verdict.drop_code == 0))
+    stays = ~told & ~over & (verdict.drop_code == 0)
+    some = np.flatnonzero((pool.present & ~stays).any(axis=1))
+    close(table, rows[some], (pool.present & stays)[some])
     return Outcome(verdict, slot, probability, tokens)
 
 
@@ -410,6 +407,12 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
     last_active = standing.last_active(state)
     drawn, probability = explore.bucket(settings.seed, state["user_key"], now, settings.exploration.shares)
     k = np.maximum(state["k_now"], 0).astype(np.int64)
+    of_budget = budgets.counted(settings)
+    sent_day, sent_week, sent_7d, sent_plan, ranked_today = standing.sent_since_each(
+        state,
+        np.stack([day_from, week_from, now - WEEK_US, state["planned_at"], now // DAY_US * DAY_US - 1]),
+        (counted, counted, of_budget, of_budget, SENT_RANKED),
+    )
     return Person(
         key=state["user_key"],
         now_us=now,
@@ -427,11 +430,11 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         ),
         closed=~send_windows.open_minutes(windows)[minute],
         opens=(minute + send_windows.minutes_until(windows, opens=True)[minute]) % 1440,
-        sent_day=standing.sent_since(state, day_from, counted),
-        sent_week=standing.sent_since(state, week_from, counted),
-        sent_7d=standing.sent_since(state, now - WEEK_US, budgets.counted(settings)),
+        sent_day=sent_day,
+        sent_week=sent_week,
+        sent_7d=sent_7d,
         sent_7d_channel=standing.sent_by_channel(state, now - WEEK_US),
-        sent_plan=standing.sent_since(state, state["planned_at"], budgets.counted(settings)),
+        sent_plan=sent_plan,
         quota=state["quota"].astype(np.int64),
         turn=np.where(state["last_job"] == now, state["turn"] + 1, 0).astype(np.int64),
         since_send_us=now - standing.last_sent(state),
@@ -444,7 +447,7 @@ def _person(state: State, now: NDArray[np.int64], arm: NDArray[np.int64], frame:
         exploratory=budgets.exploratory(state, now, now, settings),
         bucket=np.where(state["k_random"], 0, drawn).astype(np.int64),
         bucket_probability=np.where(state["k_random"], 1.0, probability),
-        forced_today=standing.sent_since(state, now // DAY_US * DAY_US - 1, SENT_RANKED) > 0,
+        forced_today=ranked_today > 0,
         volume_slice=state["k_random"] > 0,
         held_out=budgets.in_holdout(state, settings),
         n_sends=state["n_sends"].astype(np.int64),

@@ -43,6 +43,26 @@ def next_timer(
     return due, plans
 
 
+def next_job(
+    table: NDArray[Any], rows: Int[np.ndarray, " m"], since_us: Int[np.ndarray, " m"]
+) -> Int[np.ndarray, " m"]:
+    """Returns the earliest rank job of each row's plan that has not run, at or after an instant; `NEVER` if none."""
+    first = np.full(len(rows), NEVER)
+    _next_job(table["job_at"], table["last_job"], rows, since_us, first)
+    return first
+
+
+@kernel
+def _next_job(
+    job_at: NDArray[Any], last_job: NDArray[Any], rows: NDArray[Any], since: NDArray[Any], first: NDArray[Any]
+) -> None:
+    for i in range(len(rows)):
+        r = rows[i]
+        for j in range(job_at.shape[1]):
+            if job_at[r, j] > last_job[r] and job_at[r, j] >= since[i]:
+                first[i] = min(first[i], job_at[r, j])
+
+
 @kernel
 def _next_timer(
     c_len: NDArray[Any], c_state: NDArray[Any], c_log: NDArray[Any], c_wake: NDArray[Any], c_type: NDArray[Any],

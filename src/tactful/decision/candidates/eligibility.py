@@ -5,6 +5,7 @@ everything but rights; transactional types pass the budget.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -176,5 +177,8 @@ def _all(values: NDArray[Any]) -> NDArray[Any]:
     return values[:, None, None]
 
 
+@lru_cache(maxsize=64)
 def _one(value: float | int) -> NDArray[np.float64]:
-    return np.full((1, 1, 1), float(value))
+    number = np.full((1, 1, 1), float(value))
+    number.setflags(write=False)
+    return number

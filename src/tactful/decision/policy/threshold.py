@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tactful.errors import InvalidRecord, InvalidScores
 from tactful.events.records import CHANNELS
 from tactful.features.segments import ACTIVITIES, REACHES, SEGMENTS
+from tactful.kernel import kernel
 
 DAYS = 7
 BINS = 512
@@ -168,7 +169,7 @@ class UtilityHistogram:
     def _read_from(self, min_jobs: int) -> "_Pools":
         """The pools of the counts as they stand; kept until the next count."""
         if self._pools is None or self._pools.min_jobs != min_jobs:
-            self._pools = _pools(self._counts.sum(axis=0, dtype=np.int64), self.kin, min_jobs)
+            self._pools = _pools(_over_days(self._counts), self.kin, min_jobs)
         return self._pools
 
     def to_bytes(self) -> bytes:
@@ -253,9 +254,29 @@ def _read(below: Int64[np.ndarray, "cells bins"], q: Float[np.ndarray, " cells"]
     """The utility below which a share q of the counts lies; 0 for an empty cell. `below` are running counts."""
     total = below[:, -1]
     place = q * total
-    found = (below >= np.maximum(place, 1)[:, None]).argmax(axis=1)
+    found = np.zeros(len(below), dtype=np.int64)
+    _first_bin(below, np.maximum(place, 1.0), found)
     cell = np.arange(len(below))
     before = np.where(found > 0, below[cell, found - 1], 0)
     part = (place - before) / np.maximum(below[cell, found] - before, 1)
     utility = _EDGES[found] + np.clip(part, 0, 1) * (_EDGES[found + 1] - _EDGES[found])
     return np.where(total > 0, utility, 0.0)
+
+
+@kernel
+def _over_days(counts: NDArray[np.int32]) -> NDArray[np.int64]:
+    total = np.zeros(counts.shape[1:], dtype=np.int64)
+    flat = total.reshape(-1)
+    for day in range(counts.shape[0]):
+        of_day = counts[day].reshape(-1)
+        for i in range(len(flat)):
+            flat[i] += of_day[i]
+    return total
+
+
+@kernel
+def _first_bin(below: NDArray[np.int64], place: NDArray[np.float64], found: NDArray[np.int64]) -> None:
+    """The first bin up to which as many are counted as the place says; 0 where there are not so many."""
+    for cell in range(len(place)):
+        if below[cell, -1] >= place[cell]:
+            found[cell] = np.searchsorted(below[cell], place[cell])
