@@ -40,6 +40,7 @@ from tactful.api.measured import Route as Measured
 from tactful.api.problems import Problem
 from tactful.api.service import Service
 from tactful.clock import from_us
+from tactful.errors import StoreError
 
 _LOG: Final = logging.getLogger(__name__)
 _REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -141,11 +142,16 @@ class _Path:
             endpoint = self._endpoint(request.method)
             request.scope[KEY] = admit(request, endpoint.scope, self._service, now_us)
             refuse_long(request, self._most_bytes)
-            return await endpoint.handler(request, self._service)
+            with self._service.telemetry.span(f"{endpoint.method} {self._path}"):
+                return await endpoint.handler(request, self._service)
         except Problem as problem:
             return problem.response()
         except ClientDisconnect:
             raise
+        except StoreError:
+            _LOG.exception("%s %s found no store", request.method, self._path)
+            why = "the store cannot be used now; nothing of this request was taken: send it again later"
+            return Problem(503, "store", why, headers={"Retry-After": "5"}).response()
         except Exception:
             _LOG.exception("%s %s failed", request.method, self._path)
             self._service.telemetry.count("api.errors")

@@ -1,6 +1,7 @@
 """The way in: records into the store's mailbox, many requests in one commit, answered when that is durable."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,7 +81,8 @@ class Intake:
         try:
             return None, self._together(records, writes)
         except Exception as error:
-            if not writes or (len(writes) == 1 and not records):
+            alone = len(writes) + bool(records) == 1
+            if alone or isinstance(error.__cause__, sqlite3.Error):  # the file, not one of the group: all wait no more
                 return error, [error] * len(writes)
         # One of the group spoilt it for the others: each by itself, then.
         failed, _ = self._commit(records, []) if records else (None, [])

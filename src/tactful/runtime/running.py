@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from tactful.clock import SECOND_US, Clock, from_us
-from tactful.errors import TactfulError
+from tactful.errors import InvalidEventType, InvalidModel, InvalidSettings, ReplayMismatch, StoreError
 from tactful.runtime.embedded import Engine
 from tactful.runtime.settings import Settings
+from tactful.telemetry import Tracer
 
 _LOG: Final = logging.getLogger(__name__)
 _LONGEST_WAIT_S: Final = 30.0
+_TELLABLE: Final = (InvalidEventType, InvalidModel, InvalidSettings, ReplayMismatch, StoreError)
+"""Errors whose text names files and figures, and nobody."""
 
 
 class EngineThread:
@@ -22,12 +25,14 @@ class EngineThread:
     Attributes:
         moved_us: when a step ended last; None before the first.
         fault: what is wrong, "" if nothing is: the kind of error, never its text.
+        tracer: times its batches; to be set before it starts.
         engine: the engine, while one is open; other threads may read its counters, and nothing else.
     """
 
     def __init__(self, path: Path, settings: Settings, clock: Clock, tick_s: float) -> None:
         """Names what is to be run; `tick_s` is the time between two looks into the mailbox."""
         self._path, self._settings, self._clock, self._tick_s = path, settings, clock, tick_s
+        self.tracer: Tracer | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tactful-engine")
         self._wait_s = 1.0
@@ -59,7 +64,7 @@ class EngineThread:
                 self._live()
             except Exception as error:
                 self.fault = type(error).__name__
-                why = str(error) if isinstance(error, TactfulError) else type(error).__name__
+                why = str(error) if isinstance(error, _TELLABLE) else self.fault
                 _LOG.error("the engine stopped: %s; it is opened again in %.0f s", why, self._wait_s, exc_info=True)
                 self._stop.wait(self._wait_s)
                 self._wait_s = min(2.0 * self._wait_s, _LONGEST_WAIT_S)
@@ -67,6 +72,7 @@ class EngineThread:
     def _live(self) -> None:
         """One engine, from opening to closing."""
         engine = Engine.open(self._path, self._settings, clock=self._clock)
+        engine.telemetry.tracer = self.tracer
         self.engine = engine
         _LOG.info("the engine is open")
         try:
