@@ -23,6 +23,7 @@ import pytest
 import evaluation_store
 import experiment_store
 import export_store
+import fit_store
 import objectives_store
 import promotion_store
 import ranking_store
@@ -40,6 +41,7 @@ EVALUATE = ROOT / "docs" / "how-to" / "evaluate-a-policy.md"
 PROMOTE = ROOT / "docs" / "how-to" / "promote-a-model.md"
 EXPORT = ROOT / "docs" / "how-to" / "export-decisions.md"
 EXPERIMENT = ROOT / "docs" / "how-to" / "run-an-experiment.md"
+FIT = ROOT / "docs" / "how-to" / "fit-the-simulator.md"
 SERVE = ROOT / "docs" / "how-to" / "serve-over-http.md"
 PAGES = [
     ROOT / "README.md",
@@ -54,6 +56,7 @@ PAGES = [
     EXPORT,
     EXPERIMENT,
     SERVE,
+    FIT,
 ]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS = 120
@@ -129,6 +132,8 @@ def prepare(page: Path, folder: Path) -> None:
         shutil.copy(promotion_store.__file__, folder / "later.py")
     if page == EXPORT:
         export_store.fill_store(folder / "app.db")
+    if page == FIT:
+        fit_store.fill_store(folder / "app.db")
     if page == EXPERIMENT:
         experiment_store.fill_store(folder / "app.db", with_experiment=False)
         experiment_store.fill_store(folder / "later.db", with_experiment=True)

@@ -1,13 +1,13 @@
 """Fits the world's constants to a log: simulated moments, Gauss-Newton in their logarithms, common random numbers.
 
 `Q(θ) = Σ_j w_j (log m_j − log m_j(θ))²`, `w_j` the inverse variance of the difference over people. The derivatives
-`G = ∂ log m(θ)/∂θ` are finite differences under the same luck, corrected after every step (Broyden) and taken anew
+`G = ∂ log m(θ)/∂θ` are finite differences under the same luck, corrected for the next step (Broyden) and taken anew
 once. With `B = (G'WG)⁻¹G'W` the covariance of `θ` is the sandwich `B Σ B'`, Σ of the app's people and the simulated
 ones; the over-identification statistic is `r' V⁺ r` with `r = (I − GB)(log m − log m(θ))`, `V = (I − GB) Σ (I − GB)'`,
 a chi-square variable were the world right.
 
-A constant is fitted only if the log has the moment that tells of it (`told_by.py`) and, at the start, its standard
-error is small enough; the others keep their defaults, and the report says why.
+A constant is fitted only if the log has the moment that tells of it (`told_by.py`) and its standard error is
+small enough, at the start and half-way; the others keep their defaults, and the report says why.
 
 Source: McFadden, "A method of simulated moments for estimation of discrete response models without numerical
 integration", Econometrica 1989; Broyden, "A class of methods for solving nonlinear simultaneous equations", 1965.
@@ -75,11 +75,11 @@ def fit(
             "sessions, opens and clicks, with the channel or the decision_id of the message"
         )
     search = _Search(app, counted.only(usable), people, seed, tried, tell)
-    before = search.here
-    kept = search.choose(_untold(names, usable, drawn=bool(app.drawn.any())))
+    before, kept = search.here, _untold(names, usable, drawn=bool(app.drawn.any()))
     for number in range(_ROUNDS):
         if number:
             search.renew()
+        kept |= search.choose()
         search.descend()
     return _report(search, before, kept)
 
@@ -106,7 +106,7 @@ def _untold(names: tuple[str, ...], usable: tuple[str, ...], drawn: bool) -> dic
 
 class _Search:
     """Where the search stands: `theta` are logarithms of constants in `names` relative to their defaults, `here` is
-    what is counted there, `slopes` its derivatives."""
+    what is counted there, `slopes` its derivatives as measured last, `corrected` what steps have made of them since."""
 
     def __init__(
         self, app: AppLog, target: Moments, people: int, seed: int, names: tuple[str, ...], tell: Tell
@@ -118,12 +118,13 @@ class _Search:
         self._cast = cast(app, people, seed, self._theirs)
         self.evaluations, self.shift = 0, np.inf
         self.theta: NDArray[np.float64] = np.zeros(len(names))
-        self.slopes: NDArray[np.float64] = np.zeros((len(target.names), 0))
+        self.slopes: NDArray[np.float64] = np.zeros((len(target.names), len(names)))
         self.renew()
 
-    def choose(self, kept: dict[str, str]) -> dict[str, str]:
-        """Drops the constants that the log tells too little of, the loosest first, and returns why each is kept."""
-        kept = dict(kept)
+    def choose(self) -> dict[str, str]:
+        """Takes the constants of which the log tells too little back to their defaults, the loosest first, and says
+        why."""
+        kept, moved = {}, False
         while len(self.names) > 1:
             error = np.sqrt(np.diag(self.covariance()))
             worst = int(np.argmax(error))
@@ -132,8 +133,12 @@ class _Search:
             within = float(np.exp(min(1.96 * error[worst], 9.0)))
             loosely = f"within a factor of {within:.1f}" if within < 10.0 else "hardly at all"
             kept[self.names[worst]] = f"told too loosely: {loosely}"
+            moved = moved or self.theta[worst] != 0.0
             self.names = tuple(np.delete(np.array(self.names), worst).tolist())
             self.theta, self.slopes = np.delete(self.theta, worst), np.delete(self.slopes, worst, axis=1)
+        self.corrected = self.slopes
+        if moved:
+            self.here = self._live(self.theta)
         return kept
 
     def renew(self) -> None:
@@ -141,12 +146,13 @@ class _Search:
         self._pair_anew()
         self.here = self._live(self.theta)
         self.slopes = self._differences()
+        self.corrected = self.slopes
 
     def descend(self) -> None:
         """Steps towards the app's moments while that brings them nearer."""
         for _ in range(_STEPS):
             gap, error = self.gap(self.here), np.sqrt(np.diag(self.covariance()))
-            step = np.clip(self._towards() @ gap, -_LONGEST_STEP, _LONGEST_STEP)
+            step = np.clip(self._towards(self.corrected) @ gap, -_LONGEST_STEP, _LONGEST_STEP)
             if not self._moved(step, gap):
                 self.shift = 0.0
                 return
@@ -166,13 +172,13 @@ class _Search:
 
     def covariance(self) -> NDArray[np.float64]:
         """The covariance of `theta`."""
-        towards = self._towards()
+        towards = self._towards(self.slopes)
         sandwich: NDArray[np.float64] = towards @ self.noise() @ towards.T
         return sandwich
 
     def over(self) -> tuple[float, int, float]:
         """The over-identification statistic, its degrees of freedom, and the chance of one so large."""
-        left = np.eye(len(self.slopes)) - self.slopes @ self._towards()
+        left = np.eye(len(self.slopes)) - self.slopes @ self._towards(self.slopes)
         degrees = len(self.slopes) - len(self.names)
         if degrees <= 0:
             return 0.0, 0, 1.0
@@ -187,10 +193,10 @@ class _Search:
         moved = {name: usual[name] * float(np.exp(by)) for name, by in zip(self.names, theta.tolist(), strict=True)}
         return Constants(**(usual | {name: min(value, TOLD_BY[name].most) for name, value in moved.items()}))
 
-    def _towards(self) -> NDArray[np.float64]:
+    def _towards(self, slopes: NDArray[np.float64]) -> NDArray[np.float64]:
         """(G'WG)⁻¹G'W: how a gap moves the constants."""
-        weighed = self.slopes.T / np.diag(self.noise())
-        towards: NDArray[np.float64] = np.linalg.pinv(weighed @ self.slopes, hermitian=True) @ weighed
+        weighed = slopes.T / np.diag(self.noise())
+        towards: NDArray[np.float64] = np.linalg.pinv(weighed @ slopes, hermitian=True) @ weighed
         return towards
 
     def _moved(self, step: NDArray[np.float64], gap: NDArray[np.float64]) -> bool:
@@ -202,7 +208,7 @@ class _Search:
             if not by.any():
                 return False
             change = np.log(there.value) - np.log(self.here.value)
-            self.slopes = self.slopes + np.outer(change - self.slopes @ by, by) / (by @ by)
+            self.corrected = self.corrected + np.outer(change - self.corrected @ by, by) / (by @ by)
             if weight @ self.gap(there) ** 2 < weight @ gap**2:
                 self.theta, self.here = theta, there
                 return True

@@ -67,8 +67,9 @@ class Imitation:
                 did = world.respond(now, start, start + TICK_US)
                 _note_leaving(reach, did)
                 sent.append(now)
-                seen.append(pick(did, np.isin(did.kind, _KEPT)))
-        return self._log(known, joined(sent), joined(seen))
+                seen.append(did)
+        did = joined(seen)
+        return self._log(known, joined(sent), pick(did, np.isin(did.kind, _KEPT)))
 
     def _log(self, known: UserColumns, sent: SendColumns, seen: EngagementColumns) -> AppLog:
         """What went on, with places in the cast for users."""

@@ -28,6 +28,8 @@ _SESSION, _OPEN, _CLICK = (KINDS.index(kind) for kind in ("session", "open", "cl
 _UNSUBSCRIBE, _DISABLE = KINDS.index("unsubscribe"), KINDS.index("disable")
 _RARE_A_WEEK: Final = 1.0
 _FREQUENT_A_WEEK: Final = 2.0
+_MANY_A_WEEK: Final = 4
+"""Messages in seven days that are many."""
 _LATER_DAYS: Final = 14
 """When the habit of a day has faded to a quarter; half of that in a short log."""
 
@@ -198,7 +200,7 @@ def _answers(log: AppLog, came: _Visits) -> dict[str, _Part]:
         return weighed.astype(np.float64), _of(log.n, sends.user, among), float(among.sum())
 
     mails, opens = _of(log.n, sends.user, mail), _of(log.n, sends.user, mail & opened)
-    before = _messages_before(sends)
+    many = _messages_before(sends) >= _MANY_A_WEEK
     return {
         "opens an e-mail": share(opened, mail),
         "opens by rare visitors, of all": share(rare, mail & opened),
@@ -210,9 +212,9 @@ def _answers(log: AppLog, came: _Visits) -> dict[str, _Part]:
         "hours until a push is clicked": mean(hours_to_click, push & clicked),
         "leaves a message": share(left, over),
         "leaves by rare visitors, of all": share(rare, over & left),
-        "messages before an opened one, drawn budgets": mean(before, mail & opened & drawn),
-        "messages before one that was left, drawn budgets": mean(before, over & left & drawn),
-        "messages a week beside an own visit, drawn budgets": _beside_visits(log, came),
+        "opens an e-mail after many messages, drawn budgets": share(opened, mail & drawn & many),
+        "leaves a message after many, drawn budgets": share(left, over & drawn & many),
+        "own visits a day, many messages, drawn budgets": _of_many(log, came),
     }
 
 
@@ -225,22 +227,23 @@ def _first(log: AppLog, answer: Int64[np.ndarray, " e"], kinds: int) -> tuple[ND
     return answered, np.where(answered, at - log.sends.at_us, 0) / float(HOUR_US)
 
 
-def _messages_before(sends: join.Sends) -> NDArray[np.float64]:
+def _messages_before(sends: join.Sends) -> NDArray[np.int64]:
     """How many messages each user got in the seven days before each send."""
     if not len(sends.user):
-        return np.zeros(0)
+        return np.zeros(0, np.int64)
     since = int(sends.at_us.min())
     span = int(sends.at_us.max()) - since + WEEK_US + 1
     key = sends.user * span + (sends.at_us - since)
-    before: NDArray[np.float64] = (np.arange(len(key)) - np.searchsorted(key, key - WEEK_US)).astype(np.float64)
+    before: NDArray[np.int64] = np.arange(len(key)) - np.searchsorted(key, key - WEEK_US)
     return before
 
 
-def _beside_visits(log: AppLog, came: _Visits) -> _Part:
-    """Mean weekly messages of the people with drawn budgets, each counted once for every own visit."""
-    a_week = np.bincount(log.sends.user, minlength=log.n) * 7.0 / log.days
-    visits = (np.bincount(came.user, minlength=log.n) * log.drawn).astype(np.float64)
-    return visits * a_week, visits, float(visits.sum())
+def _of_many(log: AppLog, came: _Visits) -> _Part:
+    """How often people come whose drawn budgets brought them many messages a week."""
+    sent = np.bincount(log.sends.user, minlength=log.n) * 7.0 / log.days
+    which = log.drawn & (sent >= _MANY_A_WEEK)
+    visits = _of(log.n, came.user, which[came.user])
+    return _part(visits, which * float(came.active.shape[1]))
 
 
 def _of(n: int, user: Int64[np.ndarray, " m"], which: Bool[np.ndarray, " m"]) -> NDArray[np.float64]:

@@ -28,11 +28,11 @@ TOLD_BY: Final[dict[str, Told]] = {
     "push_lingers_hours": Told("hours until a push is clicked", most=48.0),
     "click_share": Told("clicks an opened e-mail"),
     "already_seen": Told("clicks on e-mails by frequent visitors, of all"),
-    "fatigue_dulls": Told("messages before an opened one, drawn budgets"),
-    "fatigue_tires": Told("messages a week beside an own visit, drawn budgets"),
+    "fatigue_dulls": Told("opens an e-mail after many messages, drawn budgets"),
+    "fatigue_tires": Told("own visits a day, many messages, drawn budgets"),
     "leave_base": Told("leaves a message"),
     "leave_power": Told("leaves by rare visitors, of all"),
-    "leave_fatigue": Told("messages before one that was left, drawn budgets"),
+    "leave_fatigue": Told("leaves a message after many, drawn budgets"),
 }
 """The others keep their defaults: relevance, interests, affinity and the candidates' rates, since a log's categories
 are not the world's; the lives of habit and fatigue, which their effects stand for; the app's seven time zones; and the
