@@ -14,6 +14,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 
 from tactful.api import (
     cancels,
+    client,
     cloudevents,
     decisions,
     engagements,
@@ -68,6 +69,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *preference_page.ENDPOINTS,
     *tokens.ENDPOINTS,
     *feedback.ENDPOINTS,
+    *client.ENDPOINTS,
 )
 """Every endpoint; each file of this room adds its own."""
 

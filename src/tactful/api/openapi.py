@@ -36,7 +36,10 @@ _SCHEMES: Final = {
     "basic": {"type": "http", "scheme": "basic", "description": "The key as user name, as Segment sends it."},
 }
 _TEXT: Final = {"type": "string", "minLength": 1}
-_UNKEYED: Final[Mapping[int, str]] = {500: "A fault of the service."}
+_UNKEYED: Final[Mapping[int, str]] = {
+    500: "A fault of the service.",
+    503: "The store, or a secret, cannot be used now.",
+}
 _KEYED: Final[Mapping[int, str]] = {
     401: "No key in force.",
     403: "The key has not the right.",
@@ -96,7 +99,7 @@ def _operation(one: Endpoint, schema_of: Mapping[int, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"operationId": name, "summary": one.summary, "responses": _responses(one, schema_of)}
     places = [_parameter(each, "path", "") for each in re.findall(r"{(\w+)", one.path)]
     asked = [_parameter(each, "query", words) for each, words in one.query.items()]
-    once = [_IDEMPOTENCY] if one.scope == "ingest" else []
+    once = [_IDEMPOTENCY] if _is_once(one) else []
     if places or asked or once:
         told["parameters"] = [*places, *asked, *once]
     if one.scope is not None:
@@ -105,7 +108,7 @@ def _operation(one: Endpoint, schema_of: Mapping[int, Any]) -> dict[str, Any]:
     if one.body is not None:
         schema = schema_of[id(one.body)]
         content = {media: {"schema": schema} for media in one.media}
-        if one.answers.get(202) is Taken and "application/json" in one.media:
+        if _is_once(one) and one.media == ("application/json",):
             content[BATCH_TYPES[0]] = {"schema": {"type": "string", "description": "One such object a line."}}
         told["requestBody"] = {"required": True, "content": content}
     return told
@@ -129,9 +132,14 @@ def _responses(one: Endpoint, schema_of: Mapping[int, Any]) -> dict[str, Any]:
 def _refusals(one: Endpoint) -> Mapping[int, str]:
     """What may be answered before, or whatever, the handler does."""
     keyed = {} if one.scope is None else _KEYED
-    bodied = _BODIED if one.body is not None or one.scope == "ingest" else {}
+    bodied = _BODIED if one.body is not None or _is_once(one) else {}
     asked = {422: "A parameter is mistaken."} if one.scope is not None else {}
     return {**_UNKEYED, **keyed, **asked, **bodied}
+
+
+def _is_once(one: Endpoint) -> bool:
+    """Whether it heeds an Idempotency-Key: all do that take records for the engine."""
+    return one.answers.get(202) is Taken
 
 
 def _problem(words: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Final
 from tactful.api.sending import SenderThread
 from tactful.api.server import is_loopback, listen, open_service, serve
 from tactful.api.service import Service
+from tactful.api.tracing import tracer_of
 from tactful.clock import WallClock
 from tactful.errors import CannotServe
 from tactful.runtime.running import EngineThread
@@ -45,8 +46,11 @@ def run(
     with _ends_when_told() as stop:
         engine = EngineThread(path, settings, clock, settings.api.tick_ms / 1000.0) if decides else None
         parts: list[EngineThread | SenderThread] = []
+        tracer = tracer_of(settings.api)
         if engine is not None:
-            parts = [engine, SenderThread(path, settings, clock)]
+            sender = SenderThread(path, settings, clock)
+            engine.tracer = sender.telemetry.tracer = tracer
+            parts = [engine, sender]
         if address is None:
             with _running(parts):
                 told(f"deciding and sending from {path}")
@@ -54,7 +58,9 @@ def run(
                     pass
         else:
             with listen(*address) as bound:
-                _serve(_opened(path, settings, address, engine), bound, parts, told)
+                service = _opened(path, settings, address, engine)
+                service.telemetry.tracer = tracer
+                _serve(service, bound, parts, told)
     told("stopped; nothing that was taken is lost")
 
 

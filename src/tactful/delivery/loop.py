@@ -124,7 +124,8 @@ class Loop:
                 lane.close()
 
     def _call(self, call: Call) -> None:
-        self._back.put((call, self._sender.make(call)))
+        with self._telemetry.span(f"send {call.waiting.channel}"):
+            self._back.put((call, self._sender.make(call)))
 
     def _wait(self, seconds: float | None) -> None:
         """Until something comes back, or the time is over."""

@@ -229,10 +229,11 @@ class Engine:
             self._erase()
             self._follow()
             end = self._next_end(until_us)
-            self._torn = True
-            self.population.run(end, self)
-            self._torn = False
-            decided.extend(self._commit(end))
+            with self.telemetry.span("engine batch"):
+                self._torn = True
+                self.population.run(end, self)
+                self._torn = False
+                decided.extend(self._commit(end))
         return decided
 
     def _erase(self) -> None:

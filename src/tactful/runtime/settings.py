@@ -127,6 +127,8 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         secret_env: the environment variable that holds the secret (16 bytes or more) that signs those links.
         link_hosts: the hosts to which clicks in messages may be led on, such as `["www.example.com"]`; `.example.com`
             takes every host below it. Links to others are left as they are.
+        traces_to: the address of an OpenTelemetry collector that takes OTLP over HTTP, such as
+            `"http://127.0.0.1:4318/v1/traces"` (extra `otel`); "" sends no traces.
         sns_topics: the ARNs of the SNS topics whose notifications of bounces and complaints by SES are believed.
         sendgrid_key: the public key with which SendGrid signs its event webhook, as its console shows it.
     """
@@ -144,6 +146,7 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     public_url: str = ""
     secret_env: str = "TACTFUL_SECRET"
     link_hosts: tuple[str, ...] = ()
+    traces_to: str = ""
     sns_topics: tuple[str, ...] = ()
     sendgrid_key: str = ""
 
