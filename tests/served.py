@@ -52,9 +52,10 @@ class Served:
         return asyncio.run(run())
 
     def taken(self) -> list[Input]:
-        """Lets a second pass and the engine take what was posted; returns what is new in its log."""
+        """Lets the engine take and apply what was posted, in two seconds; returns what is new in its log."""
         before, _ = self.app.store.last()
-        self.app.run(self.wait(seconds=1))
+        for _ in range(2):
+            self.app.run(self.wait(seconds=1))
         new = [decode(line.data) for line in self.app.store.read(before, 1000)]
         return [one for one in new if isinstance(one, Input)]
 

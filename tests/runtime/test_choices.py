@@ -83,6 +83,16 @@ def test_choices_hold_after_a_crash_and_by_the_mailbox() -> None:
     assert choices.chosen(app.store, "ann") == chose("p1", 1, channels={"push": False})
 
 
+def test_an_address_that_her_device_told_stays_beside_what_is_imported_until_it_is_taken_back() -> None:
+    app = App()
+    app.submit(at(1), person("ann", "email"))
+    app.submit(at(2), chose("p1", 2, addresses={"web_push": "there"}))
+    app.submit(at(3), person("ann", "email", locale="pt"))
+    assert profiles(app)[-1].addresses == {"email": "email:ann", "web_push": "there"}
+    app.submit(at(4), chose("p2", 4, addresses={"web_push": ""}))
+    assert profiles(app)[-1].addresses == {"email": "email:ann"}
+
+
 def test_a_wish_caps_the_weekly_budget_and_leaves_the_randomised_slice() -> None:
     everyone = Exploration(0.0, 0.0, 0.0, 0.05, 0.0, 1.0, 8, (0, 5, 10))
     for settings in (CALM, msgspec.structs.replace(CALM, exploration=everyone)):

@@ -95,10 +95,11 @@ class User(_Stored, frozen=True, kw_only=True, tag="user"):
 
 
 class Preferences(_Stored, frozen=True, kw_only=True, tag="preferences"):
-    """What a person chose herself; it holds whatever a later import of her profile says.
+    """What a person chose herself, and where her device says that it is; it holds whatever a later import says.
 
-    Channels and types are on or off. Of `quiet_hours` and `weekly_wish`, "none" takes back what was there. What is not
-    named stays as she chose it before, or follows her profile if she never did; of two choices the later by `at` holds.
+    Channels and types are on or off. An address of "" is none any more. Of `quiet_hours` and `weekly_wish`, "none"
+    takes back what was there. What is not named stays as she chose it before, or follows her profile if she never did;
+    of two choices the later by `at` holds.
     """
 
     preferences_id: Identifier
@@ -106,6 +107,7 @@ class Preferences(_Stored, frozen=True, kw_only=True, tag="preferences"):
     at: Instant
     channels: dict[Channel, bool] = {}
     types: dict[str, bool] = {}
+    addresses: dict[Channel, str] = {}
     quiet_hours: QuietHours | Literal["none"] | None = None
     weekly_wish: Annotated[int, msgspec.Meta(ge=0, le=50)] | Literal["none"] | None = None
 

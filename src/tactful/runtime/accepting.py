@@ -212,8 +212,10 @@ class Acceptance:
             after = choices.laid_over(profile, choices.chosen(self._store, user_id))
             if after != profile:
                 lines.append(line_of(after, self.registry))
+        if not lines:
+            return []
         behind = taken[-1].log_us + 1  # at one instant the profile with the larger hash would hold
-        return self._append(lines, [], [behind], after_us, taken[-1].offset)[0] if lines else []
+        return self._append(lines, [], [behind], after_us, taken[-1].offset)[0]
 
     def _newest_profile(self, user_id: str, taken: list[Line]) -> User | None:
         """The profile of a person that was accepted last, these lines included; None if the app never told of her."""

@@ -39,6 +39,7 @@ def merged(known: Preferences | None, other: Preferences) -> Preferences:
         new,
         channels={**old.channels, **new.channels},
         types={**old.types, **new.types},
+        addresses={**old.addresses, **new.addresses},
         quiet_hours=old.quiet_hours if new.quiet_hours is None else new.quiet_hours,
         weekly_wish=old.weekly_wish if new.weekly_wish is None else new.weekly_wish,
     )
@@ -59,6 +60,7 @@ def laid_over(user: User, choice: Preferences | None) -> User:
         return user
     return msgspec.structs.replace(
         user,
+        addresses={name: one for name, one in {**user.addresses, **choice.addresses}.items() if one},
         opt_in=_opt_in(user.opt_in, choice.channels),
         type_opt_out=_opt_out(user.type_opt_out, choice.types),
         quiet_hours=_quiet(user.quiet_hours, choice.quiet_hours),
