@@ -36,13 +36,18 @@ class Asked:
 
 @dataclass
 class Say:
-    """One answer. `cut` ends the connection instead of answering; `hang` keeps silent until the peer is closed."""
+    """One answer.
+
+    `cut` ends the connection instead of answering; `hang` keeps silent until the peer is closed; `drip` sends a byte of
+    the body each so many seconds until then (HTTP/1.1).
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     hang: bool = False
+    drip: float = 0.0
 
 
 class Peer:
@@ -85,9 +90,11 @@ class Http1Peer(Peer):
                     self.close_connection = True
                     return
                 self.send_response(say.status)
-                for name, value in {**say.headers, "Content-Length": str(len(say.body))}.items():
+                for name, value in {"Content-Length": str(len(say.body)), **say.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                while say.drip and not peer._closing.wait(say.drip):
+                    self.wfile.write(b".")
                 self.wfile.write(say.body)
 
             def log_message(self, *_: Any) -> None:

@@ -22,15 +22,16 @@ def doctor(
     settings: SettingsFile = None,
     store: Annotated[Path, typer.Option("--store", help="The store; it is only read.")] = Path("app.db"),
     dns: Annotated[
-        str, typer.Option("--dns", metavar="HOST[:PORT]", help="The DNS server to ask; by default this machine's own.")
-    ] = "",
+        str | None,
+        typer.Option("--dns", metavar="HOST[:PORT]", help="The DNS server to ask; by default this machine's own."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check settings, store, channels with their secrets, and what the DNS says of the domain that sends e-mail.
 
     Providers are not called. Exits with 1 if something is bad; what could not be found out is not.
     """
-    found = list(_findings(settings, store, dns))
+    found = list(_findings(settings, store, dns or ""))
     if as_json:
         print_json(found)
     else:

@@ -6,6 +6,7 @@ redirect is an answer like any other, never followed.
 
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpcore
 
 from tactful.clock import from_us
+from tactful.delivery.deadline import Deadlines, TimedBackend
 from tactful.delivery.guard import GuardedBackend
 from tactful.delivery.protocol import Failed, RetryAfter
 from tactful.errors import PrivateAddress
@@ -45,7 +47,8 @@ class Caller:
     """Posts to providers over connections that it keeps; may be used from several threads at once.
 
     Args:
-        timeout_s: the longest wait for a connection, and for the next bytes of an answer.
+        timeout_s: over HTTP/1.1 the longest call; over HTTP/2 the longest wait for a connection, and for the next bytes
+            of an answer.
         guarded: whether private networks are out of bounds (`tactful.delivery.guard`).
         http2: whether HTTP/2 alone is spoken (APNs and FCM), or HTTP/1.1 alone.
         tls: whom to trust; by default whom the machine trusts.
@@ -58,13 +61,16 @@ class Caller:
         http2: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._timeouts = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
+        self._timeout_s = float("inf") if http2 else timeout_s
+        self._extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)}
+        self._deadlines = Deadlines()
+        opened = GuardedBackend() if guarded else httpcore.SyncBackend()
         self._pool = httpcore.ConnectionPool(
             ssl_context=tls or ssl.create_default_context(),
             keepalive_expiry=_KEEP_S,
             http1=not http2,
             http2=http2,
-            network_backend=GuardedBackend() if guarded else None,
+            network_backend=TimedBackend(opened, self._deadlines),
         )
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer | RetryAfter | Failed:
@@ -75,7 +81,10 @@ class Caller:
         """
         named: list[tuple[bytes | str, bytes | str]] = list(headers.items())
         try:
-            with self._pool.stream("POST", url, headers=named, content=body, extensions=self._extensions) as got:
+            with (
+                self._deadlines.within(self._timeout_s),
+                self._pool.stream("POST", url, headers=named, content=body, extensions=self._extensions) as got,
+            ):
                 names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in got.headers}
                 return Answer(got.status, names, _beginning(got))
         except _NOT_SENT as error:
@@ -88,10 +97,6 @@ class Caller:
     def close(self) -> None:
         """Ends the connections."""
         self._pool.close()
-
-    @property
-    def _extensions(self) -> dict[str, object]:
-        return {"timeout": self._timeouts}
 
 
 def url_parts(url: str, schemes: Sequence[str] = ("https",)) -> SplitResult:
@@ -127,10 +132,12 @@ def asked_wait(answer: Answer, now_us: int, otherwise: timedelta = timedelta(0))
 
 
 def _beginning(got: httpcore.Response) -> bytes:
+    """What can be read of an answer's body; its status is known already, so that one cut short leaves no doubt."""
     parts, size = [], 0
-    for part in got.iter_stream():
-        parts.append(part)
-        size += len(part)
-        if size >= MAX_ANSWER_BYTES:
-            break
+    with suppress(httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemoteProtocolError):
+        for part in got.iter_stream():
+            parts.append(part)
+            size += len(part)
+            if size >= MAX_ANSWER_BYTES:
+                break
     return b"".join(parts)[:MAX_ANSWER_BYTES]

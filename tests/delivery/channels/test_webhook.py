@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -105,6 +106,15 @@ def test_a_call_that_breaks_off_is_in_doubt(say: Say) -> None:
             sending.send(MESSAGE, "d1")
         assert len(peer.asked) == 1
         assert isinstance(sending.send(MESSAGE, "d1"), Delivered)
+
+
+@pytest.mark.parametrize("say", [Say(200, drip=0.02), Say(200)], ids=["byte by byte", "never"])
+def test_an_answer_whose_text_does_not_end_counts_by_its_status_within_the_time_of_a_call(say: Say) -> None:
+    say.headers["Content-Length"] = "60000"
+    with Http1Peer(says=[say]) as peer, channel(peer.url, timeout_s=0.3) as sending:
+        begun = time.monotonic()
+        assert sending.send(MESSAGE, "d1") == Delivered("d1")
+        assert time.monotonic() - begun < 10
 
 
 def test_a_receiver_that_is_away_has_surely_got_nothing() -> None:
