@@ -216,3 +216,20 @@ def test_nobody_who_was_never_known_may_be_erased_too(store: Store) -> None:
     erasing.ask(store, "stranger", to_us(END))
     engine.advance(LATER)
     assert not engine.submit([User(user_id="stranger")]).accepted
+
+
+def test_what_a_provider_says_after_an_erasure_is_not_kept_and_not_tried_again(store: Store) -> None:
+    engine = Engine(store, Settings())
+    key = next(row.decision_key for row in store.decisions_of(KEY, 0, 2**62) if row.action_code == 0)
+    store.redrive(key, to_us(END))
+    entry = store.outbox_of(key)
+    assert entry is not None
+    number = store.begin_attempt(key, to_us(LATER)) if entry.next_try_us is not None else None
+    erasing.ask(store, ANN, to_us(END))
+    engine.advance(LATER)
+    if number is not None:
+        store.end_attempt(key, number, "retry", "push-3@app.invalid is busy", to_us(LATER))
+    after = store.outbox_of(key)
+    assert after is not None
+    assert after.next_try_us is None
+    assert all(attempt.detail == "" for attempt in after.attempts)

@@ -118,8 +118,10 @@ class MemoryStore:
         self._replace("_inputs_by_user", _by_user(inputs))
         self._replace("_decisions", decisions)
         self._replace("_outbox", {k: _emptied(e) if k in gone else e for k, e in self._outbox.items()})
-        inbox = {k: r._replace(user_key=0, expires_us=0, data=b"") if k in gone else r for k, r in self._inbox.items()}
-        self._replace("_inbox", inbox)
+        hidden = {
+            k: r._replace(user_key=0, expires_us=0, data=b"") for k, r in self._inbox.items() if r.user_key in people
+        }
+        self._replace("_inbox", {**self._inbox, **hidden})
         self._replace("_plans", {k: row for k, row in self._plans.items() if row.user_key not in people})
         self._replace("_budgets", {row: None for row in self._budgets if row.user_key not in people})
         self._replace("_preferences", {k: data for k, data in self._preferences.items() if k not in people})
@@ -361,6 +363,8 @@ class MemoryStore:
         entry = self._outbox.get(decision_key)
         if entry is None or not _doubtful(entry) or entry.attempts[-1].attempt_no != attempt_no:
             raise no_open_attempt(decision_key, attempt_no)
+        if entry.row.user_key == 0 and not entry.row.message:
+            detail, next_try_us = "", None  # its person was erased while the provider was called
         ended = entry.attempts[-1]._replace(outcome=outcome, detail=detail)
         self._set(self._outbox, decision_key, OutboxEntry(entry.row, next_try_us, (*entry.attempts[:-1], ended)))
 

@@ -60,6 +60,10 @@ def end_attempt(
 ) -> None:
     """Ends an attempt; see `Outbox.end_attempt`."""
     key = signed(decision_key)
+    if db.execute(
+        "SELECT 1 FROM outbox WHERE decision_key = ? AND user_key = ? AND message = x''", (key, signed(0))
+    ).fetchone():
+        detail, next_try_us = "", None  # its person was erased while the provider was called
     ended = db.execute(
         "UPDATE attempts SET outcome = ?, detail = ? WHERE decision_key = ? AND attempt_no = ? AND outcome IS NULL",
         (outcome, detail, key, attempt_no),
