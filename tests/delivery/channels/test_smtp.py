@@ -1,6 +1,7 @@
 """E-mail against a real mail server: what arrives is what was meant, and what breaks off is told apart."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -74,6 +75,13 @@ def test_the_same_decision_gives_the_same_bytes() -> None:
             sending.send(MESSAGE, "d1")
     assert peer.took[0].raw == peer.took[1].raw
     assert len({id(session) for session in peer.sessions}) == 1  # and goes over one connection
+
+
+def test_several_threads_send_at_once() -> None:
+    with MailPeer() as peer, channel(peer) as sending, ThreadPoolExecutor(4) as threads:
+        outcomes = list(threads.map(lambda i: sending.send(MESSAGE, f"d{i}"), range(12)))
+    assert {type(each) for each in outcomes} == {Delivered}
+    assert {took.mail["Message-ID"] for took in peer.took} == {f"<d{i}@mail.example.com>" for i in range(12)}
 
 
 @pytest.mark.parametrize(
