@@ -28,6 +28,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "runtime/models_in_use.py": ("scorer_of",),
         "runtime/intake.py": ("Receipt", "Rejection"),
         "runtime/settings.py": ("load",),
+        "runtime/erasing.py": ("ask", "erased_at", "totals", "Totals"),
         "clock.py": ("WallClock", "SimulatedClock"),
     },
     "Setting budgets": {
