@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from tactful.api.keys import Keyring
 from tactful.cli.app import app
+from tactful.cli.options import needs_extra
+from tactful.errors import MissingExtra
 from tactful.stores.sqlite import SqliteStore
 
 
@@ -37,3 +40,10 @@ def test_a_scope_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["key", "new", "--store", str(tmp_path / "app.db"), "--scope", "write"])
     assert done.exit_code == 2
     assert not (tmp_path / "app.db").exists()
+
+
+def test_a_missing_extra_is_named() -> None:
+    with pytest.raises(MissingExtra, match=r"starlette is not installed.*tactful\[serve\]"), needs_extra("serve"):
+        raise ModuleNotFoundError("No module named 'starlette'", name="starlette")
+    with pytest.raises(ModuleNotFoundError), needs_extra("serve"):
+        raise ModuleNotFoundError("No module named 'tactful.nothing'", name="tactful.nothing")

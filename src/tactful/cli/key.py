@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tactful.cli.options import AsJson, console, open_to_read, print_json
+from tactful.cli.options import AsJson, console, needs_extra, open_to_read, print_json
 
 if TYPE_CHECKING:
     from tactful.stores.protocols import ApiKey
@@ -22,7 +22,8 @@ def key_new(
     as_json: AsJson = False,
 ) -> None:
     """Make an API key and print it, this once: only a hash of it is kept. A running service takes it in a second."""
-    from tactful.api.keys import SCOPES, make_key
+    with needs_extra("serve"):
+        from tactful.api.keys import SCOPES, make_key
     from tactful.clock import WallClock
     from tactful.stores.sqlite import SqliteStore
 

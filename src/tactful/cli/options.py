@@ -1,6 +1,8 @@
 """Options that several verbs take, each declared once; and the two ways in which a verb answers."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,6 +64,25 @@ def _instant(text: str) -> datetime:
 def instant_option(name: str, meaning: str) -> Any:
     """Returns the declaration of an option that holds an instant."""
     return typer.Option(name, parser=_instant, metavar="INSTANT", help=f"{meaning}; ISO 8601 with an offset.")
+
+
+@contextmanager
+def needs_extra(name: str) -> Iterator[None]:
+    """Tells which extra is missing when an import inside finds a package that is not installed.
+
+    Raises:
+        MissingExtra: it is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        from tactful.errors import MissingExtra
+
+        if (error.name or "").partition(".")[0] == "tactful":
+            raise
+        raise MissingExtra(
+            f"{error.name} is not installed, expected the extra {name!r}: pip install 'tactful[{name}]'"
+        ) from error
 
 
 def settings_of(file: Path | None, store: "StateSnapshots") -> "Settings":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli.options import SettingsFile
+from tactful.cli.options import SettingsFile, needs_extra
 
 
 def serve(
@@ -19,9 +19,11 @@ def serve(
     no_api: Annotated[bool, typer.Option("--no-api", help="Only engine and sender, without a port.")] = False,
 ) -> None:
     """Serve: take events over HTTP, decide, and send. SIGTERM or Ctrl-C ends it when what is under way is done."""
-    from tactful.api.logs import log_as_json
-    from tactful.api.running import run
     from tactful.runtime.settings import Settings, load
+
+    with needs_extra("serve"):
+        from tactful.api.logs import log_as_json
+        from tactful.api.running import run
 
     log_as_json()
     run(
