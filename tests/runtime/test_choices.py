@@ -7,6 +7,9 @@ import msgspec
 from stage import CALM, App, at, person, replayed, told
 from tactful.clock import to_us
 from tactful.decision.policy.explore import Exploration
+from tactful.delivery.channels.memory import MemoryChannel
+from tactful.delivery.protocol import Unreachable
+from tactful.delivery.send import Sender
 from tactful.events.records import Channel, Input, Preferences, QuietHours, User, decode
 from tactful.runtime import choices
 from tactful.runtime.budgets import in_force
@@ -91,6 +94,21 @@ def test_an_address_that_her_device_told_stays_beside_what_is_imported_until_it_
     assert profiles(app)[-1].addresses == {"email": "email:ann", "web_push": "there"}
     app.submit(at(4), chose("p2", 4, addresses={"web_push": ""}))
     assert profiles(app)[-1].addresses == {"email": "email:ann"}
+
+
+def test_an_address_that_is_gone_is_used_no_more_whoever_imports_it_and_another_one_is() -> None:
+    app = App()
+    app.submit(at(1), person("ann", "email"), told("c1", created=at(1)))
+    app.run(at(24))
+    sender = Sender(app.store, {"email": MemoryChannel([Unreachable("410")])}, app.engine.registry)
+    assert sender.run(to_us(app.of("send")[0].at), 10).counts == {"unreachable": 1}
+    app.submit(at(27), person("ann", "email", locale="pt"))
+    app.submit(at(28), told("c2", created=at(28)))
+    app.run(at(70))
+    assert profiles(app)[-1].addresses == {}
+    assert len(app.of("send")) == 1
+    app.submit(at(71), User(user_id="ann", addresses={"email": "another"}, opt_in=("email",)))
+    assert profiles(app)[-1].addresses == {"email": "another"}
 
 
 def test_a_wish_caps_the_weekly_budget_and_leaves_the_randomised_slice() -> None:

@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
@@ -41,8 +41,9 @@ from tactful.delivery.protocol import Channel
 from tactful.delivery.render import Unrenderable, render
 from tactful.delivery.unsubscribe import OneClick
 from tactful.errors import StoreError, UnknownEventType
+from tactful.events.addresses import print_of
 from tactful.events.event_type import EventType
-from tactful.events.records import CHANNELS, Engagement
+from tactful.events.records import CHANNELS, Engagement, Preferences
 from tactful.events.records import Channel as ChannelName
 from tactful.events.records import encode as encode_record
 from tactful.events.registry import Registry
@@ -228,7 +229,10 @@ class Sender:
         return end.result
 
     def _end(self, row: OutboxRow, attempt_no: int, end: End) -> None:
-        """Files a result. If the message reaches nobody, the engine is told, which takes the send back."""
+        """Files a result. If the message reaches nobody, the engine is told, which takes the send back.
+
+        It is told of a dead address, too: that one is used no more, until another one comes.
+        """
         self._store.end_attempt(row.decision_key, attempt_no, end.result, end.detail, end.next_try_us)
         if end.next_try_us is not None or end.result == "delivered" or not self._tells_engine:
             return
@@ -244,7 +248,10 @@ class Sender:
             decision_id=waiting.decision_id,
             channel=waiting.channel,
         )
-        self._store.post([encode_record(failure)])
+        letters = [encode_record(failure)]
+        if end.result == "unreachable":
+            letters.append(encode_record(_dead(waiting, from_us(row.at_us))))
+        self._store.post(letters)
 
     def _prepare(self, row: OutboxRow, attempt_no: int, now_us: int) -> Call | End:
         """The call to make, or why there is none; a person's will is asked first."""
@@ -297,3 +304,12 @@ class Sender:
 
 def _channel(row: OutboxRow) -> ChannelName:
     return CHANNELS[row.channel_code]
+
+
+def _dead(waiting: OutboxMessage, at: datetime) -> Preferences:
+    return Preferences(
+        preferences_id=f"dead:{waiting.decision_id}",
+        user_id=waiting.user_id,
+        at=at,
+        dead={waiting.channel: print_of(waiting.address)},
+    )

@@ -99,7 +99,8 @@ class Preferences(_Stored, frozen=True, kw_only=True, tag="preferences"):
 
     Channels and types are on or off. An address of "" is none any more. Of `quiet_hours` and `weekly_wish`, "none"
     takes back what was there. What is not named stays as she chose it before, or follows her profile if she never did;
-    of two choices the later by `at` holds.
+    of two choices the later by `at` holds. `dead` has for each channel the print (`draws.key` as 16 hex digits) of an
+    address that a provider said is gone: wherever that address comes from, it is none any more.
     """
 
     preferences_id: Identifier
@@ -108,6 +109,7 @@ class Preferences(_Stored, frozen=True, kw_only=True, tag="preferences"):
     channels: dict[Channel, bool] = {}
     types: dict[str, bool] = {}
     addresses: dict[Channel, str] = {}
+    dead: dict[Channel, str] = {}
     quiet_hours: QuietHours | Literal["none"] | None = None
     weekly_wish: Annotated[int, msgspec.Meta(ge=0, le=50)] | Literal["none"] | None = None
 

@@ -7,6 +7,7 @@ import msgspec
 
 from tactful import draws
 from tactful.clock import to_us
+from tactful.events.addresses import print_of
 from tactful.events.records import Channel, Preferences, QuietHours, User, decode
 from tactful.stores.protocols import Choices
 
@@ -40,6 +41,7 @@ def merged(known: Preferences | None, other: Preferences) -> Preferences:
         channels={**old.channels, **new.channels},
         types={**old.types, **new.types},
         addresses={**old.addresses, **new.addresses},
+        dead={**old.dead, **new.dead},
         quiet_hours=old.quiet_hours if new.quiet_hours is None else new.quiet_hours,
         weekly_wish=old.weekly_wish if new.weekly_wish is None else new.weekly_wish,
     )
@@ -60,12 +62,16 @@ def laid_over(user: User, choice: Preferences | None) -> User:
         return user
     return msgspec.structs.replace(
         user,
-        addresses={name: one for name, one in {**user.addresses, **choice.addresses}.items() if one},
+        addresses=_addresses({**user.addresses, **choice.addresses}, choice.dead),
         opt_in=_opt_in(user.opt_in, choice.channels),
         type_opt_out=_opt_out(user.type_opt_out, choice.types),
         quiet_hours=_quiet(user.quiet_hours, choice.quiet_hours),
         weekly_wish=_wish(user.weekly_wish, choice.weekly_wish),
     )
+
+
+def _addresses(told: dict[Channel, str], dead: dict[Channel, str]) -> dict[Channel, str]:
+    return {name: one for name, one in told.items() if one and print_of(one) != dead.get(name)}
 
 
 def _opt_in(given: tuple[Channel, ...], choice: dict[Channel, bool]) -> tuple[Channel, ...]:
