@@ -7,7 +7,7 @@ import pytest
 
 import fit_store
 from tactful.clock import DAY_US
-from tactful.errors import NotEnoughData
+from tactful.errors import InvalidExperiment, NotEnoughData
 from tactful.simulator.columns import joined, pick
 from tactful.simulator.exploration_log import ExplorationLog
 from tactful.simulator.fit.fitting import fit
@@ -80,14 +80,12 @@ def test_what_only_drawn_budgets_tell_is_kept_without_them(found: Fit) -> None:
     assert len(found.constants) == len(TOLD_BY)
 
 
-def test_the_same_log_and_seed_give_the_same_world(stored: AppLog) -> None:
-    assert fit(stored, 100, 2, ("attention",)) == fit(stored, 100, 2, ("attention",))
-
-
 def test_too_short_a_log_is_refused_with_what_is_missing(stored: AppLog) -> None:
     short = replace(stored, since_us=stored.until_us - 14 * DAY_US)
     with pytest.raises(NotEnoughData, match="14 whole days"):
         fit(short, 100)
+    with pytest.raises(InvalidExperiment, match="50 simulated people"):
+        fit(stored, 50)
 
 
 def test_a_store_without_messages_or_people_is_refused(app: fit_store.Lived) -> None:

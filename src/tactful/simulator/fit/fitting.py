@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.errors import NotEnoughData
+from tactful.errors import InvalidExperiment, NotEnoughData
 from tactful.experiments.distributions import chi_square_tail, normal_quantile
 from tactful.simulator.constants import Constants
 from tactful.simulator.fit.imitate import cast
@@ -64,8 +64,9 @@ def fit(
 
     Raises:
         NotEnoughData: too few people, days, visits or messages.
+        InvalidExperiment: too few simulated people.
     """
-    _refuse_thin(app)
+    _refuse_thin(app, people)
     counted = moments(app)
     usable = counted.usable()
     tried = tuple(name for name in names if TOLD_BY[name].moment in usable)
@@ -84,7 +85,12 @@ def fit(
     return _report(search, before, kept)
 
 
-def _refuse_thin(app: AppLog) -> None:
+def _refuse_thin(app: AppLog, people: int) -> None:
+    if people < FEWEST_PEOPLE:
+        raise InvalidExperiment(
+            f"got {people:,} simulated people, expected {FEWEST_PEOPLE:,} at least; raise --users, best to as many as "
+            "the app has"
+        )
     if app.n < FEWEST_PEOPLE or app.days < FEWEST_DAYS or len(app.sends.user) < FEWEST_SENDS:
         raise NotEnoughData(
             f"got a log of {app.n:,} people who could be reached, {app.days} whole days and {len(app.sends.user):,} "
