@@ -14,6 +14,7 @@ from tactful.delivery.channels.memory import MemoryChannel
 from tactful.delivery.protocol import Failed
 from tactful.delivery.send import Sender
 from tactful.events.registry import Registry
+from tactful.stores.protocols import OutboxRow
 from tactful.stores.sqlite import SqliteStore
 
 RUNNER = CliRunner(env={"COLUMNS": "140"})
@@ -96,6 +97,16 @@ def test_what_arrived_may_have_arrived_or_is_too_late_is_not_sent_again(path: Pa
     assert refused.exit_code == 1
     assert why in " ".join(refused.stderr.split())
     assert told(path, key) == before
+
+
+def test_the_message_of_an_erased_person_is_not_tried_again(path: Path) -> None:
+    store = SqliteStore(path)
+    store.enqueue([OutboxRow(0xE, 1, SENT_AT, 1, b"")])
+    store.begin_attempt(0xE, SENT_AT)
+    store.end_attempt(0xE, 1, "failed", "", None)
+    store.close()
+    assert "person was erased" in " ".join(outbox("retry", path, "e").stderr.split())
+    assert json.loads(outbox("retry", path, "--all", "--json").stdout) == {"retried": [f"{FAILED:016x}"]}
 
 
 @pytest.mark.parametrize(("flag", "state"), [("--arrived", "delivered"), ("--lost", "waiting")])

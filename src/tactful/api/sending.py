@@ -56,6 +56,8 @@ class SenderThread:
         self._stop.set()
         self._thread.join()
         all_channels.close(self._channels)
+        if isinstance(self._revalidation, all_channels.Closable):
+            self._revalidation.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -10,6 +10,7 @@ from tactful.cli.options import AsJson, console, open_to_read, print_json
 if TYPE_CHECKING:
     from tactful.delivery.dead_letters import Letter
 
+_ALL = 1_000_000
 _Store = Annotated[Path, typer.Option("--store", help="The store of an engine, which may be running.")]
 _Named = Annotated[str, typer.Argument(metavar="DECISION", help="The message's decision id.")]
 
@@ -57,8 +58,8 @@ def outbox_retry(
     as_json: AsJson = False,
 ) -> None:
     """Let dead letters be tried again, once their provider or template is mended; the sender takes them by itself."""
-    from tactful.clock import WallClock, from_us
-    from tactful.delivery.dead_letters import IN_DOUBT, open_letters, retry
+    from tactful.clock import WallClock
+    from tactful.delivery.dead_letters import open_letters, retry
     from tactful.stores.sqlite import SqliteStore
 
     if bool(decision) == all_:
@@ -66,11 +67,8 @@ def outbox_retry(
     open_to_read(store).close()
     opened, now_us = SqliteStore(store), WallClock().now_us()
     try:
-        wanted = decision or [
-            each.decision_id
-            for each in open_letters(opened, 1_000_000)
-            if each.state != IN_DOUBT and (each.expires_at is None or each.expires_at > from_us(now_us))
-        ]
+        found = [] if decision else open_letters(opened, _ALL)
+        wanted = decision or [each.decision_id for each in found if each.may_be_retried(now_us)]
         done = [retry(opened, each, now_us).decision_id for each in wanted]
     finally:
         opened.close()

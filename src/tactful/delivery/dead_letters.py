@@ -14,7 +14,7 @@ from tactful.clock import from_us, to_us
 from tactful.delivery.outbox import OutboxMessage, decode
 from tactful.errors import UnknownMessage, WrongMessageState
 from tactful.events.records import CHANNELS
-from tactful.stores.protocols import Attempt, DeadLetters, Outbox, OutboxEntry
+from tactful.stores.protocols import DEAD_OUTCOMES, Attempt, DeadLetters, Outbox, OutboxEntry
 
 IN_DOUBT: Final = "in doubt"
 WAITING: Final = "waiting"
@@ -37,8 +37,8 @@ class Tried(msgspec.Struct, frozen=True):
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """A message of the outbox, without its address and text.
 
-    `state` is `waiting`, `in doubt`, or how its last attempt ended. Of a message that cannot be read (another program
-    wrote it) `type`, `user_id` and `candidate_id` are "".
+    `state` is `waiting`, `in doubt`, or how its last attempt ended. Of a message that cannot be read (its person was
+    erased) `type`, `user_id` and `candidate_id` are "".
     """
 
     decision_id: str
@@ -50,6 +50,10 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     candidate_id: str = ""
     expires_at: datetime | None = None
     attempts: tuple[Tried, ...] = ()
+
+    def may_be_retried(self, now_us: int) -> bool:
+        """Whether it is a dead letter that can be read and still says something true."""
+        return self.state in DEAD_OUTCOMES and self.expires_at is not None and to_us(self.expires_at) > now_us
 
 
 def open_letters(store: OutboxStore, limit: int) -> list[Letter]:
@@ -76,20 +80,13 @@ def retry(store: OutboxStore, decision_id: str, now_us: int) -> Letter:
 
     Raises:
         UnknownMessage: the outbox has no such message.
-        WrongMessageState: it is no dead letter, or it has expired.
+        WrongMessageState: it is no dead letter, it has expired, or its person was erased.
     """
     entry = _entry(store, decision_id)
     told = _letter(entry)
-    if told.expires_at is not None and to_us(told.expires_at) <= now_us:
-        raise WrongMessageState(
-            f"message {decision_id} expired at {told.expires_at:%Y-%m-%d %H:%M} UTC, expected one that still says "
-            "something true; let it be"
-        )
-    if not store.redrive(entry.row.decision_key, now_us):
-        raise WrongMessageState(
-            f"message {decision_id} is {told.state!r}, expected a dead letter (failed, gave_up, unrenderable)"
-            + ("; settle it first" if told.state == IN_DOUBT else "")
-        )
+    if not told.may_be_retried(now_us):
+        raise WrongMessageState(f"message {decision_id} {_why_not(told)}")
+    store.redrive(entry.row.decision_key, now_us)
     return letter(store, decision_id)
 
 
@@ -116,6 +113,16 @@ def end_doubt(store: Outbox, attempt: Attempt, arrived: bool, now_us: int) -> No
     """
     outcome, next_try_us = ("delivered", None) if arrived else ("broken_off", now_us)
     store.end_attempt(attempt.decision_key, attempt.attempt_no, outcome, "settled", next_try_us)
+
+
+def _why_not(told: Letter) -> str:
+    if told.state == IN_DOUBT:
+        return "is in doubt, expected a dead letter; settle it first"
+    if told.state not in DEAD_OUTCOMES:
+        return f"is {told.state!r}, expected a dead letter ({', '.join(DEAD_OUTCOMES)}); let it be"
+    if told.expires_at is None:
+        return "cannot be read, for its person was erased; let it be"
+    return f"expired at {told.expires_at:%Y-%m-%d %H:%M} UTC, expected one that still says something true; let it be"
 
 
 def _entry(store: Outbox, decision_id: str) -> OutboxEntry:

@@ -110,7 +110,7 @@ class Loop:
         while self._under_way:
             self._wait(None)
         answers, self._answers = self._answers, []
-        return self._sender.exchange(answers, [], self._clock.now_us())[1] if answers else []
+        return self._counted(self._sender.exchange(answers, [], self._clock.now_us())[1]) if answers else []
 
     def close(self) -> None:
         """Ends the threads: calls under way are waited for, attempts not yet called are left to the next start."""
@@ -122,6 +122,11 @@ class Loop:
         finally:
             for lane in self._lanes.values():
                 lane.close()
+
+    def _counted(self, sent: list[Sent]) -> list[Sent]:
+        for each in sent:
+            self._telemetry.count(f"delivery.{each.result}")
+        return sent
 
     def _call(self, call: Call) -> None:
         with self._telemetry.span(f"send {call.waiting.channel}"):
