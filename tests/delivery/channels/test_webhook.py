@@ -17,7 +17,7 @@ from tactful.clock import SimulatedClock, to_us
 from tactful.delivery.channels.webhook import WebhookChannel, from_settings, sign
 from tactful.delivery.protocol import Delivered, Failed, Message, RetryAfter, Unreachable
 from tactful.delivery.settings import Webhook
-from tactful.errors import MissingCredential
+from tactful.errors import InvalidSettings, MissingCredential
 
 NOW = to_us(datetime(2026, 3, 1, 12, tzinfo=UTC))
 OLD, NEW = (b"o" * 24, b"n" * 32)
@@ -161,9 +161,9 @@ def test_a_private_receiver_gets_no_connection_even_if_it_listens() -> None:
         "",
     ],
 )
-def test_what_is_no_https_url_is_refused(url: str) -> None:
+def test_what_is_no_https_url_is_not_called(url: str) -> None:
     with channel("", allow_private=False) as sending:
-        assert isinstance(sending.send(msgspec.structs.replace(MESSAGE, address=url), "d1"), Failed)
+        assert isinstance(sending.send(msgspec.structs.replace(MESSAGE, address=url), "d1"), Unreachable)
 
 
 def test_secrets_come_from_the_environment_and_are_checked() -> None:
@@ -173,5 +173,9 @@ def test_secrets_come_from_the_environment_and_are_checked() -> None:
     for wrong in ("whsec_short", "plain", whsec(b"x" * 8)):
         with pytest.raises(MissingCredential, match="whsec_"):
             from_settings(given, {"HOOK": wrong}, SimulatedClock())
+    with pytest.raises(InvalidSettings, match="http:"):
+        from_settings(
+            Webhook(url="http://platform.internal/", secrets_env="HOOK"), {"HOOK": whsec(NEW)}, SimulatedClock()
+        )
     made = from_settings(given, {"HOOK": f"{whsec(NEW)} {whsec(OLD)}"}, SimulatedClock())
     assert made.honours_idempotency

@@ -87,7 +87,7 @@ class ApnsChannel:
     def send(self, message: Message, idempotency_key: str) -> Outcome:
         """Sends one message; a provider token that has expired is renewed once."""
         if not _DEVICE.fullmatch(message.address):
-            return Failed("the address is no device token")
+            return Unreachable("the address is no device token")
         now_us = self._clock.now_us()
         answer, token = self._post(message, idempotency_key, now_us)
         expired = isinstance(answer, Answer) and _reason(answer) == "ExpiredProviderToken"

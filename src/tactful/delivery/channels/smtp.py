@@ -91,7 +91,7 @@ class SmtpChannel:
         """Hands one mail over."""
         to = mailbox(message.address)
         if to is None:
-            return Failed("the address is no e-mail address")
+            return Unreachable("the address is no e-mail address")
         try:
             mail = compose(message, to, idempotency_key, self._head, from_us(self._clock.now_us()))
         except ValueError:

@@ -45,9 +45,9 @@ class _Subscription(msgspec.Struct, frozen=True):
 class WebPushChannel:
     """Posts encrypted messages, signed with the app's VAPID key.
 
-    A 404 or 410 ends the subscription. Busy (429, 5xx) is tried again, and so is 401: a token that is not taken is for
-    the operator to mend. What else is refused is final. A push service drops a message that it could not hand over by
-    its expiry, and keeps one a collapse key.
+    A 404 or 410 ends the subscription, and so does an address that is none. Busy (429, 5xx) is tried again, and so is
+    401: a token that is not taken is for the operator to mend. What else is refused is final. A push service drops a
+    message that it could not hand over by its expiry, and keeps one a collapse key.
 
     Args:
         key: the VAPID private key; browsers subscribed with its public half.
@@ -95,7 +95,7 @@ class WebPushChannel:
             parts = url_parts(subscription.endpoint)
             public_half, shared = decoded(subscription.keys.p256dh), decoded(subscription.keys.auth)
         except (ValueError, msgspec.MsgspecError):
-            return Failed("the address is no subscription to web push")
+            return Unreachable("the address is no subscription to web push")
         text = _text(message)
         if len(text) > _ENCRYPTED_BYTES:
             return Failed(f"got {len(text)} bytes with link and title, a push service takes {_ENCRYPTED_BYTES}")
@@ -104,7 +104,7 @@ class WebPushChannel:
                 text, private_key=ec.generate_private_key(ec.SECP256R1()), dh=public_half, auth_secret=shared
             )
         except (ValueError, http_ece.ECEException):
-            return Failed("the subscription's keys are none")
+            return Unreachable("the subscription's keys are none")
         origin = f"https://{parts.netloc}"
         answer = self._caller.post(subscription.endpoint, self._headers(message, origin, now_us), body)
         return answer if isinstance(answer, RetryAfter | Failed) else _outcome(answer, now_us)

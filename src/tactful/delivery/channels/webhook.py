@@ -16,7 +16,7 @@ from tactful.delivery import settings
 from tactful.delivery.calls import Caller, asked_wait, url_parts
 from tactful.delivery.credentials import secret
 from tactful.delivery.protocol import Delivered, Failed, Limits, Message, Outcome, RetryAfter, Unreachable
-from tactful.errors import MissingCredential
+from tactful.errors import InvalidSettings, MissingCredential
 
 EVENT = "message.send"
 """The `type` of every post."""
@@ -41,6 +41,7 @@ class WebhookChannel:
 
     Raises:
         MissingCredential: for a secret that is none.
+        InvalidSettings: for a `url` that may not be called.
     """
 
     limits = Limits()
@@ -59,16 +60,19 @@ class WebhookChannel:
         self._url = url
         self._keys = [signing_key(each) for each in secrets]
         self._schemes = ("https", "http") if allow_private else ("https",)
+        if url and not self._may_be_called(url):
+            raise InvalidSettings(
+                f"got url = {url!r}, expected one of {' or '.join(self._schemes)} without a user's name; "
+                "allow_private allows http"
+            )
         self._clock = clock or WallClock()
         self._caller = Caller(timeout_s, guarded=not allow_private, tls=tls)
 
     def send(self, message: Message, idempotency_key: str) -> Outcome:
         """Posts the message; the key is its `webhook-id`."""
         url = self._url or message.address
-        try:
-            url_parts(url, self._schemes)
-        except ValueError:
-            return Failed(f"the address is no URL of {' or '.join(self._schemes)}")
+        if not self._may_be_called(url):
+            return Unreachable(f"the address is no URL of {' or '.join(self._schemes)}")
         now_us = self._clock.now_us()
         body = msgspec.json.encode({"type": EVENT, "timestamp": from_us(now_us), "data": message})
         answer = self._caller.post(url, self._headers(idempotency_key, now_us // SECOND_US, body), body)
@@ -85,6 +89,13 @@ class WebhookChannel:
     def close(self) -> None:
         """Ends the connections."""
         self._caller.close()
+
+    def _may_be_called(self, url: str) -> bool:
+        try:
+            url_parts(url, self._schemes)
+        except ValueError:
+            return False
+        return True
 
     def _headers(self, key: str, second: int, body: bytes) -> dict[str, str]:
         signatures = (sign(each, key, second, body) for each in self._keys)
@@ -108,6 +119,7 @@ def from_settings(given: settings.Webhook, env: Mapping[str, str], clock: Clock)
 
     Raises:
         MissingCredential: if the secret is not set, or is none.
+        InvalidSettings: for a `url` that may not be called.
     """
     secrets = secret(env, given.secrets_env, "the signing secret, whsec_...").split()
     return WebhookChannel(given.url, secrets, given.receiver_deduplicates, given.allow_private, given.timeout_s, clock)
