@@ -53,6 +53,13 @@ def test_without_any_key_the_service_is_open_only_if_it_may_be(service: Service)
     assert kind(service, {}) == "401 no-key"
 
 
+def test_while_it_is_open_no_page_of_another_host_gets_in_by_its_name(service: Service) -> None:
+    for host in ("evil.example", "10.0.0.7:8000", "[2001:db8::1]:80"):
+        answer = ask(service, "POST", "/v1/events", json=EVENT, headers={"Host": host})
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:tactful:problem:foreign-host")
+    assert kind(service, {"Host": "127.0.0.1:8000"}) == kind(service, {"Host": "[::1]"}) == ""
+
+
 def test_the_first_key_shuts_the_door_and_revoking_it_does_not_open_it_again(service: Service) -> None:
     header = with_key(service, "ingest")
     assert kind(service, {}) == "401 no-key"

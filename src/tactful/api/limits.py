@@ -1,5 +1,7 @@
 """What a request must pass before it is looked at: a key with the right, a pace, a size, an engine that keeps up."""
 
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
@@ -53,6 +55,29 @@ class Buckets:
             self._levels.clear()
 
 
+def is_loopback(host: str) -> bool:
+    """Returns whether an address is reached from this machine only.
+
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "example.com")]
+    [True, True, True, False, False]
+    """
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@lru_cache(maxsize=256)
+def is_foreign(host: str) -> bool:
+    """Returns whether a `Host` header names a public host: a page of that host could ask in a browser's name.
+
+    >>> [is_foreign(host) for host in ("127.0.0.1:8000", "[::1]:8000", "localhost", "evil.example:8000", "10.0.0.7")]
+    [False, False, False, True, True]
+    """
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return not is_loopback(name) and ("." in name or ":" in name)
+
+
 def admit(request: Request, scope: Scope | None, service: "Service", now_us: int) -> str:
     """Returns the id of the key that a request came with, "" where none is asked for.
 
@@ -60,12 +85,19 @@ def admit(request: Request, scope: Scope | None, service: "Service", now_us: int
     guesses would be shut out, and 256 bits are not guessed.
 
     Raises:
-        Problem: 401 without a key in force, 403 without the right, 429 too fast, or faster than the engine.
+        Problem: 401 without a key in force, 403 without the right, or by a public name while no key is asked for, 429
+            too fast, or faster than the engine.
     """
     if scope is None:
         return NO_KEY
     key_id = NO_KEY
-    if not service.keys.is_open:
+    if service.keys.is_open:
+        if is_foreign(header(request, b"host")):
+            why = (
+                "got a public host name, expected this machine's while no key is there; make one: tactful key new"
+            )
+            raise Problem(403, "foreign-host", why)
+    else:
         key = service.keys.find(header(request, b"authorization"))
         if key is None:
             raise _without_key(request, service, now_us)

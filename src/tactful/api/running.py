@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tactful.api.limits import is_loopback
 from tactful.api.sending import SenderThread
-from tactful.api.server import is_loopback, listen, open_service, serve
+from tactful.api.server import listen, open_service, serve
 from tactful.api.service import Service
 from tactful.api.tracing import tracer_of
 from tactful.clock import WallClock

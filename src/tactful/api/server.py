@@ -6,7 +6,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,18 +63,6 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def is_loopback(host: str) -> bool:
-    """Returns whether an address is reached from this machine only.
-
-    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "example.com")]
-    [True, True, True, False, False]
-    """
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def serve(service: Service, bound: socket.socket) -> None:
     """Answers requests until the process is told to stop."""
     limits = service.settings.api
@@ -88,7 +75,6 @@ def serve(service: Service, bound: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=False,
         backlog=_BACKLOG,
         proxy_headers=bool(limits.trusted_proxies),
         forwarded_allow_ips=list(limits.trusted_proxies),
