@@ -143,7 +143,13 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "runtime/explaining.py": ("explain", "Explanation"),
         "runtime/explaining_hours.py": ("hours_of", "Hours", "HourOfDay"),
     },
-    "Sending": {"delivery/send.py": ("Sender",), "delivery/channels/__init__.py": ("default_channels", "build", "close")},
+    "Sending": {
+        "delivery/send.py": ("Sender",),
+        "delivery/loop.py": ("Loop",),
+        "delivery/pacing.py": ("Pace",),
+        "delivery/dead_letters.py": ("open_letters", "letter", "retry", "settle", "Letter"),
+        "delivery/channels/__init__.py": ("default_channels", "build", "close"),
+    },
     "Judging": {
         "experiments/design.py": ("Experiment", "ExperimentArm", "Targeting", "experiment_of"),
         "experiments/layers.py": ("refuse_overlaps", "free", "resized"),

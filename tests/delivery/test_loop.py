@@ -1,6 +1,7 @@
 """The running sender: channels apart from each other, few commits, at most one send, a stop that finishes."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 
 from delivery_stage import NOW, enqueue, outcomes
+from tactful import draws
 from tactful.clock import MINUTE_US, SECOND_US, SimulatedClock
 from tactful.delivery.breaker import BreakerPolicy
 from tactful.delivery.channels.memory import MemoryChannel
 from tactful.delivery.loop import Loop
 from tactful.delivery.pacing import Pace
-from tactful.delivery.protocol import Message, Outcome, RetryAfter
+from tactful.delivery.protocol import Delivered, Failed, Message, Outcome, RetryAfter
 from tactful.delivery.send import Sender, SenderStore
 from tactful.events.registry import Registry
 from tactful.stores.memory import MemoryStore
@@ -223,3 +225,47 @@ def test_an_answer_that_comes_after_a_person_settled_it_is_let_go(made: Callable
     slow.gate.set()
     loop.finish()
     assert outcomes(store) == ["delivered"]
+
+
+class Unreliable(MemoryChannel):
+    """Is busy for a fifth of the calls, breaks off now and then before or after the message arrived, refuses a few."""
+
+    def send(self, message: Message, idempotency_key: str) -> Outcome:
+        with self._lock:
+            self._calls = getattr(self, "_calls", 0) + 1
+            luck = float(draws.uniform(3, self._calls, draws.key(idempotency_key), "luck")[0])
+            if luck < 0.20:
+                return RetryAfter()
+            if luck < 0.22:
+                return Failed("no")
+            if luck < 0.24:
+                raise ConnectionResetError
+            self._arrive(message, idempotency_key)
+            if luck < 0.26:
+                raise ConnectionResetError
+            return Delivered(idempotency_key)
+
+
+@pytest.mark.parametrize("honours", [True, False])
+def test_whatever_a_provider_does_every_message_is_accounted_for_and_none_arrives_twice(
+    honours: bool, made: Callable[..., Loop]
+) -> None:
+    store, clock, channel = MemoryStore(), SimulatedClock(NOW), Unreliable(honours_idempotency=honours)
+    for key in range(1, 151):
+        enqueue(store, key)
+    loop = made(store, clock, push=channel)
+    for minute in range(70):
+        clock.set(NOW + minute * MINUTE_US)
+        if minute == 20:  # a new process
+            loop.close()
+            loop = made(store, clock, push=channel)
+        for _ in range(4):
+            loop.turn()
+            loop.finish()
+    ended = Counter(outcomes(store, key)[-1] for key in range(1, 151))
+    assert channel.repeats == []
+    assert store.pending(1, clock.now_us()) == []
+    assert ended.total() == 150
+    assert set(ended) <= {"delivered", "failed", "gave_up", None}
+    assert ended["delivered"] <= len(channel.arrived) <= ended["delivered"] + ended[None]
+    assert (ended[None] == 0) == honours
