@@ -80,7 +80,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Coverage of the rows candidate and send. Simulated.")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="worlds")
     parser.add_argument("--people", type=int, default=8000)
-    parser.add_argument("--worlds", type=int, default=10)
+    parser.add_argument("--worlds", type=int, default=6)
     arguments = parser.parse_args(words)
     path = arguments.results / "worlds.ndjson"
     done = {one.seed for one in read(path)}

@@ -57,11 +57,30 @@ def test_a_log_with_two_effective_rows_is_refused_and_the_others_are_not(data_pa
         assert judged(read(folder, "bts", campaign), items)[1] == ""
 
 
+def test_a_simulated_log_has_the_chances_that_were_decided_by_and_the_truth_of_every_option() -> None:
+    from off_policy.simulated_jobs import lived
+    from off_policy_coverage_simulated import EXPLORES
+    from tactful.simulator.arms.tactful import Tactful
+    from tactful.simulator.closed_loop import Loop
+    from tactful.simulator.world import make
+
+    found = lived(Loop.start(make(seed=7, n_users=300), Tactful(exploration=EXPLORES).prepare(None, 7)), days=2)
+    jobs = found.jobs(EXPLORES.shares)  # refuses chances that are not those on record
+    assert len(np.unique(jobs.bucket)) == 4
+    choices, truth = found.choices()
+    assert (np.diff(jobs.user) >= 0).all()
+    assert len(choices) > 20
+    assert truth.shape == (*choices.present.shape, 2)
+    assert (truth[np.arange(len(choices)), choices.sent] > 0.0).all()
+
+
 def test_tables_of_the_page_are_those_of_the_committed_cells() -> None:
     from hillstrom_bandit import tables
+    from off_policy_coverage_simulated import table as coverage
     from off_policy_simulated import table
 
     page = (ROOT / "docs" / "explanation" / "off-policy.md").read_text(encoding="utf-8")
     simulated = table(RESULTS.parent / "off_policy_simulated" / "drawings.ndjson")
-    for part in [*tables(RESULTS).split("\n\n"), simulated]:
+    covered = coverage(RESULTS.parent / "off_policy_coverage_simulated" / "worlds.ndjson").split("\n\n")
+    for part in [*tables(RESULTS).split("\n\n"), simulated, *covered]:
         assert " ".join(part.split()) in " ".join(page.split())
