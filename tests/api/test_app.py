@@ -12,6 +12,7 @@ from starlette.responses import Response
 from tactful.api.app import create_app
 from tactful.api.endpoint import Endpoint, answer
 from tactful.api.intake import Intake
+from tactful.api.logs import JsonLines
 from tactful.api.problems import MEDIA_TYPE, Problem
 from tactful.api.service import Service
 from tactful.clock import SimulatedClock
@@ -72,3 +73,25 @@ def test_problem_tells_what_to_do(service: Service) -> None:
         "detail": "got no body, expected a word; send one",
         "where": "body",
     }
+
+
+async def stumble(request: Request, service: Service) -> Response:
+    raise ValueError("ann@app.invalid")
+
+
+def test_a_fault_of_ours_is_told_without_its_text_and_found_in_the_log_by_its_request(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> httpx.Response:
+        app = create_app(service, [Endpoint("GET", "/stumble", stumble, None, "Stumbles.")])
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
+            return await http.get("/stumble")
+
+    found = asyncio.run(run())
+    service.close()
+    assert (found.status_code, found.json()["type"]) == (500, "urn:tactful:problem:fault")
+    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    line = JsonLines().format(record)
+    assert found.headers["x-request-id"] in line
+    assert "ValueError" in line
+    assert "ann@app.invalid" not in line + found.text

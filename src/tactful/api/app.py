@@ -116,7 +116,7 @@ class _Path:
         request_id = told if told and _REQUEST_ID.fullmatch(told) else os.urandom(8).hex()
         status = _GONE
         try:
-            response = await self._answer(request, now_us)
+            response = await self._answer(request, now_us, request_id)
             response.raw_headers.append((b"x-request-id", request_id.encode()))
             status = response.status_code
             await response(scope, receive, send)
@@ -139,7 +139,7 @@ class _Path:
                 )
             )
 
-    async def _answer(self, request: Request, now_us: int) -> Response:
+    async def _answer(self, request: Request, now_us: int, request_id: str) -> Response:
         try:
             endpoint = self._endpoint(request.method)
             request.scope[KEY] = admit(request, endpoint.scope, self._service, now_us)
@@ -151,11 +151,11 @@ class _Path:
         except ClientDisconnect:
             raise
         except StoreError:
-            _LOG.exception("%s %s found no store", request.method, self._path)
+            _LOG.exception("%s %s found no store, request %s", request.method, self._path, request_id)
             why = "the store cannot be used now; nothing of this request was taken: send it again later"
             return Problem(503, "store", why, headers={"Retry-After": "5"}).response()
         except Exception:
-            _LOG.exception("%s %s failed", request.method, self._path)
+            _LOG.exception("%s %s failed, request %s", request.method, self._path, request_id)
             self._service.telemetry.count("api.errors")
             why = "the service could not answer; see its log by the X-Request-Id of this answer"
             return Problem(500, "fault", why).response()
