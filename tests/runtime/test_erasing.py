@@ -143,6 +143,21 @@ def test_no_byte_of_an_erased_person_is_left_in_the_file(app: Path, tmp_path: Pa
     assert signed(KEY).to_bytes(8, "big", signed=True) not in files
 
 
+def test_a_reader_who_holds_the_log_of_writes_back_is_waited_for(app: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(app, tmp_path / "app.db"))
+    engine, reader = Engine(SqliteStore(path, "normal"), Settings()), SqliteStore(path, read_only=True)
+    lines = reader.decisions_between(0, 2**62)
+    next(lines)
+    erasing.ask(engine.store, ANN, to_us(END))
+    engine.advance(END + timedelta(microseconds=1))
+    assert any(trace in (tmp_path / "app.db-wal").read_bytes() + path.read_bytes() for trace in TRACES)
+    del lines
+    reader.close()
+    engine.advance(END + timedelta(microseconds=2))
+    files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert not any(trace in files for trace in TRACES)
+
+
 def test_everybody_else_is_on_record_as_before(store: Store) -> None:
     before = [row for row in store.decisions_between(0, to_us(END)) if row.user_key != KEY]
     engine = Engine(store, Settings())

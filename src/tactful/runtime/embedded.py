@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tactful import draws
 from tactful.clock import DAY_US, Clock, WallClock, from_us, to_us
-from tactful.decision.decide import REASON_CODE
+from tactful.decision.reasons import REASON_CODE
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.errors import EngineStopped, ReplayMismatch
 from tactful.events import type_changes
@@ -89,6 +89,7 @@ class Engine:
             self._models = ModelsInUse(store, self.telemetry, settings.engine.onnx_provider)
             scorer = self._models.scorer
         self._scorer: Scorer = scorer
+        self._leaves_traces = False
         event_types.note_first(store, self._first_types)
         self._begin()
         if registry is None:
@@ -244,13 +245,14 @@ class Engine:
         """
         wishes = erasing.asked(self.store)
         if not wishes:
+            self._leaves_traces = self._leaves_traces and not self.store.checkpoint()
             return
         self._torn = True
         with self.store.transaction():
             erasing.erase(self.store, wishes, max(self._clock.now_us(), self._committed_us))
             kept = erasing.forget(self.population, {draws.key(wish.user_id) for wish in wishes})
             self._save(self._committed_us, kept)
-        self.store.checkpoint()
+        self._leaves_traces = not self.store.checkpoint()
         self._begin()
         self.telemetry.count("engine.erased.people", len(wishes))
 

@@ -567,8 +567,8 @@ class Erasing(Protocol):
         """
         ...
 
-    def checkpoint(self) -> None:
-        """Leaves nothing erased behind beside the store, such as a log of writes, as far as no reader needs it."""
+    def checkpoint(self) -> bool:
+        """Empties what lies beside the store, such as a log of writes; returns whether no reader held it back."""
         ...
 
 

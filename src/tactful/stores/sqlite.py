@@ -44,6 +44,7 @@ _CACHE_KIB = 8 * 1024
 _CHECKPOINT_PAGES = 4096
 _LOG_BYTES = 64 * 1024 * 1024  # the write-ahead log is cut to this after a snapshot made it grow
 _BUSY_SECONDS = 30.0
+_CHECKPOINT_WAIT_MS = 200  # writers wait as long; who calls may try again
 
 
 class SqliteStore:
@@ -107,8 +108,11 @@ class SqliteStore:
         with self._writing():
             return erasing.erase(self._db, people, hers, without)
 
-    def checkpoint(self) -> None:
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def checkpoint(self) -> bool:
+        self._db.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
+        (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._db.execute(f"PRAGMA busy_timeout = {round(_BUSY_SECONDS * 1000)}")
+        return int(busy) == 0
 
     # Input log
 

@@ -70,5 +70,4 @@ def mark_inbox(
 
 
 def _row(row: tuple[int, int, int, int, int, bytes, int | None, int | None, int | None]) -> InboxRow:
-    seq, decision_key, user_key, *rest = row
-    return InboxRow(seq, unsigned(decision_key), unsigned(user_key), *rest)
+    return InboxRow(row[0], unsigned(row[1]), unsigned(row[2]), *row[3:])
