@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from tactful.clock import MINUTE_US
 from tactful.decision.candidates.eligibility import Check, checks, live
-from tactful.decision.decide import MAX_REASONS, REASON_CODE, decide, options
+from tactful.decision.decide import decide, options
 from tactful.decision.policy.reputation import SHAPE, Guard
 from tactful.decision.policy.utility import HEADS
+from tactful.decision.reasons import MAX_REASONS, REASON_CODE
 from tactful.decision.request import Person, Pool, Request, Scores, Thresholds
 from tactful.decision.rules import Rules
 from tactful.events.registry import Registry

@@ -8,7 +8,7 @@ import pytest
 from small_app import END, PEOPLE, QUIET, START, UNREACHABLE, run
 from tactful import draws
 from tactful.clock import to_us
-from tactful.decision.decide import REASONS
+from tactful.decision.reasons import REASONS
 from tactful.errors import UnknownUser
 from tactful.events.records import Decision, Engagement, Option, Reason, User, decode
 from tactful.events.registry import Registry

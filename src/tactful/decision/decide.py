@@ -12,8 +12,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from tactful.decision.candidates.eligibility import Check, checks, live
+from tactful.decision.candidates.eligibility import checks, live
+from tactful.decision.candidates.feasible import feasible_options
 from tactful.decision.policy import channel, explore, utility
+from tactful.decision.reasons import REASON_CODE, Drops, Notes
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.decision.rules import Rules
 from tactful.errors import InvalidScores
@@ -23,49 +25,6 @@ from tactful.kernel import kernel
 
 FLOOR: Final = -1e6
 """A threshold that everything exceeds: for messages that owe no price."""
-MAX_REASONS: Final = 8
-
-REASONS: Final[tuple[str, ...]] = (
-    "",
-    "empty_pool",
-    "kill_switch",
-    "type_opted_out",
-    "channel_not_declared",
-    "unreachable",
-    "suppressed",
-    "digest_too_small",
-    "quiet_hours",
-    "send_window",
-    "in_session",
-    "gap_minutes",
-    "daily_cap",
-    "weekly_cap",
-    "type_daily_cap",
-    "type_weekly_cap",
-    "weekly_budget",
-    "pacing",
-    "cold_user",
-    "active_today",
-    "not_ranked",
-    "forced_send_spent",
-    "above_threshold",
-    "below_threshold",
-    "transactional",
-    "randomised_volume",
-    "no_price",
-    "random_send",
-    "greedy_send",
-    "greedy_no_send",
-    "expired",
-    "cancelled",
-    "superseded",
-    "aggregated",
-    "pool_full",
-    "sender_reputation",
-    "holdout",
-)
-REASON_CODE: Final = {name: code for code, name in enumerate(REASONS)}
-
 _RANDOM, _GREEDY = (explore.BUCKETS.index(b) for b in ("random_send", "greedy_send"))
 _BY_BUCKET: Final = np.array([REASON_CODE.get(bucket, 0) for bucket in explore.BUCKETS])
 _TRANSACTIONAL, _SLICE, _NO_PRICE, _ABOVE, _BELOW = (
@@ -113,15 +72,15 @@ class Options:
 
     feasible: Bool[np.ndarray, "n c h"]
     open: Bool[np.ndarray, " n"]
-    notes: "_Notes"
-    drops: "_Drops"
+    notes: Notes
+    drops: Drops
 
 
 def options(seed: int, request: Request, controls: Thresholds, types: TypeColumns, rules: Rules) -> Options:
     """Returns what may be sent in each rank job of the request, before anything is drawn or scored."""
     pool = request.pool
-    notes = _Notes(request.n)
-    drops = _Drops(pool.present.shape)
+    notes = Notes(request.n)
+    drops = Drops(pool.present.shape)
     age_hours = pool.age_us / 3.6e9
     drops.add("expired", pool.present & pool.expired & (pool.tried == 0), age_hours)
     drops.add("cancelled", pool.present & pool.cancelled, np.ones(pool.present.shape))
@@ -131,7 +90,7 @@ def options(seed: int, request: Request, controls: Thresholds, types: TypeColumn
     notes.add("empty_pool", ~_any(alive), np.zeros(request.n), np.ones(request.n))
     channels = request.person.n_sends.shape[1]
     met = checks(seed, request, types, rules, controls)
-    return Options(*_feasible(alive, channels, met, notes, drops), notes, drops)
+    return Options(*feasible_options(alive, channels, met, notes, drops), notes, drops)
 
 
 def decide(
@@ -214,72 +173,6 @@ def decide(
     )
 
 
-def _feasible(
-    alive: NDArray[np.bool_], channels: int, met: list[Check], notes: "_Notes", drops: "_Drops"
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Applies the checks in order, and returns the options left and who has any.
-
-    What each check removes first is what its reason tells of.
-    """
-    left = np.repeat(alive[:, :, None], channels, axis=2)
-    options_left = np.count_nonzero(alive, axis=1) * channels
-    for check in met:
-        if not check.blocked.any():
-            continue
-        number, limit = check.number.astype(np.float64), check.limit.astype(np.float64)
-        _remove(
-            check.blocked, number, limit, REASON_CODE[check.code], check.rights, check.refuses, left, options_left,
-            notes.code, notes.number, notes.limit, notes.used, drops.code, drops.number, drops.limit,
-        )  # fmt: skip
-    return left, options_left > 0
-
-
-@kernel
-def _remove(
-    blocked: NDArray[np.bool_], number: NDArray[np.float64], limit: NDArray[np.float64], code: int, rights: bool,
-    refuses: bool, left: NDArray[np.bool_], options_left: NDArray[Any], note_code: NDArray[Any],
-    note_number: NDArray[Any], note_limit: NDArray[Any], notes_used: NDArray[Any], drop_code: NDArray[Any],
-    drop_number: NDArray[Any], drop_limit: NDArray[Any],
-) -> None:  # fmt: skip
-    """Takes what a check blocks out of what is left of each job, and notes its reason; a job without options is over.
-
-    A dimension of 1 of `blocked`, `number` and `limit` stands for all jobs, places or channels.
-    """
-    by_job, by_place, by_channel = blocked.shape[0] > 1, blocked.shape[1] > 1, blocked.shape[2] > 1
-    for r in range(left.shape[0]):
-        row = r if by_job else 0
-        if options_left[r] == 0 or not (by_place or by_channel or blocked[row, 0, 0]):
-            continue
-        told, why, bound = False, 0.0, 0.0
-        for c in range(left.shape[1]):
-            place = c if by_place else 0
-            if not (by_channel or blocked[row, place, 0]):
-                continue
-            gone, stays = False, False
-            for h in range(left.shape[2]):
-                if not left[r, c, h]:
-                    continue
-                if not blocked[row, place, h if by_channel else 0]:
-                    stays = True
-                    continue
-                left[r, c, h], gone = False, True
-                options_left[r] -= 1
-                if not told:
-                    told, why, bound = True, _of_option(number, r, c, h), _of_option(limit, r, c, h)
-            if refuses and gone and not stays and drop_code[r, c] == 0:
-                drop_code[r, c], drop_number[r, c], drop_limit[r, c] = code, why, bound
-        if told and (options_left[r] == 0 or not rights) and notes_used[r] < note_code.shape[1]:
-            last = notes_used[r]
-            note_code[r, last], note_number[r, last], note_limit[r, last] = code, why, bound
-            notes_used[r] += 1
-
-
-@kernel
-def _of_option(values: NDArray[np.float64], r: int, c: int, h: int) -> float:
-    value: float = values[min(r, values.shape[0] - 1), min(c, values.shape[1] - 1), min(h, values.shape[2] - 1)]
-    return value
-
-
 @kernel
 def _transactional_first(feasible: NDArray[np.bool_], ranked: NDArray[np.bool_], urgent: NDArray[np.bool_]) -> None:
     """Where a transactional message may go, that is urgent: options of ranked ones are none there."""
@@ -293,7 +186,7 @@ def _transactional_first(feasible: NDArray[np.bool_], ranked: NDArray[np.bool_],
 
 
 def _only_asked(
-    request: Request, asked: NDArray[np.bool_], feasible: NDArray[np.bool_], notes: "_Notes"
+    request: Request, asked: NDArray[np.bool_], feasible: NDArray[np.bool_], notes: Notes
 ) -> NDArray[np.bool_]:
     """Leaves out what the ranker was not asked about; transactional messages need no rank."""
     left: NDArray[np.bool_] = feasible & asked[:, :, None]
@@ -345,7 +238,7 @@ def _refuse_nan(worth: NDArray[np.float64], feasible: NDArray[np.bool_], kind: N
 
 
 def _conclude(
-    notes: "_Notes",
+    notes: Notes,
     request: Request,
     rules: Rules,
     sends: NDArray[np.bool_],
@@ -378,41 +271,3 @@ def _per_place(pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _at(values: NDArray[Any], candidate: NDArray[Any], where: NDArray[Any]) -> NDArray[np.float64]:
     found: NDArray[np.float64] = values[np.arange(len(values)), candidate, where]
     return found
-
-
-class _Notes:
-    """Reasons of n rows, appended where a mask holds; a row keeps its first `MAX_REASONS`."""
-
-    def __init__(self, n: int) -> None:
-        self.code = np.zeros((n, MAX_REASONS), dtype=np.int64)
-        self.number = np.zeros((n, MAX_REASONS))
-        self.limit = np.zeros((n, MAX_REASONS))
-        self.used = np.zeros(n, dtype=np.int64)
-
-    def add(
-        self, code: str | NDArray[np.int64], mask: NDArray[np.bool_], number: NDArray[Any], limit: NDArray[Any]
-    ) -> None:
-        """Appends a reason, the same for all rows or a code for each."""
-        rows = np.flatnonzero(mask & (self.used < MAX_REASONS))
-        if not len(rows):
-            return
-        place = (rows, self.used[rows])
-        self.code[place] = REASON_CODE[code] if isinstance(code, str) else code[rows]
-        self.number[place] = number[rows]
-        self.limit[place] = limit[rows]
-        self.used[rows] += 1
-
-
-class _Drops:
-    """Pool places to close, with the first reason that closed each."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.code = np.zeros(shape, dtype=np.int64)
-        self.number = np.zeros(shape)
-        self.limit = np.zeros(shape)
-
-    def add(self, code: str, mask: NDArray[np.bool_], number: NDArray[Any]) -> None:
-        """Closes places that were open; `number` has a value for each place of the pool."""
-        place = np.nonzero(mask & (self.code == 0))
-        self.code[place] = REASON_CODE[code]
-        self.number[place] = number[place]

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from tactful import draws
 from tactful.clock import from_us
-from tactful.decision.decide import REASONS, Verdict
+from tactful.decision.decide import Verdict
 from tactful.decision.policy.explore import BUCKETS
 from tactful.decision.policy.reputation import Guard
+from tactful.decision.reasons import REASONS
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.events.records import (
     CHANNELS,

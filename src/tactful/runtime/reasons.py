@@ -1,6 +1,6 @@
 """Every reason in words: what it says of a decision, and the least that would have changed it.
 
-One row of `WORDS` for each code of `decision.decide.REASONS`; a new reason gets its row here (a test looks).
+One row of `WORDS` for each code of `decision.reasons.REASONS`; a new reason gets its row here (a test looks).
 Placeholders are filled by `said`: {number} and {limit} in the reason's own unit, {type}, {channel} and {segment}
 of the decision, {more} = number + 1, {missing} = limit - number, and {floor} = the whole part of number.
 """

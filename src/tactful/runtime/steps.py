@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from tactful import draws
 from tactful.clock import DAY_US, HOUR_US, MINUTE_US, WEEK_US
 from tactful.decision.candidates.aggregate import count_needed, groups
-from tactful.decision.decide import REASON_CODE, Options, Verdict, decide, options
+from tactful.decision.decide import Options, Verdict, decide, options
 from tactful.decision.policy import explore
+from tactful.decision.reasons import REASON_CODE
 from tactful.decision.request import Person, Pool, Request, Scores, Thresholds
 from tactful.decision.timing import quiet_hours, send_time, send_windows
 from tactful.decision.volume import pace

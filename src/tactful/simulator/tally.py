@@ -9,7 +9,8 @@ from jaxtyping import Float64, Int64
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, HOUR_US
-from tactful.decision.decide import REASON_CODE, REASONS, Verdict
+from tactful.decision.decide import Verdict
+from tactful.decision.reasons import REASON_CODE, REASONS
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.features.pool import CandidateRows
 from tactful.models.protocol import SlotScores
