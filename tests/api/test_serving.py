@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -68,16 +69,21 @@ def kept(store: Path) -> set[str]:
 
 
 def test_after_a_stop_everything_that_was_acknowledged_is_in_the_log(tmp_path: Path) -> None:
-    with served(tmp_path) as (process, port):
+    body = json.dumps({**EVENT, "candidate_id": "under way"}).encode()
+    with served(tmp_path) as (process, port), socket.create_connection(("127.0.0.1", port), SECONDS) as slow:
+        head = f"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        slow.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body[:10])
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as connection:
             assert [post(connection, f"c{i}") for i in range(20)] == [202] * 20
         process.send_signal(signal.SIGTERM)
+        slow.sendall(body[10:])
+        assert slow.recv(12) == b"HTTP/1.1 202"
         assert process.wait(SECONDS) == 0
         assert process.stdout is not None
         assert "nothing that was taken is lost" in process.stdout.read()
-    assert kept(tmp_path / "app.db") == {f"c{i}" for i in range(20)}
+    assert kept(tmp_path / "app.db") == {"under way", *(f"c{i}" for i in range(20))}
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    assert sum(line["event"] == "request" for line in lines) == 20
+    assert sum(line["event"] == "request" for line in lines) == 21
     assert not [line for line in lines if line["level"] == "error"]
 
 
@@ -94,7 +100,7 @@ def test_after_a_kill_while_posts_are_under_way_every_acknowledged_one_is_there(
                 if len(acknowledged) > 60:
                     enough.set()
 
-    with served(tmp_path, "--no-engine") as (process, port):
+    with served(tmp_path) as (process, port):
         threads = [threading.Thread(target=posting, args=(name, port)) for name in "abcd"]
         for thread in threads:
             thread.start()
