@@ -80,3 +80,11 @@ def test_a_plan_of_weeks_ago_is_found(weeks: int) -> None:
     assert found is not None
     assert found.origin is not None
     assert (found.origin.name, found.k) == ("w1", 5)
+
+
+def test_a_budget_that_a_wish_caps_says_so() -> None:
+    app = App(CALM)
+    app.submit(at(1), person("ann", weekly_wish=2))
+    found = budget(app)
+    assert found.k == 2
+    assert found.source.endswith("; no more than the 2 a week that she wished for")

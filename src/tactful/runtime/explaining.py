@@ -259,6 +259,8 @@ def _budget(decision: Decision | None, evidence: Evidence) -> Budget | None:
     if origin is None:
         return Budget(k, sent_7d, decision.budget_left)
     source = origin_told(origin, _local(origin.since, evidence) if origin.since else "")
+    if evidence.profile is not None and evidence.profile.weekly_wish == k:
+        source += f"; no more than the {k:.0f} a week that she wished for"
     return Budget(k, sent_7d, decision.budget_left, origin, source)
 
 
