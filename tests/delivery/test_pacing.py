@@ -43,7 +43,7 @@ def test_a_day_takes_its_cap_for_each_mailbox_provider_and_says_who_waits_for_ho
     assert held is not None
     assert (held[0].total_seconds(), held[1]) == (
         18 * 3600,
-        "warm-up: 2 e-mails to gmail today, the day's cap, are out",
+        "warm-up: the day's 2 to gmail are out",
     )
     assert ramp.admit("c@yahoo.com", DAY) is None
 

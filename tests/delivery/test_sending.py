@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from tactful import draws
-from tactful.clock import HOUR_US, MINUTE_US, from_us
+from tactful.clock import DAY_US, HOUR_US, MINUTE_US, from_us
 from tactful.delivery.channels.memory import MemoryChannel
 from tactful.delivery.links import Redirects
 from tactful.delivery.outbox import OutboxMessage, encode
+from tactful.delivery.pacing import WarmUp
 from tactful.delivery.protocol import Delivered, Failed, Limits, Outcome, RetryAfter, Unreachable
 from tactful.delivery.retry import RetryPolicy
 from tactful.delivery.send import Sender, SenderStore
@@ -212,7 +213,7 @@ def test_retries_end_after_the_stated_number(store: SenderStore) -> None:
     channel = MemoryChannel([RetryAfter()] * 9)
     enqueue(store)
     one = sender(store, channel, policy=RetryPolicy(timedelta(seconds=1), timedelta(seconds=1), max_attempts=3))
-    seen = [result for i in range(9) for _, result in one.run(NOW + i * MINUTE_US, 10).messages]
+    seen = [sent.result for i in range(9) for sent in one.run(NOW + i * MINUTE_US, 10).messages]
     assert seen == ["retry", "retry", "gave_up"]
 
 
@@ -338,3 +339,32 @@ def test_links_of_mails_are_counted_unless_they_are_critical(store: SenderStore)
     assert {key: "n.example/r/" in message.body for key, message in channel.arrived.items()} == {
         "d1": True, "d2": False, "d3": False,
     }  # fmt: skip
+
+
+def test_what_a_new_domain_may_not_send_today_waits_for_tomorrow_or_expires_with_that_reason(
+    store: SenderStore,
+) -> None:
+    day_us = NOW // DAY_US
+    warm_up = WarmUp(started_on=from_us(NOW).date().isoformat(), first_day=1)
+    for key, hours in ((1, 1), (2, 48), (3, 2)):
+        enqueue(store, key, channel="email", address="a@gmail.com", expires_at=from_us(NOW + hours * HOUR_US))
+    enqueue(store, 4)
+    channel = MemoryChannel()
+    counts = sender(store, channel, warm_up=warm_up).run(NOW, 10).counts
+    assert counts == {"delivered": 2, "held": 1, "expired": 1}  # an e-mail and the push went out
+    entry = store.outbox_of(2)
+    assert entry is not None
+    assert entry.next_try_us == (day_us + 1) * DAY_US
+    assert entry.attempts[0].detail == "warm-up: the day's 1 to gmail are out"
+    late = store.outbox_of(3)
+    assert late is not None
+    assert "warm-up" in late.attempts[0].detail
+    assert sender(store, channel, warm_up=warm_up).run((day_us + 1) * DAY_US, 10).counts == {"delivered": 1}
+    assert results(store, 2) == ["held", "delivered"]
+
+
+def test_a_type_that_the_engine_has_just_learned_is_asked_for(store: SenderStore) -> None:
+    enqueue(store)
+    nothing = Registry(())
+    made = Sender(store, {"push": MemoryChannel()}, nothing, types=Registry.shipped)
+    assert made.run(NOW, 10).counts == {"delivered": 1}

@@ -113,7 +113,7 @@ class Ramp:
         sent = self._sent(day)
         if sent[group] >= cap:
             wait = ((day + 1) * DAY_US - now_us) * _MICROSECOND
-            return wait, f"warm-up: {cap} e-mails to {MAILBOXES[group]} today, the day's cap, are out"
+            return wait, f"warm-up: the day's {cap} to {MAILBOXES[group]} are out"
         counted = _Sent(day, (*sent[:group], sent[group] + 1, *sent[group + 1 :]))
         self._store.save_meta(_NOTED, msgspec.json.encode(counted))
         return None
