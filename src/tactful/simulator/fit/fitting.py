@@ -6,8 +6,9 @@ once. With `B = (G'WG)⁻¹G'W` the covariance of `θ` is the sandwich `B Σ B'`
 ones; the over-identification statistic is `r' V⁺ r` with `r = (I − GB)(log m − log m(θ))`, `V = (I − GB) Σ (I − GB)'`,
 a chi-square variable were the world right.
 
-A constant is fitted only if the log has the moment that tells of it (`told_by.py`) and its standard error is
-small enough, at the start and half-way; the others keep their defaults, and the report says why.
+A constant is fitted only if the log has the moment that tells of it (`told_by.py`), its standard error is small enough,
+before each round and after the last, and it has not run to the end of its range; the others keep their defaults, and
+the report says why.
 
 Source: McFadden, "A method of simulated moments for estimation of discrete response models without numerical
 integration", Econometrica 1989; Broyden, "A class of methods for solving nonlinear simultaneous equations", 1965.
@@ -82,6 +83,9 @@ def fit(
             search.renew()
         kept |= search.choose()
         search.descend()
+    if late := search.choose():
+        kept |= late
+        search.descend()
     return _report(search, before, kept)
 
 
@@ -132,13 +136,15 @@ class _Search:
         why."""
         kept, moved = {}, False
         while len(self.names) > 1:
-            error = np.sqrt(np.diag(self.covariance()))
+            at_the_end = self.theta >= self._most()
+            error = np.where(at_the_end, np.inf, np.sqrt(np.diag(self.covariance())))
             worst = int(np.argmax(error))
             if error[worst] <= LOOSEST:
                 break
             within = float(np.exp(min(1.96 * error[worst], 9.0)))
             loosely = f"within a factor of {within:.1f}" if within < 10.0 else "hardly at all"
-            kept[self.names[worst]] = f"told too loosely: {loosely}"
+            why = "ran to the end of its range" if at_the_end[worst] else f"told too loosely: {loosely}"
+            kept[self.names[worst]] = why
             moved = moved or self.theta[worst] != 0.0
             self.names = tuple(np.delete(np.array(self.names), worst).tolist())
             self.theta, self.slopes = np.delete(self.theta, worst), np.delete(self.slopes, worst, axis=1)
@@ -199,6 +205,11 @@ class _Search:
         moved = {name: usual[name] * float(np.exp(by)) for name, by in zip(self.names, theta.tolist(), strict=True)}
         return Constants(**(usual | {name: min(value, TOLD_BY[name].most) for name, value in moved.items()}))
 
+    def _most(self) -> NDArray[np.float64]:
+        """How far each logarithm may rise."""
+        usual = Constants()._asdict()
+        return np.array([min(_FARTHEST, float(np.log(TOLD_BY[name].most / usual[name]))) for name in self.names])
+
     def _towards(self, slopes: NDArray[np.float64]) -> NDArray[np.float64]:
         """(G'WG)⁻¹G'W: how a gap moves the constants."""
         weighed = slopes.T / np.diag(self.noise())
@@ -209,7 +220,7 @@ class _Search:
         """Takes the step, or part of it, if it brings the moments nearer."""
         weight = 1.0 / np.diag(self.noise())
         for share in _SHORTENED:
-            theta = np.clip(self.theta + share * step, -_FARTHEST, _FARTHEST)
+            theta = np.clip(self.theta + share * step, -_FARTHEST, self._most())
             there, by = self._live(theta), theta - self.theta
             if not by.any():
                 return False
