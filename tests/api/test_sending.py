@@ -42,7 +42,7 @@ def test_what_waits_in_the_outbox_is_asked_about_and_leaves_through_the_channel_
     assert came
     assert asked == ["/still", "/push"]
     assert outcomes(store, 0xA) == ["delivered"]
-    assert sender.telemetry.snapshot()["delivery.delivered"] == 1
+    assert sender.telemetry.snapshot()["delivery.results.push.delivered"] == 1
     store.close()
 
 

@@ -42,7 +42,7 @@ class Loop:
         pace: threads and rates by channel; the default `Pace` where none is given.
         breaker: when a provider is left alone.
         batch: calls of one channel begun at once at most; channels with more threads begin as many as they have.
-        telemetry: counts results (`delivery.delivered`, ...) and failed commits (`delivery.store_errors`).
+        telemetry: counts results (`delivery.results.email.delivered`, ...) and failed commits (`delivery.store_errors`).
     """
 
     def __init__(
@@ -101,9 +101,7 @@ class Loop:
         for call in calls:
             future = self._lanes[call.waiting.channel].begin(self._call, call, now_us)
             self._under_way[call.row.decision_key] = (call, future)
-        for each in sent:
-            self._telemetry.count(f"delivery.results.{each.channel}.{each.result}")
-        return sent
+        return self._counted(sent)
 
     def finish(self) -> list[Sent]:
         """Waits for every call under way and files what came of it; begins nothing."""
@@ -125,7 +123,7 @@ class Loop:
 
     def _counted(self, sent: list[Sent]) -> list[Sent]:
         for each in sent:
-            self._telemetry.count(f"delivery.{each.result}")
+            self._telemetry.count(f"delivery.results.{each.channel}.{each.result}")
         return sent
 
     def _call(self, call: Call) -> None:
