@@ -42,7 +42,7 @@ class Loop:
         pace: threads and rates by channel; the default `Pace` where none is given.
         breaker: when a provider is left alone.
         batch: calls of one channel begun at once at most; channels with more threads begin as many as they have.
-        telemetry: counts results (`delivery.results.email.delivered`, ...) and failed commits (`delivery.store_errors`).
+        telemetry: counts results (`delivery.results.email.delivered`) and failed commits (`delivery.store_errors`).
     """
 
     def __init__(
