@@ -244,13 +244,13 @@ def life(path: Path, boundaries: int) -> bool:
 
 
 def posted(path: Path) -> Path:
-    """A store that knows 20 people, with a plan in 20 parts in its box: more than are taken at once."""
+    """A store that knows 20 people, with a plan in 20 long parts in its box: more than are taken at once."""
     app = App(store=SqliteStore(path))
     users = [f"u{i:02d}" for i in range(20)]
     app.submit(at(1), *map(person, users))
     keys = np.array([draws.key(user) for user in users], dtype=np.uint64)
     parts = budget_plan("w1", 0, keys, np.arange(20, dtype=np.uint8), at(1), most_users=1)
-    app.store.post([encode(part) for part in parts])
+    app.store.post([encode(msgspec.structs.replace(part, model_version="m" * 60_000)) for part in parts])
     app.store.close()
     return path
 
