@@ -27,9 +27,11 @@ import fit_store
 import objectives_store
 import promotion_store
 import ranking_store
+import small_app
 import timing_store
 import tuning_store
 import volume_store
+from tactful.stores.sqlite import SqliteStore
 
 ROOT = Path(__file__).parents[2]
 ALLOCATE = ROOT / "docs" / "how-to" / "allocate-volume.md"
@@ -43,6 +45,7 @@ EXPORT = ROOT / "docs" / "how-to" / "export-decisions.md"
 EXPERIMENT = ROOT / "docs" / "how-to" / "run-an-experiment.md"
 FIT = ROOT / "docs" / "how-to" / "fit-the-simulator.md"
 SERVE = ROOT / "docs" / "how-to" / "serve-over-http.md"
+BACK_UP = ROOT / "docs" / "how-to" / "back-up-and-restore.md"
 PAGES = [
     ROOT / "README.md",
     ROOT / "docs" / "tutorials" / "first-loop.md",
@@ -56,6 +59,7 @@ PAGES = [
     EXPORT,
     EXPERIMENT,
     SERVE,
+    BACK_UP,
     FIT,
 ]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -132,6 +136,8 @@ def prepare(page: Path, folder: Path) -> None:
         shutil.copy(promotion_store.__file__, folder / "later.py")
     if page == EXPORT:
         export_store.fill_store(folder / "app.db")
+    if page == BACK_UP:
+        small_app.run(SqliteStore(folder / "app.db")).close()
     if page == FIT:
         fit_store.fill_store(folder / "app.db")
     if page == EXPERIMENT:

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from tactful.cli.allocate import allocate
+from tactful.cli.backup import backup, restore
 from tactful.cli.bench import ScriptsByDefault, bench
 from tactful.cli.bench_decisions import bench_decisions
 from tactful.cli.demo import demo
@@ -23,6 +24,7 @@ from tactful.cli.promote import promote, rollback
 from tactful.cli.replay import replay
 from tactful.cli.serve import serve
 from tactful.cli.simulate import simulate
+from tactful.cli.stop import go, stop
 from tactful.cli.train import train_volume
 from tactful.cli.train_ranker import train_ranker
 from tactful.cli.train_timing import train_timing
@@ -52,7 +54,11 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "key new": key_new,
     "key list": key_list,
     "key revoke": key_revoke,
+    "stop": stop,
+    "go": go,
     "doctor": doctor,
+    "backup": backup,
+    "restore": restore,
     "export": export,
     "outbox list": outbox_list,
     "outbox show": outbox_show,
