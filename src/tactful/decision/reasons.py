@@ -48,6 +48,8 @@ REASONS: Final[tuple[str, ...]] = (
     "pool_full",
     "sender_reputation",
     "holdout",
+    "channel_stopped",
+    "type_stopped",
 )
 REASON_CODE: Final = {name: code for code, name in enumerate(REASONS)}
 

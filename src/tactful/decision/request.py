@@ -143,7 +143,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The controls in force: c and c jittered down and up, by arm, segment and channel; kill switch; reputation."""
+    """The controls in force: c and c jittered down and up, by arm, segment and channel; kill switches; reputation.
+
+    `killed` stops everything, `stopped_channels` (a bitmask) and `stopped_types` (their numbers) a part.
+    """
 
     mid: Float[np.ndarray, "a s h"]
     low: Float[np.ndarray, "a s h"]
@@ -151,3 +154,5 @@ class Thresholds:
     killed: bool
     version: int
     guard: Guard = field(default_factory=Guard.open)
+    stopped_channels: int = 0
+    stopped_types: tuple[int, ...] = ()

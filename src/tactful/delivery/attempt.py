@@ -17,7 +17,7 @@ _MICROSECOND = timedelta(microseconds=1)
 Result: TypeAlias = Literal[
     "delivered",
     "retry",  # the provider asked for it, or was away: tried again later
-    "held",  # not called, for now: the day's cap is reached, or nobody could say whether it still holds
+    "held",  # not called, for now: a cap is reached, a kill switch is on, or nobody could say whether it holds
     "gave_up",  # all attempts are used, or the next one would be too late
     "failed",  # refused for good by the provider
     "unreachable",  # the address is dead

@@ -3,8 +3,9 @@
 The order of the steps is the guarantee. In one transaction the rights are checked again and the attempt is
 begun; that is committed before the provider is called; the result is recorded after. An attempt without a
 result is in doubt: it is repeated only where the channel promises that one key arrives once, otherwise it
-waits for a person (`in_doubt`, `settle`). Of a message that reaches nobody the engine is told through the store's
-mailbox. Log lines name decisions and results, never addresses, payloads or what a provider said.
+waits for a person (`in_doubt`, `settle`). What a kill switch stops waits, and expires where it waits too long.
+Of a message that reaches nobody the engine is told through the store's mailbox. Log lines name decisions and
+results, never addresses, payloads or what a provider said.
 
 `Sender.run` works message by message; `loop` calls providers from many threads, through the same `exchange`.
 """
@@ -19,7 +20,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import msgspec
 
 from tactful import draws
-from tactful.clock import from_us, to_us
+from tactful.clock import MINUTE_US, from_us, to_us
 from tactful.delivery import retry
 from tactful.delivery.attempt import (
     Answer,
@@ -39,6 +40,7 @@ from tactful.delivery.outbox import OutboxMessage, decode
 from tactful.delivery.pacing import Ramp, WarmUp
 from tactful.delivery.protocol import Channel
 from tactful.delivery.render import Unrenderable, render
+from tactful.delivery.stops import Watch
 from tactful.delivery.unsubscribe import OneClick
 from tactful.errors import StoreError, UnknownEventType
 from tactful.events.addresses import print_of
@@ -51,6 +53,8 @@ from tactful.stores.protocols import Attempt, Mailbox, Outbox, OutboxRow, Rights
 
 _LOG = logging.getLogger(__name__)
 _MICROSECOND = timedelta(microseconds=1)
+_STOPPED_US = 5 * MINUTE_US
+"""How long a message of a stopped type waits until it is looked at again: each look leaves a row in the store."""
 
 
 @runtime_checkable
@@ -124,9 +128,12 @@ class Sender:
         self._revalidation = revalidation
         self._types = types
         self._ramp = Ramp(store, warm_up)
+        self._stops = Watch(store)
 
     def run(self, now_us: int, limit: int) -> Report:
         """Sends up to `limit` messages that are due at `now_us`, the earliest first."""
+        if self._stops.at(now_us).everything:
+            return Report(())
         self.reopen_broken_off(now_us)
         sent: list[Sent] = []
         for row in self._store.pending(limit, now_us):
@@ -172,7 +179,10 @@ class Sender:
         return make(call, self._revalidation)
 
     def due(self, limit: int, now_us: int, channel: ChannelName) -> list[OutboxRow]:
-        """Returns messages of a channel that may be tried now, the earliest first."""
+        """Returns messages of a channel that may be tried now, the earliest first; none while it is stopped."""
+        stops = self._stops.at(now_us)
+        if stops.everything or channel in stops.channels:
+            return []
         return self._store.pending(limit, now_us, CHANNELS.index(channel))
 
     def channel(self, name: ChannelName) -> Channel | None:
@@ -266,6 +276,9 @@ class Sender:
             return End("cancelled")
         if now_us >= to_us(waiting.expires_at):
             return End("expired")
+        stopped = self._stops.at(now_us).why(waiting.channel, waiting.type)
+        if stopped:
+            return End("held", stopped, min(now_us + _STOPPED_US, to_us(waiting.expires_at)))
         message = render(event_type, waiting, self._headers(waiting))
         if isinstance(message, Unrenderable):
             return End("unrenderable", "; ".join(message.reasons))

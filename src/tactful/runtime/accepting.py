@@ -14,8 +14,9 @@ import msgspec
 
 from tactful import draws
 from tactful.clock import Clock, to_us
+from tactful.delivery import stops
 from tactful.errors import InvalidEventType, InvalidRecord
-from tactful.events import type_changes
+from tactful.events import switches, type_changes
 from tactful.events.budget_plan import assigned
 from tactful.events.letters import opened
 from tactful.events.records import (
@@ -353,6 +354,8 @@ class Acceptance:
         elif isinstance(record, Control):
             at = max(to_us(record.effective_at), log_us)
             store.append_controls([ControlRow(record.version, at, record.key, encode(record))])
+            if switches.is_switch(record.key):
+                stops.note(store, switches.read(record))
 
     def _tell_unknown(self, log_us: int, plan: BudgetPlan) -> None:
         """Budgets of people of whom nothing was ever accepted have no effect; how many they are is kept."""

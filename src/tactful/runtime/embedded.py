@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +22,7 @@ from tactful.clock import DAY_US, Clock, WallClock, from_us, to_us
 from tactful.decision.reasons import REASON_CODE
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.errors import EngineStopped, ReplayMismatch
-from tactful.events import type_changes
+from tactful.events import switches, type_changes
 from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan, decode, encode
 from tactful.events.registry import Registry
 from tactful.events.type_changes import TypeChange
@@ -199,11 +200,18 @@ class Engine:
     def _control(self, log_us: int, control: Control) -> None:
         """An operator's control; one that would lie in the past takes effect as soon as it is accepted."""
         at = max(to_us(control.effective_at), log_us)
-        if control.key == "kill_switch":
-            self.population.killed = sorted([*self.population.killed, (at, bool(control.value))])
+        if switches.is_switch(control.key):
+            self._switch(at, msgspec.structs.replace(switches.read(control), at=from_us(at)))
         elif control.key == schedule.KEY:
             self.population.announce(at, schedule.read(control.value))
             self._load_rankers()
+
+    def _switch(self, at: int, turn: switches.Switch) -> None:
+        people = self.population
+        if turn.what == "all":
+            people.killed = sorted([*people.killed, (at, turn.on)])
+        else:
+            people.stopped = [*people.stopped, (at, turn)]
 
     # --- decide ---------------------------------------------------------------------------------------------
 

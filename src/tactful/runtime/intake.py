@@ -15,7 +15,7 @@ import numpy as np
 from tactful import draws
 from tactful.clock import to_us
 from tactful.errors import InvalidRecord, TactfulError, UnknownTimeZone
-from tactful.events import budget_plan, type_changes
+from tactful.events import budget_plan, switches, type_changes
 from tactful.events.records import (
     CHANNELS,
     KINDS,
@@ -190,6 +190,8 @@ def checked(record: Input, registry: Registry) -> str:
                 type_changes.changed(registry, type_changes.read(record.value))
             elif record.key == schedule.KEY:
                 schedule.read(record.value)
+            elif switches.is_switch(record.key):
+                switches.read(record)
             return f"control:{record.version}:{record.key}"
         case Catalogue():
             _instant(record.at)

@@ -14,11 +14,12 @@ import numpy as np
 from jaxtyping import Int
 from numpy.typing import NDArray
 
-from tactful.clock import to_us
+from tactful.clock import from_us, to_us
 from tactful.decision.request import Request, Scores, Thresholds
 from tactful.events import budget_plan
 from tactful.events.records import CHANNELS, BudgetPlan, Cancel, Suppression, User, UserInput
 from tactful.events.registry import Registry
+from tactful.events.switches import Stops, Switch, in_force
 from tactful.experiments.design import POLICY, Experiment
 from tactful.experiments.schedule import Schedule
 from tactful.features import assignment, history, pool
@@ -94,6 +95,8 @@ class Population:
         spoke: the version that spoke last; "" before the first.
         arms: which arm each user is in.
         schedule: which experiments run when.
+        killed, stopped: turns of the kill switch of everything, and of those of channels and types, by the instant at
+            which each takes effect.
         prices: on record, by the instant at which they take effect; these are taken, and not those that counts give:
             for the replay of a log from which people were erased, whose counts nobody knows any more.
     """
@@ -122,6 +125,7 @@ class Population:
         self.arms = Arms(settings)
         self.schedule = Schedule()
         self.killed: list[tuple[int, bool]] = []
+        self.stopped: list[tuple[int, Switch]] = []
         self.thresholds: list[tuple[int, Thresholds]] = []
         self.prices: Mapping[int, Thresholds] = {}
         self.applied_us = -1
@@ -190,7 +194,13 @@ class Population:
         for effective, prices in self.thresholds:
             if effective <= at_us:
                 found = prices
-        return replace(found, killed=killed)
+        stops = in_force((turn for _, turn in self.stopped), from_us(at_us)) if self.stopped else Stops()
+        return replace(
+            found,
+            killed=killed,
+            stopped_channels=_mask(stops.channels),
+            stopped_types=tuple(i for i, name in enumerate(self.registry.names) if name in stops.types),
+        )
 
     def run(self, until_us: int, listener: Listener) -> None:
         """Applies every input and fires every timer up to and including `until_us`, epoch by epoch."""
@@ -203,7 +213,7 @@ class Population:
             self._regroup(self.schedule.at(self.applied_us + 1, POLICY))
             self._hear(version_at(self.scorer.versions, self.applied_us + 1))
             boundary = ((self.applied_us + 1) // EPOCH_US + 1) * EPOCH_US
-            breaks = [at_us for at_us, _ in (*self.killed, *self._declared, *self.scorer.versions)]
+            breaks = [at_us for at_us, _ in (*self.killed, *self.stopped, *self._declared, *self.scorer.versions)]
             breaks += self.schedule.changes_us()
             cuts = [at_us for at_us in breaks if self.applied_us + 1 < at_us <= until_us]
             end = min([until_us, boundary - 1, *(c - 1 for c in cuts)])

@@ -47,7 +47,19 @@ WORDS: Final[Mapping[str, Words]] = {
         "kill switch",
         "none",
         "the kill switch was on",
-        "a control with key kill_switch and value false, effective before this job",
+        "everything let go before this job: `tactful go`",
+    ),
+    "channel_stopped": _check(
+        "stopped channel",
+        "none",
+        "a kill switch had stopped a channel that was left",
+        "the channel let go before this job: `tactful go --channel`",
+    ),
+    "type_stopped": _check(
+        "stopped type",
+        "none",
+        "a kill switch had stopped this type of message",
+        "the type let go before this job: `tactful go --type`",
     ),
     "type_opted_out": _check(
         "type opt-out",

@@ -12,6 +12,7 @@ from tactful.decision.request import Thresholds
 from tactful.errors import StoreError
 from tactful.events import type_changes
 from tactful.events.registry import Registry
+from tactful.events.switches import Switch
 from tactful.experiments.design import POLICY
 from tactful.experiments.schedule import Schedule
 from tactful.features.context import Zones
@@ -53,6 +54,7 @@ class _Snapshot(msgspec.Struct, frozen=True):
     reputation: bytes = b""
     schedule: Schedule = Schedule()
     asked: dict[str, bytes] = {}
+    stopped: list[tuple[int, Switch]] = []
 
 
 def taken(population: Population, applied_us: int, offset: int) -> bytes:
@@ -77,6 +79,7 @@ def taken(population: Population, applied_us: int, offset: int) -> bytes:
         reputation=population.reputation.to_bytes(),
         schedule=population.schedule,
         asked={name: asked.tobytes() for name, asked in population.arms.asked.items()},
+        stopped=population.stopped,
     )
     return msgspec.msgpack.encode(made)
 
@@ -98,7 +101,7 @@ def restore(population: Population, saved: bytes, rows: Iterable[bytes]) -> tupl
     population.volume = VolumeState.from_bytes(found.volume, settings)
     population.reputation = Reputation.from_bytes(found.reputation, settings.reputation)
     population.thresholds = [(effective, _thresholds(stored)) for effective, stored in found.thresholds]
-    population.killed = list(found.killed)
+    population.killed, population.stopped = list(found.killed), list(found.stopped)
     population.applied_us, population.first_us = found.applied_us, found.first_us
     population.schedule = found.schedule
     population.arms.restore(found.schedule.at(found.applied_us, POLICY), found.asked)

@@ -54,6 +54,7 @@ def checks(seed: int, request: Request, types: TypeColumns, rules: Rules, contro
     ranked = types.ranked[kind][:, :, None]
     return [
         *_rights(person, pool, types, kind, controls.killed),
+        *_stopped(kind, controls),
         _reputation(seed, person, controls.guard, ranked & ~critical),
         _holdout(person, ranked & ~critical),
         _digest(pool),
@@ -75,6 +76,18 @@ def _rights(person: Person, pool: Pool, types: TypeColumns, kind: NDArray[Any], 
         Check("unreachable", ~reachable, n_reachable, _one(1.0), rights=True),
         Check("suppressed", blocked, _one(1.0), _one(0.0), rights=True),
     ]
+
+
+def _stopped(kind: NDArray[Any], controls: Thresholds) -> list[Check]:
+    """Kill switches of channels and types; behind the rights, so that they are told of what would have gone only."""
+    found = []
+    if controls.stopped_channels:
+        channels = ((controls.stopped_channels & _BITS) != 0)[None, None, :]
+        found.append(Check("channel_stopped", channels, _one(1.0), _one(0.0)))
+    if controls.stopped_types:
+        types = np.isin(kind, controls.stopped_types)[:, :, None]
+        found.append(Check("type_stopped", types, _one(1.0), _one(0.0)))
+    return found
 
 
 def _reputation(seed: int, person: Person, guard: reputation.Guard, bound: NDArray[np.bool_]) -> Check:
