@@ -76,7 +76,7 @@ def test_a_copy_taken_while_a_process_writes_replays_byte_for_byte(app_db: Path,
         process.stdout.close()
     assert second.inputs > first.inputs
     for made in (first, second):
-        copy = SqliteStore(made.path, read_only=True)
+        copy = SqliteStore(Path(made.path), read_only=True)
         proven = verify(copy, noted(copy))
         copy.close()
         assert (proven.equal, proven.until) == (True, made.decided_until)
@@ -114,7 +114,7 @@ def test_a_damaged_store_is_told(app_db: Path, tmp_path: Path) -> None:
 def test_a_lost_store_is_there_again_and_goes_on(app_db: Path, tmp_path: Path) -> None:
     made = back_up(app_db, tmp_path / "copy.db", CLOCK)
     app_db.unlink()
-    done = restore(made.path, app_db, CLOCK, replace=False)
+    done = restore(Path(made.path), app_db, CLOCK, replace=False)
     assert (done.store.inputs, done.store.decisions, done.replaced) == (made.inputs, made.decisions, None)
     engine = Engine.open(app_db, Settings(), clock=CLOCK)
     assert engine.watermark == END
@@ -128,16 +128,16 @@ def test_a_store_in_use_is_not_replaced(app_db: Path, tmp_path: Path) -> None:
     made = back_up(app_db, tmp_path / "copy.db", CLOCK)
     idle = SqliteStore(app_db)
     with pytest.raises(StoreError, match="stop its engine"):
-        restore(made.path, app_db, CLOCK, replace=True)
+        restore(Path(made.path), app_db, CLOCK, replace=True)
     idle.close()
     with pytest.raises(StoreError, match="give --replace"):
-        restore(made.path, app_db, CLOCK, replace=False)
-    assert restore(made.path, app_db, CLOCK, replace=True).replaced is not None
+        restore(Path(made.path), app_db, CLOCK, replace=False)
+    assert restore(Path(made.path), app_db, CLOCK, replace=True).replaced is not None
 
 
 def test_what_may_have_been_sent_since_the_copy_is_in_doubt(app_db: Path, tmp_path: Path) -> None:
     made = back_up(app_db, tmp_path / "copy.db", CLOCK)
-    done = restore(made.path, app_db, CLOCK, replace=True)
+    done = restore(Path(made.path), app_db, CLOCK, replace=True)
     store = SqliteStore(app_db)
     assert done.in_doubt == len(store.in_doubt()) > 0
     assert store.pending(10, to_us(NOW)) == []
@@ -163,7 +163,7 @@ def test_what_people_took_back_since_the_copy_holds_after_a_restore(app_db: Path
     engine.store.post([encode(bounce)])
     engine.close()
 
-    assert restore(made.path, app_db, CLOCK, replace=True).carried_over == 4
+    assert restore(Path(made.path), app_db, CLOCK, replace=True).carried_over == 4
 
     engine = Engine.open(app_db, Settings(), clock=CLOCK)
     engine.advance(NOW + timedelta(hours=1))
@@ -180,4 +180,4 @@ def test_nothing_is_carried_over_from_another_store(app_db: Path, tmp_path: Path
     other = Engine.open(tmp_path / "other.db", Settings(), clock=CLOCK)
     other.submit([Suppression(suppression_id="s", user_id="u001", at=NOW)])
     other.close()
-    assert restore(made.path, tmp_path / "other.db", CLOCK, replace=True).carried_over == 0
+    assert restore(Path(made.path), tmp_path / "other.db", CLOCK, replace=True).carried_over == 0

@@ -36,7 +36,7 @@ _TAKEN_BACK: Final = frozenset({"unsubscribe", "disable", "uninstall", "bounce",
 class Held(msgspec.Struct, frozen=True):
     """What a store holds: everything up to `decided_until` is decided; None before the first decision."""
 
-    path: Path
+    path: str
     bytes: int
     decided_until: datetime | None
     inputs: int
@@ -78,7 +78,7 @@ def back_up(path: Path, to: Path, clock: Clock) -> Held:
         inputs = store.last()[0] + 1
         store.close()
         part.rename(to)
-    return Held(to, to.stat().st_size, decided[0], inputs, decided[1])
+    return Held(str(to), to.stat().st_size, decided[0], inputs, decided[1])
 
 
 def restore(copied: Path, path: Path, clock: Clock, replace: bool) -> Restored:
@@ -144,7 +144,7 @@ def _held(path: Path) -> Held:
     try:
         committed = int(store.load_meta("committed") or b"-1")
         until = from_us(committed) if committed >= 0 else None
-        return Held(path, path.stat().st_size, until, store.last()[0] + 1, store.count_decisions())
+        return Held(str(path), path.stat().st_size, until, store.last()[0] + 1, store.count_decisions())
     finally:
         store.close()
 
