@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 export TACTFUL_DATA ?= $(abspath ../shared/data)
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test check format lint types contracts tests bench clean
+.PHONY: demo test check format lint types contracts tests bench service clean
 
 demo: $(VENV)/ready
 	$(BIN)/tactful demo
@@ -37,6 +37,11 @@ tests: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/tactful bench
+
+# What a server runs on, without what develops it and without torch; deploy/Dockerfile does the same.
+service:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check '.[serve,channels,apprise,otel]'
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

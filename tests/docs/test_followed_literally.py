@@ -45,6 +45,7 @@ EXPORT = ROOT / "docs" / "how-to" / "export-decisions.md"
 EXPERIMENT = ROOT / "docs" / "how-to" / "run-an-experiment.md"
 FIT = ROOT / "docs" / "how-to" / "fit-the-simulator.md"
 SERVE = ROOT / "docs" / "how-to" / "serve-over-http.md"
+DEPLOY = ROOT / "docs" / "how-to" / "deploy.md"
 BACK_UP = ROOT / "docs" / "how-to" / "back-up-and-restore.md"
 PAGES = [
     ROOT / "README.md",
@@ -59,6 +60,7 @@ PAGES = [
     EXPORT,
     EXPERIMENT,
     SERVE,
+    DEPLOY,
     BACK_UP,
     FIT,
 ]
