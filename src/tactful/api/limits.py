@@ -93,9 +93,7 @@ def admit(request: Request, scope: Scope | None, service: "Service", now_us: int
     key_id = NO_KEY
     if service.keys.is_open:
         if is_foreign(header(request, b"host")):
-            why = (
-                "got a public host name, expected this machine's while no key is there; make one: tactful key new"
-            )
+            why = "got a public host name, expected this machine's while no key is there; make one: tactful key new"
             raise Problem(403, "foreign-host", why)
     else:
         key = service.keys.find(header(request, b"authorization"))
