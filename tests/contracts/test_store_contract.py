@@ -318,6 +318,8 @@ def test_controls_come_back_in_version_order_and_are_kept_once(store: Store) -> 
     store.append_controls(rows)
     store.append_controls([ControlRow(2, 99, "c", b"other")])
     assert store.controls() == rows[::-1]
+    assert store.latest_control("c") == rows[0]
+    assert store.latest_control("no such") is None
 
 
 def test_equal_budgets_are_kept_once_in_order_of_assignment(store: Store) -> None:

@@ -16,6 +16,7 @@ from tactful.api import (
     cancels,
     client,
     cloudevents,
+    dashboard,
     decisions,
     engagements,
     events,
@@ -70,6 +71,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *tokens.ENDPOINTS,
     *feedback.ENDPOINTS,
     *client.ENDPOINTS,
+    *dashboard.ENDPOINTS,
 )
 """Every endpoint; each file of this room adds its own."""
 

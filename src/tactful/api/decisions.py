@@ -1,6 +1,6 @@
 """What was decided: the decision log by filters and pages, one decision, and why it came out as it did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, get_args
 
 import msgspec
@@ -50,7 +50,18 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def list_decisions(request: Request, service: Service) -> Response:
     """Answers with a page of the decision log."""
-    given = parameters(request, tuple(_FILTERS))
+    return answer(await search(service, parameters(request, tuple(FILTERS))))
+
+
+async def search(service: Service, given: Mapping[str, str]) -> Page:
+    """Returns a page of the decision log.
+
+    Args:
+        given: values of `FILTERS`.
+
+    Raises:
+        Problem: 422 for a value that cannot be one.
+    """
     action, channel = choice(given, "action", get_args(Action)), choice(given, "channel", CHANNELS)
     since, until, limit = instant(given, "since"), instant(given, "until"), whole(given, "limit", 100, 1, _MOST)
     user, kind = given.get("user"), given.get("type")
@@ -66,8 +77,8 @@ async def list_decisions(request: Request, service: Service) -> Response:
     since_us = to_us(since) if since else 0
     end = _place_of(given["cursor"]) if "cursor" in given else (to_us(until) if until else ALWAYS_US, 0, 0)
     if user is not None:
-        return answer(await service.ask(lambda store: _page_of(store, user, fits, end, since_us, limit)))
-    return answer(await service.ask(lambda store: _page(store, fits, end, since_us, limit)))
+        return await service.ask(lambda store: _page_of(store, user, fits, end, since_us, limit))
+    return await service.ask(lambda store: _page(store, fits, end, since_us, limit))
 
 
 async def show_decision(request: Request, service: Service) -> Response:
@@ -145,7 +156,7 @@ def _explained(store: Store, service: Service, asked: Question) -> Explanation:
     if not known(store, asked.user_id):
         raise unknown_user(asked.user_id)
     try:
-        found = explained(gather(store, service.settings, asked.user_id, asked.at, asked.decision_id))
+        told = explained(gather(store, service.settings, asked.user_id, asked.at, asked.decision_id))
     except UnknownUser:
         raise Problem(
             404,
@@ -153,9 +164,9 @@ def _explained(store: Store, service: Service, asked: Question) -> Explanation:
             f"got decision {asked.decision_id!r}, which is none of user {asked.user_id!r}; leave decision_id out "
             "for the latest",
         ) from None
-    if found.decision is None:
-        return found
-    return msgspec.structs.replace(found, decision=msgspec.structs.replace(found.decision, snapshot=b""))
+    if told.decision is None:
+        return told
+    return msgspec.structs.replace(told, decision=msgspec.structs.replace(told.decision, snapshot=b""))
 
 
 def _place(row: DecisionRow) -> _Place:
@@ -175,7 +186,7 @@ def _place_of(cursor: str) -> _Place:
     return int(at), user_key, decision_key
 
 
-_FILTERS: Final = {
+FILTERS: Final = {
     "user": "Only this user's.",
     "action": "`send`, `hold` or `drop`.",
     "channel": "Only those through this channel.",
@@ -189,7 +200,7 @@ _FILTERS: Final = {
 ENDPOINTS: Final = (
     Endpoint(
         "GET", "/v1/decisions", list_decisions, "read", "Lists decisions, the latest first.",
-        answers={200: Page}, query=_FILTERS,
+        answers={200: Page}, query=FILTERS,
     ),
     Endpoint(
         "GET", "/v1/decisions/{decision_id}", show_decision, "read",

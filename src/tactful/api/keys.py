@@ -52,6 +52,10 @@ class Keyring:
         """Whether somebody can come with a key."""
         return bool(self._in_force)
 
+    def named(self, key_id: str) -> ApiKey | None:
+        """Returns a key in force by its id: for somebody who proved before that it is hers."""
+        return self._in_force.get(key_id)
+
     def find(self, authorization: str) -> ApiKey | None:
         """Returns the key that an `Authorization` header names, None if it names none in force.
 

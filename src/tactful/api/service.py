@@ -1,5 +1,6 @@
 """What every handler is given: the store to read, the way in, settings and the clock; and who may come how often."""
 
+import os
 import threading
 from asyncio import get_running_loop
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class Service:
     fetch: Fetch = fetch
     answering: set[bytes] = field(default_factory=set)
     """Idempotency keys of requests that are under way."""
+    session_secret: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
+    """Signs the dashboard's sessions where the environment has no secret: they end with the process."""
 
     def __post_init__(self) -> None:
         limits = self.settings.api

@@ -294,6 +294,9 @@ class MemoryStore:
     def controls(self) -> list[ControlRow]:
         return [row for _, row in sorted(self._controls.items())]
 
+    def latest_control(self, key: str) -> ControlRow | None:
+        return max((row for row in self._controls.values() if row.key == key), default=None)
+
     # Rights
 
     def suppress(self, user_key: int, channel_code: int, log_ts_us: int, lifted: bool) -> None:

@@ -279,6 +279,10 @@ class ControlLog(Protocol):
         """Returns all controls by rising (version, key)."""
         ...
 
+    def latest_control(self, key: str) -> ControlRow | None:
+        """Returns the highest version of one control, None if there is none."""
+        ...
+
 
 @runtime_checkable
 class Rights(Protocol):

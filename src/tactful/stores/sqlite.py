@@ -248,6 +248,12 @@ class SqliteStore:
         rows = self._db.execute("SELECT version, effective_us, key, data FROM controls ORDER BY version, key")
         return [ControlRow(*row) for row in rows]
 
+    def latest_control(self, key: str) -> ControlRow | None:
+        found = self._db.execute(
+            "SELECT version, effective_us, key, data FROM controls WHERE key = ? ORDER BY version DESC LIMIT 1", (key,)
+        ).fetchone()
+        return None if found is None else ControlRow(*found)
+
     # Rights
 
     def suppress(self, user_key: int, channel_code: int, log_ts_us: int, lifted: bool) -> None:

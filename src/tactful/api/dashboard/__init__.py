@@ -1,0 +1,18 @@
+"""The dashboard: pages on which an operator sees whether the volume is on target, why, and stops what must stop.
+
+One file a page: a pure function from the store to a frozen struct, and what puts that into its template. A new page
+adds its `ENDPOINTS` here and its link to `templates/frame.html`. Nothing is loaded from elsewhere, no script runs.
+"""
+
+from typing import Final
+
+from tactful.api.dashboard import decisions, frame, login, now, switches
+
+ENDPOINTS: Final = (
+    *frame.ENDPOINTS,
+    *login.ENDPOINTS,
+    *now.ENDPOINTS,
+    *decisions.ENDPOINTS,
+    *switches.ENDPOINTS,
+)
+"""What this folder adds to the service."""
