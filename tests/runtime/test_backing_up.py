@@ -102,6 +102,13 @@ def test_a_store_from_which_no_engine_starts_is_told_and_leaves_no_copy(tmp_path
     assert [each.name for each in tmp_path.glob("copy.db*")] == []
 
 
+def test_what_a_killed_backup_left_is_in_nobody_s_way(app_db: Path, tmp_path: Path) -> None:
+    for name in ("copy.db.part", "copy.db.check", "copy.db.check-wal"):
+        (tmp_path / name).write_bytes(b"half")
+    assert back_up(app_db, tmp_path / "copy.db", CLOCK).decisions > 0
+    assert [each.name for each in tmp_path.glob("copy.db*")] == ["copy.db"]
+
+
 def test_a_damaged_store_is_told(app_db: Path, tmp_path: Path) -> None:
     data = bytearray(app_db.read_bytes())
     data[20 * 4096 : 24 * 4096] = b"\xff" * 4 * 4096

@@ -119,13 +119,18 @@ def _said(held: Held) -> str:
 
 @contextmanager
 def _scratch(beside: Path, what: str) -> Iterator[Path]:
-    """A file beside another one, gone afterwards with all that SQLite keeps next to it."""
+    """A file beside another one, gone afterwards with all that SQLite keeps next to it; what a kill left goes first."""
     path = beside.with_name(f"{beside.name}.{what}")
+    _remove(path)
     try:
         yield path
     finally:
-        for end in ("", "-wal", "-shm", "-journal"):
-            path.with_name(path.name + end).unlink(missing_ok=True)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    for end in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 @contextmanager
