@@ -32,8 +32,12 @@ types: $(VENV)/ready
 contracts: $(VENV)/ready
 	$(BIN)/lint-imports
 
-tests: $(VENV)/ready
+tests: $(VENV)/ready browser
 	$(BIN)/pytest
+
+# The tests of pages need a real browser; apt-get is tried once where none is there.
+browser:
+	command -v chromium || (apt-get update && apt-get install -y chromium)
 
 bench: $(VENV)/ready
 	$(BIN)/tactful bench
