@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tactful.api.app import create_app
 from tactful.api.dashboard import ENDPOINTS
@@ -23,7 +23,7 @@ from tactful.runtime.settings import noted
 from tactful.stores.sqlite import SqliteStore
 
 HERE = Path(__file__).parent / "explanation"
-SIZE = {"width": 1280, "height": 800}
+SIZE: ViewportSize = {"width": 1280, "height": 800}
 PICTURES: tuple[tuple[str, str, Literal["light", "dark"]], ...] = (
     ("now", "/dashboard", "light"),
     ("decisions", "/dashboard/decisions?action=send", "light"),
