@@ -31,7 +31,8 @@ NAMES: Final = {
     "no_exploration": "no exploration",
     "nep_objective": "NEP alone, leaving weighs more among the new",
     "weights": "everything, leaving weighs more among the new",
-    "objective": "everything, and the new are given less: they leave more easily",
+    "objective": "everything, and the new are given less: they leave 16 times as easily",
+    "objective_64": "the same: 64 times as easily",
 }
 BASE: Final = "daily_budget"
 OURS: Final = "everything"
