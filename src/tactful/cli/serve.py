@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tactful.cli.options import SettingsFile, needs_extra
+from tactful.cli.options import AsJson, SettingsFile, needs_extra, print_json
 
 
 def serve(
@@ -17,6 +17,7 @@ def serve(
         bool, typer.Option("--no-engine", help="Only the API: engine and sender run in another process.")
     ] = False,
     no_api: Annotated[bool, typer.Option("--no-api", help="Only engine and sender, without a port.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Serve: take events over HTTP, decide, and send. SIGTERM or Ctrl-C ends it when what is under way is done."""
     from tactful.runtime.settings import Settings, load
@@ -31,5 +32,10 @@ def serve(
         load(settings) if settings else Settings(),
         address=None if no_api else (host, port),
         decides=not no_engine,
-        told=typer.echo,
+        told=_told_as_json if as_json else typer.echo,
     )
+
+
+def _told_as_json(line: str) -> None:
+    """Says where the service listens, and that it stopped, a line of JSON each, as the log does of requests."""
+    print_json({"told": line})
