@@ -129,7 +129,8 @@ def stratified(strata: Sequence[Sums], weight: Float64[np.ndarray, " strata"]) -
     Raises:
         InvalidExperiment: as `merged`; a stratum with fewer than two users in an arm, or without weight.
 
-    >>> early, late = (sums_of(np.array(x)[:, None], np.array([0, 0, 1, 1]), 2) for x in ([4, 6, 5, 7], [1.0, 1, 2, 2]))
+    >>> arm = np.array([0, 0, 1, 1])
+    >>> early, late = (sums_of(np.array(x)[:, None], arm, 2) for x in ([4.0, 6, 5, 7], [1.0, 1, 2, 2]))
     >>> stratified([early, late], np.array([0.5, 0.5])).mean[:, 0].tolist()
     [3.0, 4.0]
     """
