@@ -37,7 +37,7 @@ from tactful.runtime.settings import Settings
 clock = SimulatedClock()
 engine = Engine.open(Path(sys.argv[1]), Settings(), clock=clock)
 for i in range(100_000):
-    at = END + timedelta(minutes=i)
+    at = END + timedelta(minutes=1 + i)
     clock.set(to_us(at))
     engine.submit([Engagement(engagement_id=f"w{i}", user_id=f"u{i % 20:03d}", kind="session", at=at)])
     engine.advance(at)
