@@ -2,7 +2,7 @@
 
 Source: issue 6 and design 6.3; the rows are the default network and parts of it taken out, and its rivals. There is no
 published number to reproduce: the article that the network follows gives none.
-Command: python recipes/ranker_table.py [--users 20000] [--seeds 1 2 ..] [--rivals ..] [--slice] [--page FILE]; with
+Command: python recipes/ranker_table.py [--users 100000] [--seeds 1 2 ..] [--rivals ..] [--slice] [--page FILE]; with
 `--kuairand` the same rivals on the one head that recorded behaviour has (`ranker/kuairand.py`; data: `kuairand_pure`).
 Data: none else; the rest is simulated. Seed s is a world of its own and the seed of its models: four weeks of neutral
 exploration, then 35 days of the default policy with simple predictors, exploring ten times as much as by default. The

@@ -1,8 +1,8 @@
 """The table of rankers, in Markdown, from the cells on file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from tactful.models.protocol import RANK_HEADS
 
 BEGIN: Final = "<!-- tables of recipes/ranker_table.py -->"
 END: Final = "<!-- end of tables -->"
+Join: TypeAlias = Callable[[Sequence[Interval]], Interval]
+"""Makes one interval of those of several seeds."""
 
 
 def tables(cells: Sequence[RankerCell], real: Sequence[RankerCell] = ()) -> str:
@@ -21,7 +23,11 @@ def tables(cells: Sequence[RankerCell], real: Sequence[RankerCell] = ()) -> str:
         return "No cell is on file yet.\n"
     parts = [_losses(cells), *(_heads(cells, name) for name in ("network", "boosted", "simple"))]
     if real:
-        parts += ["Recorded behaviour (KuaiRand), clicks only, nothing calibrated:\n", _losses(real), _clicks(real)]
+        parts += [
+            "Recorded behaviour (KuaiRand), clicks only, nothing calibrated:\n",
+            _losses(real, averaged),
+            _clicks(real),
+        ]
     return "\n".join(parts)
 
 
@@ -42,7 +48,13 @@ def pooled(intervals: Sequence[Interval]) -> Interval:
     return Interval(value, value - low / len(intervals), value + high / len(intervals))
 
 
-def _losses(cells: Sequence[RankerCell]) -> str:
+def averaged(intervals: Sequence[Interval]) -> Interval:
+    """Returns the mean over fits to the same people: several fits do not make their luck less."""
+    value, low, high = np.mean([(one.value, one.low, one.high) for one in intervals], axis=0).tolist()
+    return Interval(value, low, high)
+
+
+def _losses(cells: Sequence[RankerCell], join: Join = pooled) -> str:
     head = ("ranker", "seeds", "weighted log loss", "less LightGBM", "less simple", "CPU s", "candidates/s")
     lines = [_row(head), _row(["---"] * len(head))]
     for name, title in TITLES.items():
@@ -55,8 +67,8 @@ def _losses(cells: Sequence[RankerCell]) -> str:
                 (
                     title,
                     f"{len(mine)}",
-                    _told(pooled([one.loss for one in mine]), ""),
-                    *(_gap(cells, name, other) for other in ("boosted", "simple")),
+                    _told(join([one.loss for one in mine]), ""),
+                    *(_gap(cells, name, other, join) for other in ("boosted", "simple")),
                     f"{np.mean([one.cpu_s for one in mine]):.0f}",
                     f"{np.mean(rates):,.0f}" if rates else "-",
                 )
@@ -76,13 +88,13 @@ def _clicks(cells: Sequence[RankerCell]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _gap(cells: Sequence[RankerCell], name: str, other: str) -> str:
+def _gap(cells: Sequence[RankerCell], name: str, other: str, join: Join = pooled) -> str:
     """The difference of two rivals over the seeds that have both, whichever was fitted later."""
     found = [one.over[other] for one in cells if one.rival == name and other in one.over]
     if not found:
         turned = [one.over[name] for one in cells if one.rival == other and name in one.over]
         found = [Interval(-gap.value, -gap.high, -gap.low) for gap in turned]
-    return _told(pooled(found), "+") if found and name != other else "-"
+    return _told(join(found), "+") if found and name != other else "-"
 
 
 def _heads(cells: Sequence[RankerCell], name: str) -> str:

@@ -16,7 +16,7 @@ from tactful.training.ranking.log import RankLog
 class Sizes:
     """People, days of the log, days of neutral exploration before it, and rows that are learned from at most."""
 
-    users: int = 20_000
+    users: int = 100_000
     days: int = 35
     warm_up: int = WARM_UP_DAYS
     most_rows: int = 400_000
