@@ -47,7 +47,7 @@ def commands() -> list[str]:
 
 def test_the_image_installs_what_make_service_installs() -> None:
     made = subprocess.run(
-        ["make", "-n", "service", "PYTHON=python3", "VENV=/opt/tactful"],
+        ["make", "-n", "--no-print-directory", "service", "PYTHON=python3", "VENV=/opt/tactful"],
         cwd=ROOT, capture_output=True, text=True, check=True, timeout=30,
     ).stdout.splitlines()  # fmt: skip
     first = next(step.rest for step in stages()[0] if step.name == "RUN")
