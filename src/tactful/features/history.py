@@ -1,7 +1,8 @@
 """The table of user states: one fixed-size row a user, and the kernels that fold inputs into it.
 
-A row's bytes are the user's state blob. Everything stored is in UTC and in integers, so that the inputs that
-arrive between two timers commute: counts add, rings are sorted by (time, id), profiles obey the last writer.
+A row's bytes are the user's state; a store keeps them packed (`state_bytes.py`). Everything stored is in UTC and in
+integers, so that the inputs that arrive between two timers commute: counts add, rings are sorted by (time, id),
+profiles obey the last writer.
 Local time, decay and budgets enter only when a timer fires (`runtime/steps.py`).
 Deliberately not here: texts (ids, payloads), which the input log keeps.
 """
@@ -19,6 +20,7 @@ from tactful.clock import DAY_US
 from tactful.events.records import ACTIVE_KINDS, CHANNELS, KINDS
 from tactful.features import slot_marks
 from tactful.features.slot_marks import DAY_SLACK, MARK_BYTES, MARK_DAYS, PLANES
+from tactful.features.state_bytes import unpacked
 from tactful.kernel import kernel
 
 N_CHANNELS: Final = len(CHANNELS)
@@ -243,18 +245,21 @@ class UserTable:
         fresh["active_base"] = fresh["marked_from"] = log_us // DAY_US
         return row
 
-    def load(self, blobs: Iterable[bytes], layout: Layout) -> None:
+    def load(self, blobs: Iterable[bytes], layout: Layout, packed: bool = False) -> None:
         """Replaces the table by stored rows, in their order, whatever version of the row wrote them.
 
         Args:
-            blobs: one row's bytes each.
+            blobs: one row's bytes each, or, if `packed`, what `state_bytes.packed` made of them.
             layout: what `layout()` said when they were written. Fields are matched by name; a field that is new
                 since begins as for a new user, one that is gone is left out.
+
+        Raises:
+            StoreError: a packed row is damaged.
         """
         kind, left = np.dtype([(n, t, tuple(s)) for n, t, s in layout]), iter(blobs)
         self._data, n = np.zeros(64, dtype=ROW), 0
-        while some := b"".join(islice(left, _LOADED_AT_ONCE)):
-            stored = np.frombuffer(some, dtype=kind)
+        while some := list(islice(left, _LOADED_AT_ONCE)):
+            stored = unpacked(some, kind) if packed else np.frombuffer(b"".join(some), dtype=kind)
             self._reserve(n + len(stored))
             part = self._data[n : n + len(stored)]
             _begin(part)
