@@ -50,6 +50,7 @@ def some_people(n: int = 600, seed: int = 0) -> People:
         activity=rng.integers(0, len(ACTIVITIES), n),
         k=np.full(n, 3),
         drawn=np.arange(n) % 50 == 0,
+        wish=np.full(n, -1),
         known=n + 40,
         last_seen_us=to_us(at(0)),
         as_of_us=to_us(at(0)),
@@ -204,6 +205,19 @@ def test_who_leaves_more_easily_than_the_models_say_is_given_less_and_the_others
     assert (after[~new] >= before[~new]).all()
 
 
+def test_nobody_gets_more_than_she_wished_for_and_the_rest_goes_to_others() -> None:
+    ask = Ask("per_user", 3.0, 0.3)
+    wish = np.where(np.arange(len(PEOPLE)) % 3 == 0, np.arange(len(PEOPLE)) % 4, -1)
+    people = replace(PEOPLE, wish=wish).only(~PEOPLE.drawn)
+    found = (budgets_of(allocated(one, MODEL, ask)) for one in (PEOPLE, people))
+    before, after = (np.array([of[key] for key in people.key.tolist()]) for of in found)
+    wished = people.wish >= 0
+    assert (after[wished] <= people.wish[wished]).all()
+    assert (before[wished] > people.wish[wished]).any()
+    assert after.sum() == pytest.approx(before.sum(), abs=len(REACHES))
+    assert (after[~wished] >= before[~wished]).all()
+
+
 def test_an_empty_reach_segment_gets_no_plan() -> None:
     found = allocated(PEOPLE.only(PEOPLE.reach != 1), MODEL, Ask("total", 300.0, 0.3)).report
     assert [group.name for group in found.groups] == ["email_only", "both"]
@@ -253,11 +267,12 @@ def test_a_changed_or_foreign_model_leaves_the_last_budgets_standing() -> None:
             response_model(store)
 
 
-def saved_app(quiet_days: int = 0, **exploration: float) -> App:
-    """Ten days of ann, bob and cid; cid is unreachable in the end, bob was assigned 5."""
+def saved_app(quiet_days: int = 0, wish: int | None = None, **exploration: float) -> App:
+    """Ten days of ann, bob and cid; cid is unreachable in the end, bob was assigned 5, ann may have a wish."""
     slice_ = msgspec.structs.replace(CALM.exploration, **exploration) if exploration else CALM.exploration
     app = App(msgspec.structs.replace(CALM, exploration=slice_))
-    app.submit(at(1), person("ann", "email", "push"), person("bob"), person("cid", "email"))
+    ann = msgspec.structs.replace(person("ann", "email", "push"), weekly_wish=wish)
+    app.submit(at(1), ann, person("bob"), person("cid", "email"))
     app.submit(at(2), BudgetAssignment(assignment_id="b", user_id="bob", period=0, k=5, at=at(2)))
     for day in range(DAYS - quiet_days):
         when = at(24 * day + 12)
@@ -269,7 +284,7 @@ def saved_app(quiet_days: int = 0, **exploration: float) -> App:
 
 
 def test_people_are_those_of_the_engine_without_the_unreachable() -> None:
-    app = saved_app()
+    app = saved_app(wish=4)
     found = fresh_people(app.store, app.settings)
     now = np.full(3, to_us(at(DAYS * 24)))
     rows = app.engine.population.table.rows
@@ -277,6 +292,7 @@ def test_people_are_those_of_the_engine_without_the_unreachable() -> None:
     assert np.array_equal(found.features, volume_features(rows, now)[:2])
     assert found.k.tolist() == rows["k_now"][:2].tolist()
     assert found.k[1] == 5
+    assert found.wish.tolist() == [4, -1]
     assert [REACHES[reach] for reach in found.reach] == ["both", "push_only"]
     assert (found.known, found.as_of_us) == (3, to_us(at(DAYS * 24)))
 

@@ -132,6 +132,7 @@ def allocated(
     """Returns the budgets that make the most of what is asked for, with their report.
 
     People whose budget was drawn at random keep it and count towards nothing here, as in the engine's own target.
+    Who wished for no more than so many a week gets no more, unless k_min is more; the rest of the total goes to others.
     By default every reach segment gets the share of the total that its budgets have today: pushed messages bring more
     activity each, so one total for all would move e-mail's volume into push.
 
@@ -161,12 +162,22 @@ def allocated(
     responses = model.responses(chosen.features, chosen.reach, chosen.activity, k_max)
     if ask.leaving:
         responses = responses.leaving(np.array([ask.leaving.get(name, 1.0) for name in ACTIVITIES])[chosen.activity])
-    scored = _Scored(chosen, responses, discounted_value(responses, model.gamma))
+    value = _up_to_wishes(discounted_value(responses, model.gamma), chosen.wish)
+    scored = _Scored(chosen, responses, value)
     answer = _solved(scored, ask)
     plans = [_plan(chosen, answer, g, model.version) for g in range(len(answer.names))]
     report = _report(people, scored, ask, answer, [plan[0] for plan in plans], sent)
     report = msgspec.structs.replace(report, notes=report.notes + notes)
     return Allocated(report, tuple(part for plan in plans for part in plan))
+
+
+def _up_to_wishes(value: Float32[np.ndarray, "b n"], wish: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "b n"]:
+    """Values of budgets that are kept: the engine sends nobody more than she wished for, so more brings no more."""
+    kept: Float32[np.ndarray, "b n"] = value.copy()
+    wished = np.flatnonzero(wish >= 0)
+    budget = np.minimum(np.arange(len(value))[:, None], wish[wished])
+    kept[:, wished] = np.take_along_axis(value[:, wished], budget, axis=0)
+    return kept
 
 
 def _solved(scored: _Scored, ask: Ask) -> _Answer:

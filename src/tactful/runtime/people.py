@@ -1,6 +1,6 @@
 """Everybody whom a budget could reach, as the volume models see them: columns made of the states that an engine saved.
 
-States are read in chunks, 5 KB a user; what is kept is 150 bytes. A running engine is not disturbed, but it keeps what
+States are read in chunks, 6 KB a user; what is kept is 150 bytes. A running engine is not disturbed, but it keeps what
 is new in memory until it saves the next time, so the columns say as of when they are.
 """
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt64
 from numpy.typing import NDArray
@@ -17,15 +16,16 @@ from numpy.typing import NDArray
 from tactful.clock import WEEK_US, from_us
 from tactful.errors import NotEnoughData
 from tactful.features import standing
-from tactful.features.history import Layout, UserTable
+from tactful.features.history import UserTable
 from tactful.features.segments import REACHES
 from tactful.features.volume import NAMES, volume_features
-from tactful.runtime import budgets
+from tactful.runtime import budgets, snapshot
 from tactful.runtime.settings import Settings
+from tactful.runtime.snapshot import SavedRows
 from tactful.stores.protocols import Store
 
 _AT_ONCE: Final = 8192
-"""Saved states read at a time: 40 MB."""
+"""Saved states read at a time: 50 MB."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class People:
         reach, activity: indices into `segments.REACHES` and `segments.ACTIVITIES`.
         k: the weekly budget that holds today: drawn, assigned, or the default.
         drawn: whether it was drawn at random, and so is not to be replaced.
+        wish: the most messages a week that she wished for; -1 for no wish.
         known: users with a saved state, the unreachable included.
         last_seen_us: when the latest engagement of any of them was accepted; 0 for none.
         as_of_us: up to when the engine had decided when it saved them.
@@ -49,6 +50,7 @@ class People:
     activity: Int64[np.ndarray, " n"]
     k: Int64[np.ndarray, " n"]
     drawn: Bool[np.ndarray, " n"]
+    wish: Int64[np.ndarray, " n"]
     known: int
     last_seen_us: int
     as_of_us: int
@@ -78,15 +80,15 @@ def saved_people(store: Store, settings: Settings) -> People:
             "got a store without saved states, expected those of an engine; an engine saves them when it closes and "
             "every engine.snapshot_days days of its log: let it run on, or restart it once"
         )
-    mark = msgspec.msgpack.decode(saved, type=_Mark)
+    form = snapshot.saved_rows(saved)
     parts, known, last_seen = [], 0, 0
-    for rows in _chunks(store, mark.layout):
+    for rows in _chunks(store, form):
         known += len(rows)
         held = np.arange(rows["e_log"].shape[1]) < rows["e_len"][:, None]
         last_seen = max(last_seen, int(np.where(held, rows["e_log"], 0).max(initial=0)))
-        parts.append(_columns(rows, mark.applied_us, settings))
-    key, features, reach, activity, k, drawn = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return People(key, features, reach, activity, k, drawn, known, last_seen, mark.applied_us)
+        parts.append(_columns(rows, form.applied_us, settings))
+    key, features, reach, activity, k, drawn, wish = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return People(key, features, reach, activity, k, drawn, wish, known, last_seen, form.applied_us)
 
 
 def refuse_silence(people: People, decided_us: int) -> None:
@@ -112,19 +114,12 @@ def refuse_silence(people: People, decided_us: int) -> None:
         )
 
 
-class _Mark(msgspec.Struct, frozen=True):
-    """What is read of the mark that an engine saves beside its states."""
-
-    applied_us: int
-    layout: Layout
-
-
-def _chunks(store: Store, layout: Layout) -> Iterator[NDArray[Any]]:
+def _chunks(store: Store, form: SavedRows) -> Iterator[NDArray[Any]]:
     """The saved rows, many at a time; at least one chunk, so that nobody is a number of rows too."""
     states = (row for _, row in store.load_states())
     while True:
         table = UserTable()
-        table.load(islice(states, _AT_ONCE), layout)
+        form.load(table, islice(states, _AT_ONCE))
         yield table.rows
         if len(table) < _AT_ONCE:
             return
@@ -137,4 +132,5 @@ def _columns(rows: NDArray[Any], as_of_us: int, settings: Settings) -> tuple[NDA
     segment = standing.segment(rows, now).astype(np.int64)
     k, drawn, _, _ = budgets.in_force(rows, now, settings)
     features = volume_features(rows, now) if len(rows) else np.empty((0, len(NAMES)), dtype=np.float32)
-    return rows["user_key"].copy(), features, segment % len(REACHES), segment // len(REACHES), k, drawn
+    wish = rows["wish"].astype(np.int64)
+    return rows["user_key"].copy(), features, segment % len(REACHES), segment // len(REACHES), k, drawn, wish
