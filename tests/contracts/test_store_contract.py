@@ -322,6 +322,31 @@ def test_controls_come_back_in_version_order_and_are_kept_once(store: Store) -> 
     assert store.latest_control("no such") is None
 
 
+def test_versions_of_one_control_are_read_from_a_version_on(store: Store) -> None:
+    rows = [ControlRow(version, 100 + version, key, b"") for version in (1, 2, 3) for key in ("b", "c")]
+    store.append_controls(rows[::-1])
+    assert [row.version for row in store.controls_of("c", 1)] == [2, 3]
+    assert store.controls_of("c", 3) == store.controls_of("no such", 0) == []
+
+
+def test_a_sample_is_evenly_spread_and_says_what_each_row_stands_for(store: Store) -> None:
+    decisions = [DecisionRow(i, 1, 100 + i, 0, b"%d" % i) for i in range(10)]
+    plans = [PlanRow(i, 7, 100 + i, b"%d" % i) for i in range(10)]
+    store.append_decisions(decisions)
+    store.append_plans(plans)
+    store.save_states((f"u{i}", b"%d" % i) for i in range(10))
+    assert store.sample_decisions(102, 109, 3) == ([decisions[i] for i in (2, 5, 8)], 3)
+    assert store.sample_plans(102, 109, 3) == ([plans[i] for i in (2, 5, 8)], 3)
+    assert store.sample_states(4) == ([("u0", b"0"), ("u3", b"3"), ("u6", b"6"), ("u9", b"9")], 3)
+    assert store.sample_decisions(0, 999, 10) == (decisions, 1)
+
+
+def test_a_sample_of_nothing_is_empty(store: Store) -> None:
+    assert store.sample_decisions(0, 999, 5) == ([], 1)
+    assert store.sample_plans(0, 999, 5) == ([], 1)
+    assert store.sample_states(5) == ([], 1)
+
+
 def test_equal_budgets_are_kept_once_in_order_of_assignment(store: Store) -> None:
     first, second = BudgetRow(U64_MAX, 3, 10, b"k=2"), BudgetRow(U64_MAX, 3, 20, b"k=4")
     store.append_budgets([second, first, first, BudgetRow(1, 3, 10, b"k=1")])
@@ -627,6 +652,15 @@ def test_the_newest_rejects_come_first(store: Store) -> None:
     for i in range(3):
         store.reject(i, "conflict", f"reason {i}", b"data")
     assert [r.reason for r in store.rejects(2)] == ["reason 2", "reason 1"]
+
+
+def test_versions_of_a_model_are_told_the_last_one_first(store: Store) -> None:
+    for name, version in (("slots", "b"), ("ranker", "c"), ("slots", "a")):
+        store.put_model(name, version, b"1")
+    store.put_catalogue("d", b"1")
+    assert store.model_versions("slots", 9) == ["a", "b"]
+    assert store.model_versions("slots", 1) == ["a"]
+    assert store.model_versions("no such", 9) == []
 
 
 def test_the_latest_model_is_the_one_put_last(store: Store) -> None:

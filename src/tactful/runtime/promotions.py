@@ -52,8 +52,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
 def history(store: Store) -> tuple[Move, ...]:
     """Returns all moves that the engine has taken into its log, in order."""
-    rows = sorted((row.version, row.data) for row in store.controls() if row.key == KEY)
-    return tuple(_read(data) for _, data in rows)
+    return tuple(_read(row.data) for row in store.controls_of(KEY, 0))
 
 
 def canary_of(moves: Sequence[Move]) -> Canary | None:
@@ -75,7 +74,7 @@ def withdrawn(moves: Sequence[Move]) -> frozenset[str]:
 
 def tell(store: Store, at_us: int, move: Move) -> None:
     """Leaves a move for the engine's log; to be called in the transaction that makes it."""
-    numbers = [row.version for row in store.controls() if row.key == KEY]
+    numbers = [row.version for row in store.controls_of(KEY, 0)]
     version = max(numbers, default=0) + store.posted() + 1  # above those that wait, too
     value = msgspec.to_builtins(move)
     store.post([encode(Control(version=version, effective_at=from_us(at_us), key=KEY, value=value))])

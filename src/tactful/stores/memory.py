@@ -286,6 +286,17 @@ class MemoryStore:
     def plans_between(self, since_us: int, until_us: int) -> Iterator[PlanRow]:
         yield from (row for key, row in sorted(self._plans.items()) if since_us <= key[0] < until_us)
 
+    # Samples
+
+    def sample_decisions(self, since_us: int, until_us: int, at_most: int) -> tuple[list[DecisionRow], int]:
+        return _spread([row for row in self._decisions.values() if since_us <= row.at_us < until_us], at_most)
+
+    def sample_plans(self, since_us: int, until_us: int, at_most: int) -> tuple[list[PlanRow], int]:
+        return _spread([row for row in self._plans.values() if since_us <= row.at_us < until_us], at_most)
+
+    def sample_states(self, at_most: int) -> tuple[list[tuple[str, bytes]], int]:
+        return _spread(list(self._states.items()), at_most)
+
     # Control log
 
     def append_controls(self, rows: Sequence[ControlRow]) -> None:
@@ -296,6 +307,9 @@ class MemoryStore:
 
     def latest_control(self, key: str) -> ControlRow | None:
         return max((row for row in self._controls.values() if row.key == key), default=None)
+
+    def controls_of(self, key: str, after_version: int) -> list[ControlRow]:
+        return [row for row in self.controls() if row.key == key and row.version > after_version]
 
     # Rights
 
@@ -448,6 +462,10 @@ class MemoryStore:
     def model(self, name: str, version: str | None = None) -> Versioned | None:
         return self._artefact("model", name, version)
 
+    def model_versions(self, name: str, limit: int) -> list[str]:
+        found = [version for family, known, version in reversed(self._artefacts) if (family, known) == ("model", name)]
+        return found[:limit]
+
     def put_catalogue(self, version: str, data: bytes) -> None:
         self._put("catalogue", "catalogue", version, data)
 
@@ -486,6 +504,12 @@ def _emptied(entry: OutboxEntry) -> OutboxEntry:
     """A message of nobody, which is never tried again."""
     attempts = tuple(attempt._replace(detail="") for attempt in entry.attempts)
     return entry._replace(row=entry.row._replace(user_key=0, message=b""), next_try_us=None, attempts=attempts)
+
+
+def _spread(rows: list[V], at_most: int) -> tuple[list[V], int]:
+    """Up to so many of the rows, evenly spread, and how many each stands for."""
+    step = max(-(-len(rows) // at_most), 1)
+    return rows[::step], step
 
 
 def _place(row: DecisionRow) -> tuple[int, int, int]:

@@ -268,6 +268,26 @@ class DecisionLog(Protocol):
 
 
 @runtime_checkable
+class Samples(Protocol):
+    """A part of many rows, evenly spread over the order in which they were written: for who must not read them all.
+
+    Each returns the rows, and how many each of them stands for: 1 if they are all.
+    """
+
+    def sample_decisions(self, since_us: int, until_us: int, at_most: int) -> tuple[list[DecisionRow], int]:
+        """Returns up to `at_most` decisions of the interval."""
+        ...
+
+    def sample_plans(self, since_us: int, until_us: int, at_most: int) -> tuple[list[PlanRow], int]:
+        """Returns up to `at_most` plans made in the interval."""
+        ...
+
+    def sample_states(self, at_most: int) -> tuple[list[tuple[str, bytes]], int]:
+        """Returns up to `at_most` saved (user id, state)."""
+        ...
+
+
+@runtime_checkable
 class ControlLog(Protocol):
     """Thresholds, kill switches, shares: every version of them."""
 
@@ -281,6 +301,10 @@ class ControlLog(Protocol):
 
     def latest_control(self, key: str) -> ControlRow | None:
         """Returns the highest version of one control, None if there is none."""
+        ...
+
+    def controls_of(self, key: str, after_version: int) -> list[ControlRow]:
+        """Returns the versions of one control above a version, rising."""
         ...
 
 
@@ -478,6 +502,10 @@ class Artefacts(Protocol):
         """Returns a model, the latest by default; None if there is none."""
         ...
 
+    def model_versions(self, name: str, limit: int) -> list[str]:
+        """Returns up to `limit` versions of a model, the one put last first."""
+        ...
+
     def put_catalogue(self, version: str, data: bytes) -> None:
         """Keeps a catalogue.
 
@@ -585,6 +613,7 @@ class Store(
     ApiKeys,
     StateSnapshots,
     DecisionLog,
+    Samples,
     ControlLog,
     Rights,
     Choices,

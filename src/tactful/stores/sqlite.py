@@ -2,7 +2,7 @@
 
 The methods do what `protocols` says. Larger concerns rest in files of their own: the tables in `schema`, the
 input log in `sqlite_inputs`, decisions and plans in `sqlite_decisions`, the outbox in `sqlite_outbox`, the
-inbox in `sqlite_inbox`, what the HTTP service keeps in `sqlite_access`.
+inbox in `sqlite_inbox`, what the HTTP service keeps in `sqlite_access`, parts of many rows in `sqlite_samples`.
 """
 
 import sqlite3
@@ -17,6 +17,7 @@ from tactful.stores import sqlite_decisions as decisions
 from tactful.stores import sqlite_erasing as erasing
 from tactful.stores import sqlite_inbox as inbox
 from tactful.stores import sqlite_outbox as outbox
+from tactful.stores import sqlite_samples as samples
 from tactful.stores.order_preserving import signed, unsigned
 from tactful.stores.protocols import (
     Answer,
@@ -236,6 +237,17 @@ class SqliteStore:
     def plans_between(self, since_us: int, until_us: int) -> Iterator[PlanRow]:
         return decisions.plans_between(self._db, since_us, until_us)
 
+    # Samples
+
+    def sample_decisions(self, since_us: int, until_us: int, at_most: int) -> tuple[list[DecisionRow], int]:
+        return samples.sample_decisions(self._db, since_us, until_us, at_most)
+
+    def sample_plans(self, since_us: int, until_us: int, at_most: int) -> tuple[list[PlanRow], int]:
+        return samples.sample_plans(self._db, since_us, until_us, at_most)
+
+    def sample_states(self, at_most: int) -> tuple[list[tuple[str, bytes]], int]:
+        return samples.sample_states(self._db, at_most)
+
     # Control log
 
     def append_controls(self, rows: Sequence[ControlRow]) -> None:
@@ -253,6 +265,13 @@ class SqliteStore:
             "SELECT version, effective_us, key, data FROM controls WHERE key = ? ORDER BY version DESC LIMIT 1", (key,)
         ).fetchone()
         return None if found is None else ControlRow(*found)
+
+    def controls_of(self, key: str, after_version: int) -> list[ControlRow]:
+        rows = self._db.execute(
+            "SELECT version, effective_us, key, data FROM controls WHERE key = ? AND version > ? ORDER BY version",
+            (key, after_version),
+        )
+        return [ControlRow(*row) for row in rows]
 
     # Rights
 
@@ -417,6 +436,12 @@ class SqliteStore:
 
     def model(self, name: str, version: str | None = None) -> Versioned | None:
         return self._artefact("model", name, version)
+
+    def model_versions(self, name: str, limit: int) -> list[str]:
+        rows = self._db.execute(
+            "SELECT version FROM artefacts WHERE family = 'model' AND name = ? ORDER BY seq DESC LIMIT ?", (name, limit)
+        )
+        return [version for (version,) in rows]
 
     def put_catalogue(self, version: str, data: bytes) -> None:
         self._put("catalogue", "catalogue", version, data)
