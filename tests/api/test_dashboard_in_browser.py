@@ -16,7 +16,15 @@ from tactful.delivery import stops
 from tactful.stores.sqlite import SqliteStore
 
 CHROMIUM = shutil.which("chromium")
-PAGES = ("/dashboard", "/dashboard/decisions", "/dashboard/switches", "/dashboard/login")
+PAGES = (
+    "/dashboard",
+    "/dashboard/decisions",
+    "/dashboard/person",
+    "/dashboard/switches",
+    "/dashboard/login",
+)
+OF_THE_APP = ("/dashboard/person?user=u003",)
+"""Pages that only the store with data has."""
 FOCUS = "() => document.activeElement.outerHTML"
 CONTROLS = "() => [...document.querySelectorAll('a, button, select, input:not([type=hidden])')].map(e => e.outerHTML)"
 
@@ -52,7 +60,7 @@ def test_pages_render_with_data_and_with_none_and_a_switch_is_turned_by_keyboard
         page.on("console", lambda said: faults.append(said.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         for address in (there, here):
-            for url in PAGES:
+            for url in (*PAGES, *(OF_THE_APP if address == here else ())):
                 page.goto(address + url)
                 assert page.locator("h1").count() == 1
                 assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), url

@@ -6,13 +6,14 @@ adds its `ENDPOINTS` here and its link to `templates/frame.html`. Nothing is loa
 
 from typing import Final
 
-from tactful.api.dashboard import decisions, frame, login, now, switches
+from tactful.api.dashboard import decisions, frame, login, now, person, switches
 
 ENDPOINTS: Final = (
     *frame.ENDPOINTS,
     *login.ENDPOINTS,
     *now.ENDPOINTS,
     *decisions.ENDPOINTS,
+    *person.ENDPOINTS,
     *switches.ENDPOINTS,
 )
 """What this folder adds to the service."""
