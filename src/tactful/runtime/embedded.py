@@ -28,6 +28,7 @@ from tactful.events.registry import Registry
 from tactful.events.type_changes import TypeChange
 from tactful.experiments import schedule
 from tactful.features.pool import CandidateRows
+from tactful.features.state_bytes import packed
 from tactful.models.protocol import SlotScores
 from tactful.runtime import erasing, event_types, logbook, noted_models, snapshot
 from tactful.runtime.accepting import Acceptance
@@ -421,13 +422,12 @@ class Engine:
         return self._acceptance.offset - self._saved_inputs >= limit
 
     def _save(self, applied_us: int, kept: Sequence[int] | None = None) -> None:
-        """Saves every state (a row's bytes), or those of some rows, with the mark of what it includes.
+        """Saves every state (a row, packed), or those of some rows, with the mark of what it includes.
 
         Part of the open transaction.
         """
-        rows = self.population.table.rows
-        saved = range(len(self.user_ids)) if kept is None else kept
-        self.store.save_states((self.user_ids[i], rows[i : i + 1].tobytes()) for i in saved)
+        user_ids = self.user_ids if kept is None else [self.user_ids[i] for i in kept]
+        self.store.save_states(zip(user_ids, packed(self.population.table.rows, kept), strict=True))
         first = bisect_right(self._waiting_us, applied_us)
         pending = [*self._waiting_offsets[first : first + 1], self._acceptance.offset + 1][0]
         self.store.save_meta("states", snapshot.taken(self.population, applied_us, pending - 1))

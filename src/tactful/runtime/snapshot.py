@@ -1,7 +1,7 @@
-"""The engine's memory as bytes: what is saved beside the users' rows, and how both are read again."""
+"""The engine's memory as bytes: the users' rows, what is saved beside them, and how both are read again."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -16,11 +16,32 @@ from tactful.events.switches import Switch
 from tactful.experiments.design import POLICY
 from tactful.experiments.schedule import Schedule
 from tactful.features.context import Zones
-from tactful.features.history import Layout, layout
+from tactful.features.history import Layout, UserTable, layout
 from tactful.runtime.control import VolumeState
 from tactful.runtime.population import Population
 from tactful.runtime.reputation import Reputation
 from tactful.runtime.steps import Frame
+
+_VERSION: Final = 2
+"""Of what is saved."""
+_PACKED_SINCE: Final = 2
+"""Before this version a row was saved as it is in memory."""
+
+
+class SavedRows(msgspec.Struct, frozen=True):
+    """How the rows of users were saved, and up to when they include the log."""
+
+    applied_us: int
+    layout: Layout
+    schema_version: int = 1
+
+    def load(self, table: UserTable, blobs: Iterable[bytes]) -> None:
+        """Replaces a table by saved rows.
+
+        Raises:
+            StoreError: one of them is damaged.
+        """
+        table.load(blobs, self.layout, packed=self.schema_version >= _PACKED_SINCE)
 
 
 class _Arrays(msgspec.Struct, frozen=True):
@@ -74,6 +95,7 @@ def taken(population: Population, applied_us: int, offset: int) -> bytes:
         [(effective, _arrays(prices)) for effective, prices in population.thresholds],
         population.killed,
         layout(),
+        schema_version=_VERSION,
         declared=type_changes.to_bytes(population.registry),
         awaited={name: sorted(users) for name, users in population.awaited.items()},
         reputation=population.reputation.to_bytes(),
@@ -84,15 +106,35 @@ def taken(population: Population, applied_us: int, offset: int) -> bytes:
     return msgspec.msgpack.encode(made)
 
 
+def saved_rows(saved: bytes) -> SavedRows:
+    """Returns how the rows were saved beside which `taken` returned this.
+
+    Raises:
+        StoreError: a newer version wrote it.
+    """
+    found = msgspec.msgpack.decode(saved, type=SavedRows)
+    if found.schema_version > _VERSION:
+        raise StoreError(
+            f"got states saved in form {found.schema_version}, expected at most {_VERSION}: a newer Tactful wrote "
+            "them; upgrade this installation, or open a copy made before that upgrade"
+        )
+    return found
+
+
 def restore(population: Population, saved: bytes, rows: Iterable[bytes]) -> tuple[int, int]:
     """Brings a fresh population to what was saved, and returns (applied_us, offset).
 
+    Args:
+        rows: of users, as they were saved with it (`features/state_bytes.py`).
+
     Raises:
-        StoreError: an earlier version wrote it, and a type that open candidates have is not declared any more.
+        StoreError: a newer version wrote it; or an earlier one, and a type that open candidates have is not declared
+            any more.
     """
+    form = saved_rows(saved)
     found = msgspec.msgpack.decode(saved, type=_Snapshot)
     settings = population.frame.settings
-    population.table.load(rows, found.layout)
+    form.load(population.table, rows)
     if found.declared:
         population.restore_types(type_changes.from_bytes(found.declared), found.awaited)
     else:
