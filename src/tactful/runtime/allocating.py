@@ -5,14 +5,13 @@ A budget costs its own number of messages, not the number expected to be sent: t
 budgets without the headroom, so only then does the volume come to what was asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import msgspec
 import numpy as np
-from jaxtyping import Float, Float32, Int64, UInt8
-from numpy.typing import NDArray
+from jaxtyping import Float, Float32, Float64, Int64, Integer, UInt8
 
 from tactful import draws
 from tactful.clock import WEEK_US, from_us
@@ -158,17 +157,51 @@ def allocated(
             f"got {people.known} users, of whom {len(people)} can be reached and {int(people.drawn.sum())} keep a "
             "budget drawn at random; expected somebody to give a budget to"
         )
-    k_max = model.k_trained if ask.k_max is None else ask.k_max
-    responses = model.responses(chosen.features, chosen.reach, chosen.activity, k_max)
-    if ask.leaving:
-        responses = responses.leaving(np.array([ask.leaving.get(name, 1.0) for name in ACTIVITIES])[chosen.activity])
-    value = _up_to_wishes(discounted_value(responses, model.gamma), chosen.wish)
+    responses, value = worth(chosen, model, ask)
     scored = _Scored(chosen, responses, value)
     answer = _solved(scored, ask)
     plans = [_plan(chosen, answer, g, model.version) for g in range(len(answer.names))]
     report = _report(people, scored, ask, answer, [plan[0] for plan in plans], sent)
     report = msgspec.structs.replace(report, notes=report.notes + notes)
     return Allocated(report, tuple(part for plan in plans for part in plan))
+
+
+def worth(people: People, model: VolumeResponse, ask: Ask) -> tuple[Responses, Float32[np.ndarray, "b n"]]:
+    """Returns what every budget does to each person, and what it is worth: of some people the same as of all.
+
+    Raises:
+        OutsideTraining: k_max above the largest budget that was randomised.
+    """
+    k_max = model.k_trained if ask.k_max is None else ask.k_max
+    responses = model.responses(people.features, people.reach, people.activity, k_max)
+    if ask.leaving:
+        responses = responses.leaving(np.array([ask.leaving.get(name, 1.0) for name in ACTIVITIES])[people.activity])
+    return responses, _up_to_wishes(discounted_value(responses, model.gamma), people.wish)
+
+
+def totals(
+    ask: Ask, names: Sequence[str], people: Integer[np.ndarray, " g"], today: Float64[np.ndarray, " g"]
+) -> Float64[np.ndarray, " g"]:
+    """Returns the budgets that each group may have in all: its share of today's, with headroom.
+
+    Args:
+        ask: a total, or so many a user.
+        names: of the groups.
+        people: their number in each group.
+        today: the sum of their budgets of today; if nobody has any, groups share by their people.
+
+    Raises:
+        InfeasibleBudget: the least budget for everyone of a group costs more than its share.
+    """
+    by = today if today.sum() > 0.0 else people.astype(np.float64)
+    found: Float64[np.ndarray, " g"] = _volume(ask, int(people.sum())) * (1.0 + ask.headroom) * (by / by.sum())
+    for name, n, total in zip(names, people.tolist(), found.tolist(), strict=True):
+        if ask.k_min * n > total and not ask.together:  # of everybody together `allocate` says it
+            raise InfeasibleBudget(
+                f"got {total:,.0f} messages a week for the {n:,} people of {name}, its share of today's budgets, "
+                f"but {ask.k_min} for each costs {ask.k_min * n:,}; ask for more, lower --k-min, or solve --together"
+            )
+    return found
 
 
 def _up_to_wishes(value: Float32[np.ndarray, "b n"], wish: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "b n"]:
@@ -191,36 +224,17 @@ def _solved(scored: _Scored, ask: Ask) -> _Answer:
         theta = ask.amount * VALUE_OF_PRICE
         budget = allocate_at_price(value, theta, ask.k_min).budget
         return _Answer(budget, names, group, (None,) * len(names), (theta,) * len(names))
-    caps = _volume(ask, len(people)) * (1.0 + ask.headroom)
+    allowed = totals(ask, names, np.bincount(group), np.bincount(group, people.k))
     if ask.together:
-        one = allocate(value, caps, ask.k_min)
-        return _Answer(one.budget, names, group, (caps,), (one.price,))
-    totals = caps * _shares_today(people, group)
-    _refuse_shares(names, group, totals, ask.k_min)
-    each = allocate_by_group(value, group, totals, ask.k_min)
-    return _Answer(each.budget, names, group, tuple(totals.tolist()), tuple(each.price.tolist()))
+        one = allocate(value, allowed[0], ask.k_min)
+        return _Answer(one.budget, names, group, (float(allowed[0]),), (one.price,))
+    each = allocate_by_group(value, group, allowed, ask.k_min)
+    return _Answer(each.budget, names, group, tuple(allowed.tolist()), tuple(each.price.tolist()))
 
 
 def _volume(ask: Ask, people: int) -> float:
     """Messages a week in all, of a total or of so many a user."""
     return ask.amount * people if ask.kind == "per_user" else ask.amount
-
-
-def _shares_today(people: People, group: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The part of today's budgets that each group has; of the people, if nobody has any budget."""
-    today = np.bincount(group, people.k)
-    by = today if today.sum() > 0.0 else np.bincount(group).astype(np.float64)
-    shares: NDArray[np.float64] = by / by.sum()
-    return shares
-
-
-def _refuse_shares(names: tuple[str, ...], group: NDArray[np.int64], totals: NDArray[np.float64], k_min: int) -> None:
-    for name, people, total in zip(names, np.bincount(group).tolist(), totals.tolist(), strict=True):
-        if k_min * people > total:
-            raise InfeasibleBudget(
-                f"got {total:,.0f} messages a week for the {people:,} people of {name}, its share of today's budgets, "
-                f"but {k_min} for each costs {k_min * people:,}; ask for more, lower --k-min, or solve --together"
-            )
 
 
 def _plan(people: People, answer: _Answer, group: int, version: str) -> list[BudgetPlan]:
