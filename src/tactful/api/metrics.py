@@ -117,9 +117,24 @@ def _gauges(service: Service, stock: Stock) -> Iterator[Metric]:
     for channel, number in stock.open_messages.items():
         outbox.add_metric((channel,), number)
     yield outbox
+    yield from _breakers(service)
     yield _gauge("outbox_in_doubt", "Calls of providers of which nobody knows how they ended.", stock.in_doubt)
     yield _gauge("rejects", "Refused inputs on record.", stock.rejects)
     yield _gauge("erasures_waiting", "People who are to be erased and are not yet.", stock.to_erase)
+
+
+def _breakers(service: Service) -> Iterator[Metric]:
+    """A line a channel, if a sender runs in this process."""
+    loop = service.sender.loop if service.sender else None
+    if loop is None:
+        return
+    told = GaugeMetricFamily(
+        "tactful_breaker_open", "Whether a provider that failed is left alone.", labels=("channel",)
+    )
+    waiting = loop.open_breakers()
+    for channel in CHANNELS:
+        told.add_metric((channel,), float(channel in waiting))
+    yield told
 
 
 def _gauge(name: str, words: str, value: float | int) -> Metric:

@@ -27,6 +27,7 @@ class SenderThread:
 
     Attributes:
         telemetry: counts of results.
+        loop: what sends, while it runs; other threads may ask for its breakers, and nothing else.
 
     Raises:
         InvalidSettings: a channel, the address of links or the question before a send cannot be set up as told.
@@ -46,6 +47,7 @@ class SenderThread:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tactful-sender")
         self.telemetry = Telemetry()
+        self.loop: Loop | None = None
 
     def start(self) -> None:
         """Begins."""
@@ -82,9 +84,11 @@ class SenderThread:
                 types=lambda: event_types.by_now(store, self._settings),
             )
             loop = Loop(sender, self._clock, given.pace(), given.breaker, given.batch, self.telemetry)
+            self.loop = loop
             try:
                 loop.run(self._stop)
             finally:
+                self.loop = None
                 loop.close()
         finally:
             store.close()

@@ -69,6 +69,11 @@ class Breaker:
             return None
         return max(0, 1 - in_flight) if now_us >= self._open_until_us else 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the provider is left alone, or being probed."""
+        return self._open_until_us is not None
+
     def told(self, now_us: int, healthy: bool) -> None:
         """Takes how a call ended. Any answer about the message itself is healthy, a refusal too."""
         if self._open_until_us is not None:

@@ -103,6 +103,10 @@ class Loop:
             self._under_way[call.row.decision_key] = (call, future)
         return self._counted(sent)
 
+    def open_breakers(self) -> list[ChannelName]:
+        """Returns the channels whose providers are left alone for now; any thread may ask."""
+        return [name for name, lane in self._lanes.items() if lane.is_broken]
+
     def finish(self) -> list[Sent]:
         """Waits for every call under way and files what came of it; begins nothing."""
         while self._under_way:
@@ -176,6 +180,11 @@ class _Lane:
         if allowed is not None:
             room = min(room, allowed)
         return min(room, self._bucket.available(now_us)) if self._bucket else room
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the breaker keeps messages back."""
+        return self._breaker.is_open
 
     def begin(self, make: Callable[[Call], None], call: Call, now_us: int) -> Future[None]:
         """Hands a call to a thread."""
