@@ -1,18 +1,20 @@
 """The frame of the service: routing, answers, problems, and a durable way in."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 
 import httpx
 import pytest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from tactful.api.app import create_app
 from tactful.api.endpoint import Endpoint, answer
 from tactful.api.intake import Intake
 from tactful.api.logs import JsonLines
+from tactful.api.measured import Route as Measured
 from tactful.api.problems import MEDIA_TYPE, Problem
 from tactful.api.service import Service
 from tactful.clock import SimulatedClock
@@ -95,3 +97,26 @@ def test_a_fault_of_ours_is_told_without_its_text_and_found_in_the_log_by_its_re
     assert found.headers["x-request-id"] in line
     assert "ValueError" in line
     assert "ann@app.invalid" not in line + found.text
+
+
+def test_how_long_somebody_listens_to_a_stream_is_no_latency(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("tactful.api.app.perf_counter", lambda: now[0])
+
+    async def told() -> AsyncIterator[bytes]:
+        now[0] += 3600.0
+        yield b"news"
+
+    async def stream(request: Request, service: Service) -> Response:
+        now[0] += 0.2
+        return StreamingResponse(told())
+
+    async def run() -> httpx.Response:
+        app = create_app(service, [Endpoint("GET", "/stream", stream, None, "Streams.")])
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as http:
+            return await http.get("/stream")
+
+    assert asyncio.run(run()).content == b"news"
+    service.close()
+    assert service.requests.durations[Measured("GET", "/stream")].seconds == 0.2
+    assert service.requests.answered[Measured("GET", "/stream"), 200] == 1

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 from starlette.types import Lifespan, Receive, Scope, Send
 
@@ -116,16 +116,18 @@ class _Path:
         request = Request(scope, limited(receive, self._most_bytes), send)
         told = header(request, b"x-request-id")
         request_id = told if told and _REQUEST_ID.fullmatch(told) else os.urandom(8).hex()
-        status = _GONE
+        status, answered = _GONE, None
         try:
             response = await self._answer(request, now_us, request_id)
             response.raw_headers.append((b"x-request-id", request_id.encode()))
             status = response.status_code
+            if isinstance(response, StreamingResponse):
+                answered = perf_counter()  # how long somebody listens is no latency
             await response(scope, receive, send)
         except ClientDisconnect:
             pass
         finally:
-            seconds, method = perf_counter() - started, scope["method"]
+            seconds, method = (answered or perf_counter()) - started, scope["method"]
             known = method if method in self._methods else "other"
             self._service.requests.note(Measured(known, self._path), status, seconds)
             self._service.log.write(
