@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tactful.api.experiment_counts import ExperimentCounts
 from tactful.api.inbox_watch import InboxWatch
 from tactful.api.intake import Intake
 from tactful.api.keys import Keyring
@@ -63,6 +64,7 @@ class Service:
         limits = self.settings.api
         self.pace = Buckets(limits.requests_per_second, 2.0 * limits.requests_per_second)
         self.wrong_keys = Buckets(limits.wrong_keys_per_minute / 60.0, limits.wrong_keys_per_minute)
+        self.experiment_counts = ExperimentCounts(self.path, self.settings)
         self._threads = ThreadPoolExecutor(_READERS, "tactful-read")
         self._own = threading.local()
         self._types_us = -SECOND_US
@@ -92,6 +94,7 @@ class Service:
 
     def close(self) -> None:
         """Ends the readers and the way in."""
+        self.experiment_counts.close()
         self._threads.shutdown(wait=True)
         self.intake.close()
         self.log.flush()

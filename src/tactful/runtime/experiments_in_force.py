@@ -75,7 +75,7 @@ def listed(store: Store) -> tuple[Experiment, ...]:
 
 def schedule_of(store: Store) -> Schedule:
     """Returns which experiments of a store run when."""
-    rows = sorted((row.effective_us, row.version, row.data) for row in store.controls() if row.key == KEY)
+    rows = sorted((row.effective_us, row.version, row.data) for row in store.controls_of(KEY, -1))
     schedule = Schedule()
     for effective_us, _, data in rows:
         if isinstance(control := decode(data), Control):
@@ -93,7 +93,7 @@ def numbered(store: Store, records: list[Input]) -> list[Input]:
     """Returns records in which every experiment that was announced without a version has the next free one."""
     if not any(_announces(record) for record in records):
         return records
-    last = max((row.version for row in store.controls() if row.key == KEY), default=0)
+    last = max((row.version for row in store.controls_of(KEY, -1)), default=0)
     found: list[Input] = []
     for record in records:
         if _announces(record) and isinstance(record, Control) and record.version == _UNNUMBERED:
@@ -114,7 +114,7 @@ def clashes(store: Store, lines: Iterable[Line], since_us: int, keeps_models: bo
     if not told:
         return {}
     schedule, settings, found = schedule_of(store), noted(store), {}
-    repeated = {row.version for row in store.controls() if row.key == KEY}
+    repeated = {row.version for row in store.controls_of(KEY, -1)}
     for position, record in told:
         if not isinstance(record, Control) or record.version in repeated:
             continue  # the log says whether it is the same once more

@@ -9,7 +9,7 @@ from tactful.runtime.explaining_hours import Hours
 
 _STEP: Final = 26
 _BAR: Final = 20
-_MARKS, _HEIGHT, _HOURS = 16, 48, 18
+_MARKS, _HEIGHT, _HOURS = 20, 48, 18
 """Heights, from above: the letters, the bars, the hours below them."""
 
 
@@ -29,7 +29,7 @@ def day(hours: Hours) -> Markup:
             f'<text x="{x + 3 + _BAR / 2}" y="{height - 4}">{hour.slot:02d}</text>'
         )
         if mark := "S" if hour.sends else "J" if hour.job else "":
-            y = _MARKS + _HEIGHT - tall - 3
+            y = _MARKS + _HEIGHT - tall - 6
             drawn.append(f'<text class="job" x="{x + 3 + _BAR / 2}" y="{y}">{mark}</text>')
     return Markup(
         f'<svg class="day" role="img" aria-label="{escape(_words(hours))}" width="{width}" height="{height}" '
