@@ -36,6 +36,13 @@ def allocate(
     ] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the report as a page, too.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and post nothing.")] = False,
+    partitions: Annotated[
+        Path | None,
+        typer.Option("--partitions", help="Folder of Parquet files of people, instead of the store's; needs --to."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder for the budgets of --partitions; a run that stopped goes on.")
+    ] = None,
     settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,15 +50,23 @@ def allocate(
 
     A running engine takes them in; otherwise they wait for its next start. Exits with 1, and leaves the last budgets as
     they are, without a usable model or without any engagement in a week.
+
+    With --partitions the people come from files and the budgets go into files, of which there may be more than fit into
+    memory; nothing is posted.
     """
     from tactful.runtime.allocating import Ask
 
     kind, amount = _goal(total, per_user, price)
     if html is not None and find_spec("altair") is None:
         raise typer.BadParameter("--html draws with altair, which is not there; pip install 'tactful[report]'")
+    if (partitions is None) != (to is None) or (partitions and (html or dry_run)):
+        raise typer.BadParameter("--partitions and --to belong together, and go with neither --html nor --dry-run")
     opened = open_to_read(store)
     chosen = settings_of(settings, opened)
     ask = Ask(kind, amount, chosen.volume.headroom, k_min, k_max, together, chosen.volume.leaving)
+    if partitions is not None and to is not None:
+        _allocate_files(opened, partitions, to, ask, model, as_json)
+        return
     found = _found(opened, chosen, ask, model, shown=not as_json)
     opened.close()
     if html is not None:
@@ -91,6 +106,24 @@ def _found(opened: "SqliteStore", settings: "Settings", ask: "Ask", version: str
         people = fresh_people(opened, settings)
         progress.update(task, advance=1, description=f"allocating to {len(people):,}")
         return allocated(people, model, ask, sent, notes)
+
+
+def _allocate_files(
+    opened: "SqliteStore", people: Path, to: Path, ask: "Ask", version: str | None, as_json: bool
+) -> None:
+    from tactful.cli.progress import Stages
+    from tactful.cli.report.allocation_files import print_files_allocation
+    from tactful.runtime.allocating import response_model
+    from tactful.runtime.allocating_files import allocate_files
+
+    trained = response_model(opened, version)
+    opened.close()
+    with Stages(shown=not as_json) as stages:
+        found = allocate_files(people, to, trained, ask, stages.show)
+    if as_json:
+        print_json(found)
+    else:
+        print_files_allocation(found, console())
 
 
 def _moved(opened: "SqliteStore", settings: "Settings", trained: "FitReport") -> tuple[str, ...]:
