@@ -7,7 +7,12 @@ from typing import Final
 from tactful.stores.order_preserving import unsigned
 from tactful.stores.protocols import DecisionRow, PlanRow
 
-_BY_TIME: Final = "SELECT seq FROM {table} WHERE at_us >= ? AND at_us < ? ORDER BY at_us {order} LIMIT 1"
+_WITHIN: Final = "SELECT seq FROM {table} WHERE at_us >= ?1 AND at_us < ?2 ORDER BY at_us"
+_ENDS: Final = f"""
+SELECT (SELECT min(seq) FROM ({_WITHIN} LIMIT {{rows}})), (SELECT max(seq) FROM ({_WITHIN} DESC LIMIT {{rows}}))
+"""
+_ROWS: Final = 4_096
+"""Rows are numbered as they are written, all but in the order of time: so many from an end hold the end's number."""
 
 
 def sample_decisions(
@@ -44,12 +49,9 @@ def sample_states(db: sqlite3.Connection, at_most: int) -> tuple[list[tuple[str,
 
 
 def _ends(db: sqlite3.Connection, table: str, since_us: int, until_us: int) -> tuple[int, int] | None:
-    """The numbers of the first and the last row of an interval, by the index over time."""
-    found = [
-        db.execute(_BY_TIME.format(table=table, order=order), (since_us, until_us)).fetchone()
-        for order in ("ASC", "DESC")
-    ]
-    return None if found[0] is None else (min(found)[0], max(found)[0])
+    """The least and the largest number of the rows of an interval, by the index over time; None without any."""
+    first, last = db.execute(_ENDS.format(table=table, rows=_ROWS), (since_us, until_us)).fetchone()
+    return None if first is None else (first, last)
 
 
 def _spread(ends: tuple[int, int] | None, at_most: int) -> tuple[list[int], int]:
