@@ -6,7 +6,7 @@ adds its `ENDPOINTS` here and its link to `templates/frame.html`. Nothing is loa
 
 from typing import Final
 
-from tactful.api.dashboard import decisions, experiments, frame, login, now, person, switches
+from tactful.api.dashboard import decisions, experiments, frame, login, now, person, switches, timing
 
 ENDPOINTS: Final = (
     *frame.ENDPOINTS,
@@ -14,6 +14,7 @@ ENDPOINTS: Final = (
     *now.ENDPOINTS,
     *decisions.ENDPOINTS,
     *person.ENDPOINTS,
+    *timing.ENDPOINTS,
     *experiments.ENDPOINTS,
     *switches.ENDPOINTS,
 )
