@@ -126,7 +126,7 @@ def test_a_regrouped_volume_keeps_its_price_and_survives_the_store() -> None:
     state = VolumeState(CALM)
     before = state.close_epoch(10 * 3_600_000_000)
     share, alike = np.array([[0.75, 0.25]]), np.array([[True, False]])
-    state.regroup(Regrouping(share, alike, np.array([0, 0]), np.array([0, 1])))
+    state.regroup(Regrouping(share, alike, np.array([0, 0]), np.array([0, 1]), np.array([[3, 1]])))
     again = VolumeState.from_bytes(state.to_bytes(), CALM)
     epochs = [one.close_epoch(11 * 3_600_000_000) for one in (state, again)]
     assert epochs[0].thresholds.mid.shape[0] == 2

@@ -39,12 +39,14 @@ class Regrouping:
         alike: whether the two are treated alike, so that utilities of the one tell something of the other's.
         source: the old arm whose price a new one begins with: its own, or that of `default`.
         kin: new arms of one number are treated alike, so that utilities of the one are on the other's scale.
+        moved: how many of each old arm's users are in each new arm now.
     """
 
     share: Float[np.ndarray, "o m"]
     alike: Bool[np.ndarray, "o m"]
     source: Int64[np.ndarray, " m"]
     kin: Int64[np.ndarray, " m"]
+    moved: Int64[np.ndarray, "o m"]
 
 
 class Arms:
@@ -65,11 +67,15 @@ class Arms:
         self.asked: dict[str, NDArray[np.int8]] = {}
         self._take(())
 
-    def change(self, experiments: Sequence[Experiment], users: NDArray[Any]) -> Regrouping:
+    def change(
+        self, experiments: Sequence[Experiment], users: NDArray[Any], known: Bool[np.ndarray, " n"] | None = None
+    ) -> Regrouping:
         """Takes other experiments and deals everybody anew; who stays inside one keeps her arm.
 
         Args:
+            experiments: that run from here on.
             users: rows of the user table that have been dealt before.
+            known: which of them are counted as moved; by default all.
         """
         names, of, treatments = self.names, self.of, [self.treatments[t] for t in self.treatment.tolist()]
         self._take(experiments)
@@ -78,7 +84,10 @@ class Arms:
         self.of = self._dealt(users["user_key"], np.arange(len(users)))
         source = np.array([names.index(name) if name in names else 0 for name in self.names])
         alike = np.array([[was == self.treatments[t] for t in self.treatment.tolist()] for was in treatments])
-        return Regrouping(_shares(of, self.of, names, self.names), alike, source, self.treatment.copy())
+        moved = np.zeros((len(names), len(self.names)), dtype=np.int64)
+        counted = slice(None) if known is None else known
+        np.add.at(moved, (of[counted], self.of[counted]), 1)
+        return Regrouping(shares(moved, names, self.names), alike, source, self.treatment.copy(), moved)
 
     def restore(self, experiments: Sequence[Experiment], asked: Mapping[str, bytes]) -> None:
         """Takes the experiments of a snapshot, for users who are to be dealt again."""
@@ -167,13 +176,14 @@ def _meant(experiment: Experiment, segment: NDArray[np.int8]) -> NDArray[np.int8
     return told
 
 
-def _shares(
-    before: NDArray[np.int64], after: NDArray[np.int64], old: tuple[str, ...], new: tuple[str, ...]
-) -> NDArray[np.float64]:
-    """The share of each old arm's users in each new arm; an arm without users goes on under its name, or ends."""
-    moved = np.zeros((len(old), len(new)))
-    np.add.at(moved, (before, after), 1.0)
-    for arm in np.flatnonzero(moved.sum(axis=1) == 0):
-        moved[arm, new.index(old[arm]) if old[arm] in new else 0] = 1.0
-    share: NDArray[np.float64] = moved / moved.sum(axis=1, keepdims=True)
+def shares(moved: Int64[np.ndarray, "o m"], old: tuple[str, ...], new: tuple[str, ...]) -> Float[np.ndarray, "o m"]:
+    """Returns the share of each old arm's users in each new arm; an arm without users goes on under its name, or ends.
+
+    >>> shares(np.array([[3, 1], [0, 0]]), ("default", "a"), ("default", "b")).tolist()
+    [[0.75, 0.25], [1.0, 0.0]]
+    """
+    counted = moved.astype(np.float64)
+    for arm in np.flatnonzero(counted.sum(axis=1) == 0):
+        counted[arm, new.index(old[arm]) if old[arm] in new else 0] = 1.0
+    share: NDArray[np.float64] = counted / counted.sum(axis=1, keepdims=True)
     return share

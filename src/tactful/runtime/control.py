@@ -4,27 +4,24 @@ Once an hour (an epoch) the controller looks at the counts that are complete and
 an hour later, whether or not they changed. Counts only add, so the order of decisions within an epoch is free.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt64
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, HOUR_US
-from tactful.decision.decide import Verdict
-from tactful.decision.policy import explore
 from tactful.decision.policy.pid import VolumeController, lower_if_saturated
 from tactful.decision.policy.threshold import UtilityHistogram
-from tactful.decision.request import Request, Thresholds
+from tactful.decision.request import Thresholds
 from tactful.experiments.design import DEFAULT
-from tactful.features.history import N_CHANNELS
 from tactful.features.segments import SEGMENTS
-from tactful.kernel import kernel
 from tactful.runtime.arms import Regrouping
+from tactful.runtime.counts import SHARE_UNIT, Counts, shape_of
+from tactful.runtime.reputation import Reputation
 from tactful.runtime.settings import Settings
-from tactful.runtime.steps import DayPlan, PlanRequest
 
 EPOCH_US: Final = HOUR_US
 DAYS_KEPT: Final = 10
@@ -32,8 +29,8 @@ DAYS_KEPT: Final = 10
 SHARE_DAYS: Final = 7
 BUDGET_HOURS: Final = 168
 """A weekly budget is due in equal parts over the hours of the week."""
-SHARE_UNIT: Final = 60
-"""Planned sends are counted in sixtieths, divisible by every number of channels: integers add in any order."""
+_LAYERS: Final = ("planned", "due", "jobs", "reachable", "sent")
+"""Arrays that `counts.py` counts for; utilities go into the histogram."""
 EQUAL_SHARE_SENDS: Final = 100.0
 """A segment's channels start at equal shares, which count for so many sends."""
 OUTAGE_SENDS: Final = 20.0
@@ -61,13 +58,8 @@ class VolumeState:
     """Counts by (arm, segment, channel) and UTC day, and the controller that reads them."""
 
     def __init__(self, settings: Settings, arms: int = 1) -> None:
-        cells = (arms, len(SEGMENTS), N_CHANNELS)
         self._settings = settings
-        self._planned = np.zeros((DAYS_KEPT, 24, *cells))
-        self._due = np.zeros((DAYS_KEPT, arms, len(SEGMENTS)))
-        self._jobs = np.zeros((DAYS_KEPT, 24, N_CHANNELS))
-        self._reachable = np.zeros((DAYS_KEPT, *cells))
-        self._sent = np.zeros((DAYS_KEPT, *cells))
+        self._layers = {name: np.zeros((DAYS_KEPT, *shape_of(name, arms))) for name in _LAYERS}
         self._day = -1
         self._version = 0
         self._histogram = UtilityHistogram(arms)
@@ -78,70 +70,18 @@ class VolumeState:
         """How many control versions were written."""
         return self._version
 
-    def plans(
-        self,
-        key: UInt64[np.ndarray, " n"],
-        request: PlanRequest,
-        plan: DayPlan,
-        arm: Int[np.ndarray, " n"],
-        reach: Int[np.ndarray, " n"],
-    ) -> None:
-        """Adds planned sends to the hours of the UTC days they fall in, spread over the reachable channels.
-
-        The plans shape the day; its total is the budgets' (`_due`, a budget's 168th for every hour ahead), since a
-        send that was held is planned again on the next day, and a sum of plans would count it twice. Users whose
-        volume or sends are randomised that day are left out, as their sends are; so is a day that is planned again, for
-        its first plan is counted.
-        """
-        counted = (request.slot_us > request.now_us[:, None] - HOUR_US) & (reach > 0)[:, None]
-        counted &= ~(request.k_random | request.again)[:, None]
-        day = request.slot_us // DAY_US
-        counted &= self._in_production(key, day)
-        if not counted.any():
-            return
-        self._advance(int(day[counted].max()))
-        open_ = (reach[:, None] & (1 << np.arange(N_CHANNELS))) != 0
-        share = open_ * (SHARE_UNIT // np.maximum(open_.sum(axis=1, keepdims=True), 1))
-        _add_plans(
-            counted, request.slot_us, arm, request.past.segment, request.k, share, plan.sends, self._due, self._planned
-        )
-
-    def _in_production(self, key: UInt64[np.ndarray, " n"], day: Int[np.ndarray, "n K"]) -> Bool[np.ndarray, "n K"]:
-        """Whether the bucket of each slot's UTC day is none that forces; a local day spans two or three of them."""
-        first, shares = day.min(axis=1), self._settings.exploration.shares
-        ahead = day - first[:, None]
-        free = np.empty((len(key), int(ahead.max(initial=0)) + 1), dtype=np.bool_)
-        for days in range(free.shape[1]):
-            drawn, _ = explore.bucket(self._settings.seed, key, (first + days) * DAY_US, shares)
-            free[:, days] = drawn == 0
-        inside: Bool[np.ndarray, "n K"] = np.take_along_axis(free, ahead, axis=1)
-        return inside
-
-    def decisions(self, request: Request, verdict: Verdict, feasible_before: Int[np.ndarray, " n"]) -> None:
-        """Counts sends (without forced ones), reachable sends, and the utilities of feasible jobs.
-
-        Args:
-            feasible_before: feasible jobs that the user's day had before this one: only the first `quota` of a
-                day are reachable sends.
-        """
-        person = request.person
-        rows, channels = np.nonzero(verdict.best > -np.inf)
-        if not len(rows):
-            return
-        days = person.now_us // DAY_US
-        self._advance(int(days.max()))
-        for day in np.unique(days[rows]).tolist():
-            on = days[rows] == day
-            r, h = rows[on], channels[on]
-            self._histogram.add(day, person.arm[r], person.segment[r], h, verdict.best[r, h])
-        within = feasible_before < person.quota
-        _add_jobs(rows, channels, person.now_us, person.arm, person.segment, within, self._jobs, self._reachable)
-        kept = np.flatnonzero(verdict.sends & ~verdict.forced & ~np.isneginf(verdict.best.max(axis=1)))
-        np.add.at(
-            self._sent,
-            (days[kept] % DAYS_KEPT, person.arm[kept], person.segment[kept], verdict.channel[kept]),
-            1.0,
-        )
+    def add(self, counts: Counts) -> None:
+        """Adds what was planned, could be sent and was sent; the order and the parts of counts are free."""
+        if counts.newest >= 0:
+            self._advance(counts.newest)
+        for name, cells in counts.of.items():
+            if name in self._layers:
+                layers = self._layers[name].reshape(DAYS_KEPT, -1)
+                np.add.at(layers, (cells.day % DAYS_KEPT, cells.cell), cells.n)
+            elif name == "utilities":
+                for day in np.unique(cells.day).tolist():
+                    on = cells.day == day
+                    self._histogram.add_cells(day, cells.cell[on], cells.n[on])
 
     def model_changed(self, arms: Bool[np.ndarray, " a"] | None = None) -> None:
         """Prepares for utilities of another model: to be called when it comes into force, before its first decision.
@@ -162,10 +102,10 @@ class VolumeState:
         So the target of an arm's first day is that of its users. An arm that is new has the price of `default`; where
         utilities mean something else than there, it keeps the price until it has utilities of its own.
         """
-        for name, arms_at in (("_planned", 2), ("_due", 1), ("_reachable", 1), ("_sent", 1)):
-            counts: NDArray[np.float64] = getattr(self, name)
+        for name, arms_at in (("planned", 2), ("due", 1), ("reachable", 1), ("sent", 1)):
+            counts = self._layers[name]
             moved = np.moveaxis(np.tensordot(counts, change.share, axes=(arms_at, 0)), -1, arms_at)
-            setattr(self, name, np.rint(moved))
+            self._layers[name] = np.ascontiguousarray(np.rint(moved))
         self._histogram = self._histogram.regrouped(change.share * change.alike, change.kin)
         anew = ~change.alike[change.source, np.arange(len(change.source))]
         self._controller = self._controller.regrouped(change.source, anew)
@@ -176,11 +116,11 @@ class VolumeState:
         self._advance(day)
         hours = (end_us - day * DAY_US) // HOUR_US
         target, saturated = self._target(day, hours)
-        planned = self._planned[day % DAYS_KEPT]
+        planned = self._layers["planned"][day % DAYS_KEPT]
         shape = planned * self._open(day, hours)[:, None, None, :]
         total = shape.sum(axis=0)
         done = np.divide(shape[:hours].sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
-        actual = self._sent[day % DAYS_KEPT]
+        actual = self._layers["sent"][day % DAYS_KEPT]
         self._controller, mid = self._controller.step(day, actual, target * done, target, self._histogram, saturated)
         jitter = self._settings.exploration.jitter
         low = self._controller.thresholds(self._histogram, -jitter)
@@ -196,29 +136,29 @@ class VolumeState:
         What yesterday could reach is scaled to a day without outage; hours of today's, so far, are left out. An app's
         first day, on which pools are still filling, tells nothing of reach.
         """
-        planned = self._planned[day % DAYS_KEPT].sum(axis=0) / SHARE_UNIT
+        planned = self._layers["planned"][day % DAYS_KEPT].sum(axis=0) / SHARE_UNIT
         by_segment = planned.sum(axis=2, keepdims=True)
         equal = np.divide(planned, by_segment, out=np.zeros_like(planned), where=by_segment > 0)
         past = [(day - ago) % DAYS_KEPT for ago in range(1, SHARE_DAYS + 1)]
-        sent = self._sent[past].sum(axis=0)
+        sent = self._layers["sent"][past].sum(axis=0)
         share = (sent + EQUAL_SHARE_SENDS * equal) / (sent.sum(axis=2, keepdims=True) + EQUAL_SHARE_SENDS)
-        due = self._due[day % DAYS_KEPT][:, :, None] / BUDGET_HOURS / (1.0 + self._settings.volume.headroom)
+        due = self._layers["due"][day % DAYS_KEPT][:, :, None] / BUDGET_HOURS / (1.0 + self._settings.volume.headroom)
         target = np.where(by_segment > 0, due, 0.0) * share
-        yesterday = self._reachable[(day - 1) % DAYS_KEPT]
+        yesterday = self._layers["reachable"][(day - 1) % DAYS_KEPT]
         was_open = self._open_share(day - 1, 24)
-        not_the_first = self._planned[(day - 2) % DAYS_KEPT].sum() > 0
+        not_the_first = self._layers["planned"][(day - 2) % DAYS_KEPT].sum() > 0
         known = (yesterday.sum(axis=2, keepdims=True) > 0) & (was_open > 0) & not_the_first
         reachable = np.divide(yesterday, was_open, out=np.full_like(yesterday, np.inf), where=known)
         lowered, saturated = lower_if_saturated(target, reachable)
         return lowered * self._open_share(day, hours), saturated
 
     def _open(self, day: int, hours: int) -> Bool[np.ndarray, "24 h"]:
-        planned = self._planned[day % DAYS_KEPT].sum(axis=(1, 2)) / SHARE_UNIT
-        return open_hours(planned, self._jobs[day % DAYS_KEPT], hours)
+        planned = self._layers["planned"][day % DAYS_KEPT].sum(axis=(1, 2)) / SHARE_UNIT
+        return open_hours(planned, self._layers["jobs"][day % DAYS_KEPT], hours)
 
     def _open_share(self, day: int, hours: int) -> Float[np.ndarray, "a s h"]:
         """The share of each cell's plan that lies in no outage; 1 without a plan."""
-        planned = self._planned[day % DAYS_KEPT]
+        planned = self._layers["planned"][day % DAYS_KEPT]
         open_ = (planned * self._open(day, hours)[:, None, None, :]).sum(axis=0)
         total = planned.sum(axis=0)
         share: NDArray[np.float64] = np.divide(open_, total, out=np.ones_like(total), where=total > 0)
@@ -229,7 +169,7 @@ class VolumeState:
         if self._day < 0:
             self._day = day
         for passed in range(max(self._day + 1, day - DAYS_KEPT + 1), day + 1):
-            for counts in (self._planned, self._due, self._jobs, self._reachable, self._sent):
+            for counts in self._layers.values():
                 counts[passed % DAYS_KEPT] = 0.0
         self._day = max(self._day, day)
 
@@ -237,15 +177,15 @@ class VolumeState:
         """Returns all counts and the controller, exactly."""
         return msgspec.msgpack.encode(
             _Stored(
-                self._planned.tobytes(),
-                self._due.tobytes(),
-                self._reachable.tobytes(),
-                self._sent.tobytes(),
+                self._layers["planned"].tobytes(),
+                self._layers["due"].tobytes(),
+                self._layers["reachable"].tobytes(),
+                self._layers["sent"].tobytes(),
                 self._day,
                 self._version,
                 self._histogram.to_bytes(),
                 self._controller.to_bytes(),
-                self._jobs.tobytes(),
+                self._layers["jobs"].tobytes(),
             )
         )
 
@@ -254,8 +194,7 @@ class VolumeState:
         """Returns the state that `to_bytes` wrote."""
         stored = msgspec.msgpack.decode(data, type=_Stored)
         state = cls(settings, len(stored.due) // 8 // (DAYS_KEPT * len(SEGMENTS)))
-        for name in ("planned", "due", "jobs", "reachable", "sent"):
-            counts: NDArray[Any] = getattr(state, f"_{name}")
+        for name, counts in state._layers.items():
             kept: bytes = getattr(stored, name)
             # an earlier version did not count jobs: no outage is known of
             counts[:] = np.frombuffer(kept).reshape(counts.shape) if kept else 1.0
@@ -276,6 +215,18 @@ class _Stored(msgspec.Struct, frozen=True):
     controller: bytes
     jobs: bytes = b""
     schema_version: int = 1
+
+
+def closed(volume: VolumeState, reputation: Reputation, end_us: int, arms: tuple[str, ...]) -> Epoch:
+    """Returns what follows from everything before `end_us`: thresholds, and what the sender's reputation leaves open.
+
+    Args:
+        volume, reputation: with the counts of all users.
+        end_us: of the epoch.
+        arms: the names of the arms then.
+    """
+    epoch = volume.close_epoch(end_us)
+    return replace(epoch, thresholds=replace(epoch.thresholds, guard=reputation.judged(end_us)), arms=arms)
 
 
 def open_hours(
@@ -299,34 +250,3 @@ def open_hours(
     over = np.arange(24)[:, None] < hours
     outage: NDArray[np.bool_] = over & (planned >= OUTAGE_SENDS) & (jobs == 0)
     return ~outage
-
-
-@kernel
-def _add_plans(
-    counted: NDArray[np.bool_], slot_us: NDArray[Any], arm: NDArray[Any], segment: NDArray[Any], k: NDArray[Any],
-    share: NDArray[Any], sends: NDArray[Any], due: NDArray[np.float64], planned: NDArray[np.float64],
-) -> None:  # fmt: skip
-    """A budget is due in the hours that count, and the planned sends are spread over the channels, in sixtieths."""
-    for r in range(counted.shape[0]):
-        for slot in range(counted.shape[1]):
-            if not counted[r, slot]:
-                continue
-            day, hour = slot_us[r, slot] // DAY_US % DAYS_KEPT, slot_us[r, slot] // HOUR_US % 24
-            due[day, arm[r], segment[r]] += k[r]
-            if sends[r, slot] > 0:
-                for h in range(share.shape[1]):
-                    planned[day, hour, arm[r], segment[r], h] += share[r, h] * sends[r, slot]
-
-
-@kernel
-def _add_jobs(
-    rows: NDArray[Any], channels: NDArray[Any], now_us: NDArray[Any], arm: NDArray[Any], segment: NDArray[Any],
-    within: NDArray[np.bool_], jobs: NDArray[np.float64], reachable: NDArray[np.float64],
-) -> None:  # fmt: skip
-    """Counts feasible jobs by hour and channel, and those `within` the day's quota as reachable sends."""
-    for i in range(len(rows)):
-        r, h = rows[i], channels[i]
-        day, hour = now_us[r] // DAY_US % DAYS_KEPT, now_us[r] // HOUR_US % 24
-        jobs[day, hour, h] += 1.0
-        if within[r]:
-            reachable[day, arm[r], segment[r], h] += 1.0

@@ -31,9 +31,10 @@ from tactful.features.mailbox import mailbox_of
 from tactful.features.pool import CandidateRows
 from tactful.features.segments import SEGMENTS
 from tactful.models.protocol import SlotScores
-from tactful.runtime import budgets, steps
-from tactful.runtime.arms import Arms
-from tactful.runtime.control import EPOCH_US, Epoch, VolumeState
+from tactful.runtime import budgets, counts, steps
+from tactful.runtime.arms import Arms, Regrouping
+from tactful.runtime.control import EPOCH_US, Epoch, VolumeState, closed
+from tactful.runtime.counts import Counts
 from tactful.runtime.intake import Batch, cancel_keys, columns
 from tactful.runtime.reputation import Reputation
 from tactful.runtime.scoring import Scorer, of_messages, version_at
@@ -44,6 +45,27 @@ from tactful.runtime.timer import next_job, next_timer
 FIRE_AT_ONCE: Final = 512
 """Timers per call: large enough to forget the cost of a call, small enough that states and scores fit in cache and
 leave little heap behind (at 10,000 users 9.4 KB a user in all, 11.5 at 2,048)."""
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """Is told what the controller must know of a population that is one shard of the users."""
+
+    def add(self, found: Counts) -> None:
+        """Something was counted."""
+        ...
+
+    def regrouped(self, at_us: int, running: tuple[Experiment, ...], change: Regrouping) -> None:
+        """Other experiments run from an instant on."""
+        ...
+
+    def model_changed(self, at_us: int) -> None:
+        """Another model scores messages from an instant on."""
+        ...
+
+    def passed(self, end_us: int) -> None:
+        """An epoch is over."""
+        ...
 
 
 @runtime_checkable
@@ -98,7 +120,12 @@ class Population:
         killed, stopped: turns of the kill switch of everything, and of those of channels and types, by the instant at
             which each takes effect.
         prices: on record, by the instant at which they take effect; these are taken, and not those that counts give:
-            for the replay of a log from which people were erased, whose counts nobody knows any more.
+            for the replay of a log from which people were erased, whose counts nobody knows any more, and for shards.
+        reporter: hears the counts and makes no prices of them, where this is one shard of the users; None: prices are
+            made here, of `volume` and `reputation`.
+        regrouped: recent changes of the arms, each with the instant and the old arm whose price each new one has; only
+            for a reporter.
+        changed: by row, whether anything of it may be another than when somebody cleared this; grows with the runs.
     """
 
     def __init__(
@@ -108,9 +135,11 @@ class Population:
         scorer: Scorer,
         zones: Zones | None = None,
         at_once: int = FIRE_AT_ONCE,
+        reporter: Reporter | None = None,
     ) -> None:
         """Knows nobody yet; `at_once` timers are fired in one call."""
         self._at_once = at_once
+        self.reporter = reporter
         self.table = UserTable()
         self.volume = VolumeState(settings)
         self.reputation = Reputation(settings.reputation)
@@ -127,7 +156,7 @@ class Population:
         self.killed: list[tuple[int, bool]] = []
         self.stopped: list[tuple[int, Switch]] = []
         self.thresholds: list[tuple[int, Thresholds]] = []
-        self.prices: Mapping[int, Thresholds] = {}
+        self.prices: dict[int, Thresholds] = {}
         self.applied_us = -1
         self.first_us = NEVER
         self._pending: list[tuple[int, int, _Pending]] = []
@@ -135,6 +164,13 @@ class Population:
         self._budget_plans: list[tuple[int, int, BudgetPlan]] = []
         self._due: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._plans: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        self.changed: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
+        self.regrouped: list[tuple[int, NDArray[np.int64]]] = []
+
+    @property
+    def next_us(self) -> int:
+        """The instant of the earliest timer, `NEVER` if none; behind `run`."""
+        return int(self._due.min(initial=NEVER))
 
     def offer(self, batch: Batch) -> None:
         """Takes accepted inputs; they are applied when time reaches them.
@@ -159,8 +195,8 @@ class Population:
         self.schedule = self.schedule.and_then(since_us, experiment)
 
     def take_prices(self, prices: Mapping[int, Thresholds]) -> None:
-        """Takes prices that are on record, by the instant at which they take effect, before the first run."""
-        self.prices = prices
+        """Takes prices that are on record, by the instant at which they take effect, before it is reached."""
+        self.prices.update(prices)
         # each is written when its epoch ends, one before it takes effect; the first may lie before all that is left
         self.first_us = min([self.first_us, *(effective - 2 * EPOCH_US for effective in prices)])
 
@@ -177,7 +213,9 @@ class Population:
         self._unbound = ~self.frame.types.ranked | self.frame.types.critical
         for name in self.awaited.keys() & self._type_bit.keys():
             users = np.array(sorted(self.awaited.pop(name)), dtype=np.uint64)
-            self.table.rows["type_opt_out"][self.table.rows_of(users)] |= np.uint64(self._type_bit[name])
+            rows = self.table.rows_of(users)
+            self.table.rows["type_opt_out"][rows] |= np.uint64(self._type_bit[name])
+            self.changed[rows[rows < len(self.changed)]] = True  # who comes later is marked then
 
     def refresh(self) -> None:
         """Recomputes what is derived from the rows: after loading a snapshot."""
@@ -210,6 +248,8 @@ class Population:
             while self._declared and self._declared[0][0] <= self.applied_us + 1:
                 self._use(self._declared.pop(0)[1])
                 self._touch(np.arange(len(self._due)))
+            if self.reporter is not None:
+                self._take_reported()
             self._regroup(self.schedule.at(self.applied_us + 1, POLICY))
             self._hear(version_at(self.scorer.versions, self.applied_us + 1))
             boundary = ((self.applied_us + 1) // EPOCH_US + 1) * EPOCH_US
@@ -219,26 +259,49 @@ class Population:
             end = min([until_us, boundary - 1, *(c - 1 for c in cuts)])
             self._window(end, listener)
             self.applied_us = end
-            if end == boundary - 1 and self.first_us <= end:
-                epoch = self.volume.close_epoch(boundary)
-                prices = replace(epoch.thresholds, guard=self.reputation.judged(boundary))
-                prices = self.prices.get(epoch.effective_us, prices)
-                epoch = replace(epoch, thresholds=prices, arms=self.arms.names)
+            if end == boundary - 1 and self.reporter is not None:
+                self.reporter.passed(boundary)
+            elif end == boundary - 1 and self.first_us <= end:
+                epoch = closed(self.volume, self.reputation, boundary, self.arms.names)
+                if epoch.effective_us in self.prices:
+                    epoch = replace(epoch, thresholds=self.prices[epoch.effective_us])
                 self.thresholds = [*self.thresholds[-2:], (epoch.effective_us, epoch.thresholds)]
                 listener.priced(epoch)
+
+    def _take_reported(self) -> None:
+        """Prices that were made elsewhere come into force; they are of the arms at the end of their epoch."""
+        now = self.applied_us + 1
+        for effective in sorted(effective for effective in self.prices if effective <= now):
+            prices = self.prices.pop(effective)
+            for at_us, source in self.regrouped:
+                if at_us >= effective - EPOCH_US:
+                    prices = _of_arms(prices, source)
+            self.thresholds = [*self.thresholds[-2:], (effective, prices)]
+        self.regrouped = [change for change in self.regrouped if change[0] >= now - 2 * EPOCH_US]
 
     def _hear(self, version: str) -> None:
         """Prepares the controller for other utilities, where others than before score messages from here on."""
         if self.spoke and of_messages(self.spoke) != of_messages(version):
-            self.volume.model_changed(self.arms.without_own_ranker())
+            if self.reporter is not None:
+                self.reporter.model_changed(self.applied_us + 1)
+            else:
+                self.volume.model_changed(self.arms.without_own_ranker())
         self.spoke = version
 
     def _regroup(self, running: tuple[Experiment, ...]) -> None:
         """Other experiments run from here on: everybody's arm, counts and prices follow."""
         if running == self.arms.experiments:
             return
-        change = self.arms.change(running, self.table.rows[: len(self.arms.of)])
-        self.volume.regroup(change)
+        dealt, now = self.table.rows[: len(self.arms.of)], self.applied_us + 1
+        # whose first input is yet to come has her row already, if it was submitted by now
+        known = (dealt["plan_day"] >= 0) | (dealt["next_plan"] < now)
+        change = self.arms.change(running, dealt, known)
+        self.changed[:] = True
+        if self.reporter is not None:
+            self.reporter.regrouped(now, running, change)
+            self.regrouped.append((now, change.source))
+        else:
+            self.volume.regroup(change)
         self.thresholds = [(effective, _of_arms(prices, change.source)) for effective, prices in self.thresholds]
 
     def _window(self, end: int, listener: Listener) -> None:
@@ -339,10 +402,11 @@ class Population:
         waiting.candidates = take(waiting.candidates, ~told)
         waiting.rest = [r for r in waiting.rest if r[0] > limit[r[1]]]
         assignment.assign(rows, take(waiting.budgets, given))
+        self.changed[waiting.budgets.row[given]] = True
         waiting.budgets = take(waiting.budgets, ~given)
 
         status = history.observe(rows, engagements)
-        self.reputation.answered(engagements, rows["mailbox"][engagements.row], status)
+        self._count(counts.of_answers(engagements, rows["mailbox"][engagements.row], status))
         if (status >= history.CONFLICT_LOST).any():
             listener.conflicted("engagement", engagements.key[status >= history.CONFLICT_LOST])
         status, evicted = pool.admit(rows, candidates)
@@ -424,7 +488,8 @@ class Population:
         self.table.rows.put(rows, state)
         self.arms.plan(rows, self.table.rows)
         reach = (state["addresses"] & state["opt_in"] & ~state["blocked"]).astype(np.int64)
-        self.volume.plans(state["user_key"], request, plan, self.arms.of[rows], reach)
+        settings, arms = self.frame.settings, len(self.arms.names)
+        self._count(counts.of_plans(settings, arms, state["user_key"], request, plan, self.arms.of[rows], reach))
         listener.planned(rows, request, scores, plan)
 
     def _rank(self, rows: NDArray[np.int64], controls: Thresholds, listener: Listener) -> None:
@@ -433,9 +498,17 @@ class Population:
         request, left = steps.sendable(request, controls, frame)
         scores = self.scorer_of(rows).scores(request)
         outcome = steps.conclude(self.table.rows, rows, state, request, scores, controls, frame, left)
-        self.volume.decisions(request, outcome.verdict, state["feasible_jobs"].astype(np.int64))
-        self.reputation.sent(request.person, outcome.verdict)
+        before, arms = state["feasible_jobs"].astype(np.int64), len(self.arms.names)
+        self._count(counts.of_jobs(arms, request, outcome.verdict, before))
+        self._count(counts.of_sends(request.person, outcome.verdict))
         listener.ranked(rows, request, scores, outcome, controls)
+
+    def _count(self, found: Counts) -> None:
+        if self.reporter is not None:
+            self.reporter.add(found)
+        else:
+            self.volume.add(found)
+            self.reputation.add(found)
 
     def scorer_of(self, rows: Int[np.ndarray, " n"]) -> Scorer:
         """Returns who scores the messages of users who are treated alike."""
@@ -451,6 +524,7 @@ class Population:
         """Derives the next timer of rows that changed."""
         if len(rows):
             self._due[rows], self._plans[rows] = next_timer(self.table.rows, rows, self._unbound, self._counted)
+            self.changed[rows] = True
 
     def _grow(self) -> None:
         known, total = len(self._due), len(self.table)
@@ -459,6 +533,7 @@ class Population:
         fresh = np.arange(known, total)
         self._due = np.concatenate([self._due, np.full(total - known, NEVER)])
         self._plans = np.concatenate([self._plans, np.zeros(total - known, dtype=np.bool_)])
+        self.changed = np.concatenate([self.changed, np.ones(total - known, dtype=np.bool_)])
         self.arms.grow(self.table.rows["user_key"][fresh])
         self._touch(fresh)
 

@@ -4,25 +4,17 @@ Counts only add, so the order within an epoch is free. At its end the window is 
 (`decision/policy/reputation.py`), and the verdict takes effect with the thresholds of that epoch, an hour later.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
-from jaxtyping import Int, UInt8
-from numpy.typing import NDArray
 
 from tactful.clock import DAY_US
-from tactful.decision.decide import Verdict
-from tactful.decision.policy.reputation import SHAPE, Guard, Levels, groups, judge
-from tactful.decision.request import Person
-from tactful.events.records import KINDS
-from tactful.features.history import APPLIED, EVICTED, EngagementRows
+from tactful.decision.policy.reputation import SHAPE, Guard, Levels, judge
+from tactful.runtime.counts import Counts
 
 DAYS_KEPT: Final = 30
 """The longest window, today, and a day that inputs may be ahead of a timer."""
-_COMPLAINT: Final = KINDS.index("complaint")
-_BOUNCE: Final = KINDS.index("bounce")
-_SENDS, _COMPLAINTS, _BOUNCES = range(3)
 
 
 class Reputation:
@@ -33,41 +25,20 @@ class Reputation:
         self._counts = np.zeros((DAYS_KEPT, 3, *SHAPE), dtype=np.int64)
         self._day = -1
 
-    def sent(self, person: Person, verdict: Verdict) -> None:
-        """Counts sends of every kind: a provider does not tell them apart."""
-        rows = np.flatnonzero(verdict.sends)
-        if len(rows):
-            channel = verdict.channel[rows]
-            self._add(_SENDS, person.now_us[rows], channel, groups(person.mailbox)[rows, channel])
-
-    def answered(self, acts: EngagementRows, mailbox: UInt8[np.ndarray, " m"], status: Int[np.ndarray, " m"]) -> None:
-        """Counts complaints and bounces that name their channel, each once, on the day on which they were accepted.
-
-        Args:
-            acts: engagements of m rows.
-            mailbox: the group of each one's user.
-            status: what `history.observe` said of them.
-        """
-        new = ((status == APPLIED) | (status == EVICTED)) & (acts.channel >= 0)
-        for what, kind in ((_COMPLAINTS, _COMPLAINT), (_BOUNCES, _BOUNCE)):
-            rows = np.flatnonzero(new & (acts.kind == kind))
-            if len(rows):
-                channel = acts.channel[rows].astype(np.int64)
-                group = groups(mailbox[rows].astype(np.int64))[np.arange(len(rows)), channel]
-                self._add(what, acts.log_us[rows], channel, group)
+    def add(self, counts: Counts) -> None:
+        """Adds sends and answers (`mailboxes`); the order and the parts of counts are free."""
+        cells = counts.of.get("mailboxes")
+        if cells is not None and len(cells.day):
+            self._advance(int(cells.day.max()))
+            np.add.at(self._counts.reshape(DAYS_KEPT, -1), (cells.day % DAYS_KEPT, cells.cell), cells.n)
 
     def judged(self, end_us: int) -> Guard:
         """Returns what the window that ends before an instant leaves open."""
         day = (end_us - 1) // DAY_US
         self._advance(day)
         window = [(day - ago) % DAYS_KEPT for ago in range(self._levels.window_days)]
-        sends, complaints, bounces = self._counts[window].sum(axis=0)
+        sends, complaints, bounces = self._counts[window].sum(axis=0)  # SENT, COMPLAINED, BOUNCED of `counts.py`
         return judge(sends, complaints, bounces, self._levels)
-
-    def _add(self, what: int, at_us: NDArray[Any], channel: NDArray[Any], group: NDArray[Any]) -> None:
-        day = at_us // DAY_US
-        self._advance(int(day.max()))
-        np.add.at(self._counts[:, what], (day % DAYS_KEPT, channel, group), 1)
 
     def _advance(self, day: int) -> None:
         """Clears the days that a new latest day pushes out of the ring."""

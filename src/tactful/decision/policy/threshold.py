@@ -43,6 +43,20 @@ def best_per_channel(
     return row, channel, best[row, channel]
 
 
+def bins_of(utility: Float[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
+    """Returns the histogram's bin of each utility, 0 .. BINS - 1.
+
+    Raises:
+        InvalidScores: a utility is NaN.
+
+    >>> bins_of(np.array([-9.0, 9.0])).tolist()
+    [0, 511]
+    """
+    if np.isnan(utility).any():
+        raise InvalidScores(f"got utility NaN in row {np.isnan(utility).argmax()}, expected a number")
+    return np.clip(np.searchsorted(_EDGES, utility, side="right") - 1, 0, BINS - 1).astype(np.int64)
+
+
 class UtilityHistogram:
     """Counts of the best utility per feasible job, per (arm, segment, channel), over the last 7 UTC days.
 
@@ -86,16 +100,21 @@ class UtilityHistogram:
         Raises:
             InvalidScores: a utility is NaN, or the day lies before 1970.
         """
-        if np.isnan(utility).any():
-            raise InvalidScores(f"got utility NaN in row {np.isnan(utility).argmax()}, expected a number")
+        cell = np.ravel_multi_index((arm, segment, channel, bins_of(utility)), self._counts.shape[1:])
+        self.add_cells(day, cell.astype(np.int64), np.ones(len(cell), dtype=np.int64))
+
+    def add_cells(self, day: int, cell: Int64[np.ndarray, " m"], n: Int64[np.ndarray, " m"]) -> None:
+        """Counts jobs of one UTC day that were put into bins elsewhere: `n` for each flat (arm, segment, channel, bin).
+
+        Raises:
+            InvalidScores: the day lies before 1970.
+        """
         if day < 0:
             raise InvalidScores(f"got day {day}, expected the UTC day number since 1970")
         self._advance(day)
         if day <= self._newest - DAYS:
             return
-        bin_of = np.clip(np.searchsorted(_EDGES, utility, side="right") - 1, 0, BINS - 1)
-        cell = np.ravel_multi_index((arm, segment, channel, bin_of), self._counts.shape[1:])
-        np.add.at(self._counts[day % DAYS].reshape(-1), cell, 1)
+        np.add.at(self._counts[day % DAYS].reshape(-1), cell, n.astype(np.int32))
         self._pools = None
 
     def _advance(self, day: int) -> None:
