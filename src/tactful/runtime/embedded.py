@@ -13,39 +13,31 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from tactful import draws
 from tactful.clock import DAY_US, Clock, WallClock, from_us, to_us
-from tactful.decision.reasons import REASON_CODE
-from tactful.decision.request import Request, Scores, Thresholds
 from tactful.errors import EngineStopped, ReplayMismatch
-from tactful.events import switches, type_changes
-from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan, decode, encode
+from tactful.events import type_changes
+from tactful.events.records import Candidate, Control, Decision, Input, SlotPlan, decode
 from tactful.events.registry import Registry
 from tactful.events.type_changes import TypeChange
 from tactful.experiments import schedule
-from tactful.features.pool import CandidateRows
 from tactful.features.state_bytes import packed
-from tactful.models.protocol import SlotScores
 from tactful.runtime import erasing, event_types, logbook, noted_models, snapshot
 from tactful.runtime.accepting import Acceptance
-from tactful.runtime.control import Epoch
-from tactful.runtime.intake import Line, Receipt, candidate_key, columns, logged_line
+from tactful.runtime.entering import Entrance
+from tactful.runtime.filing import Filing, decision_rows
+from tactful.runtime.intake import Line, Receipt, candidate_key, logged_line
 from tactful.runtime.logged_scores import LoggedScorer
 from tactful.runtime.models_in_use import ModelsInUse
-from tactful.runtime.outgoing import Send, messages, told
 from tactful.runtime.population import Population
 from tactful.runtime.scoring import Scorer, version_at
 from tactful.runtime.settings import Settings, note
-from tactful.runtime.steps import DayPlan, Outcome, PlanRequest
-from tactful.stores.protocols import BudgetRow, DecisionRow, OutboxRow, PlanRow, Store
+from tactful.stores.protocols import Store
 from tactful.stores.sqlite import SqliteStore
 from tactful.telemetry import Telemetry
 
-ACTION_CODE: Final = {"send": 0, "hold": 1, "drop": 2}
 _READ_AT_ONCE: Final = 4096
 
 
@@ -103,10 +95,9 @@ class Engine:
     def _begin(self) -> None:
         """Makes the engine's memory from what the store has committed, and from nothing else."""
         self._torn = True
-        self.registry = self._first_types
-        self.population = Population(self.settings, self.registry, self._scorer)
-        self.user_ids: list[str] = []
-        self._candidates: dict[int, str] = {}
+        self.population = Population(self.settings, self._first_types, self._scorer)
+        self._entrance = Entrance(self.population)
+        self._filing = Filing(self._entrance, self.settings, self.store.fetch)
         self._acceptance = Acceptance(
             self.store, self.registry, self.population.table, self._clock, self.telemetry, self._folder,
             keeps_models=self._models is not None, climbs=self.settings.rules.channel_mode == "ladder",
@@ -115,11 +106,6 @@ class Engine:
         self._saved_inputs, self._saved_us = 0, -1
         self._waiting_us: list[int] = []
         self._waiting_offsets: list[int] = []
-        self._made: list[logbook.Logged] = []
-        self._plans: list[PlanRow] = []
-        self._epochs: list[Epoch] = []
-        self._budgets: list[BudgetRow] = []
-        self._sends: list[Send] = []
         self._recover()
         self._torn = False
 
@@ -127,6 +113,16 @@ class Engine:
     def open(cls, path: Path, settings: Settings, scorer: Scorer | None = None, clock: Clock | None = None) -> "Engine":
         """Returns the engine over one SQLite file, made if it does not exist."""
         return cls(SqliteStore(path), settings, scorer, clock)
+
+    @property
+    def registry(self) -> Registry:
+        """The event types of what is accepted next."""
+        return self._entrance.registry
+
+    @property
+    def user_ids(self) -> list[str]:
+        """Who has a state, by row."""
+        return self._entrance.user_ids
 
     @property
     def watermark(self) -> datetime | None:
@@ -166,53 +162,14 @@ class Engine:
             self._enter(taken)
 
     def _enter(self, taken: Sequence[Line]) -> None:
-        """Hands accepted inputs to the population; what lies behind a change of event types is read by the new ones."""
-        start = 0
-        for end, line in enumerate(taken, 1):
-            if isinstance(line.record, Control) and event_types.declares(line.record):
-                self._enter_part(taken[start:end])
-                start = end
-                change = type_changes.read(line.record.value)
-                self.registry = self._acceptance.registry = type_changes.changed(self.registry, change)
-                self.population.declare(line.log_us, self.registry)
-        self._enter_part(taken[start:])
-
-    def _enter_part(self, taken: Sequence[Line]) -> None:
-        if not taken:
-            return
+        """Hands accepted inputs to the population, in the order of the log."""
+        self._entrance.enter(taken)
+        self._acceptance.registry = self.registry
+        self._acceptance.remember(taken)
         self._waiting_us.extend([line.log_us for line in taken])
         self._waiting_offsets.extend([line.offset for line in taken])
-        for line in taken:
-            if isinstance(line.record, Control):
-                self._control(line.log_us, line.record)
-        own = [line for line in taken if line.user_id]
-        keys = np.array([line.user_key for line in own], dtype=np.uint64)
-        first_us = np.array([line.log_us for line in own], dtype=np.int64)
-        rows = self.population.table.ensure(keys, first_us).tolist()
-        for row, line in zip(rows, own, strict=True):
-            line.row = row
-            if row == len(self.user_ids):
-                self.user_ids.append(line.user_id)
-            if isinstance(line.record, Candidate):
-                self._candidates[line.dedupe_key] = line.record.candidate_id
-        self._acceptance.remember(own)
-        self.population.offer(columns(taken, self.registry))
-
-    def _control(self, log_us: int, control: Control) -> None:
-        """An operator's control; one that would lie in the past takes effect as soon as it is accepted."""
-        at = max(to_us(control.effective_at), log_us)
-        if switches.is_switch(control.key):
-            self._switch(at, msgspec.structs.replace(switches.read(control), at=from_us(at)))
-        elif control.key == schedule.KEY:
-            self.population.announce(at, schedule.read(control.value))
+        if any(isinstance(line.record, Control) and line.record.key == schedule.KEY for line in taken):
             self._load_rankers()
-
-    def _switch(self, at: int, turn: switches.Switch) -> None:
-        people = self.population
-        if turn.what == "all":
-            people.killed = sorted([*people.killed, (at, turn.on)])
-        else:
-            people.stopped = [*people.stopped, (at, turn)]
 
     # --- decide ---------------------------------------------------------------------------------------------
 
@@ -241,7 +198,7 @@ class Engine:
             end = self._next_end(until_us)
             with self.telemetry.span("engine batch"):
                 self._torn = True
-                self.population.run(end, self)
+                self.population.run(end, self._filing)
                 self._torn = False
                 decided.extend(self._commit(end))
         return decided
@@ -286,14 +243,15 @@ class Engine:
 
     def _commit(self, end: int) -> list[Decision]:
         """Writes everything that one micro-batch made, in one transaction."""
-        made = sorted(self._made, key=lambda d: (d.at_us, d.user_key, d.key))
-        rows = [DecisionRow(d.key, d.user_key, d.at_us, ACTION_CODE[d.record.action], encode(d.record)) for d in made]
+        filed = self._filing.taken()
+        made = filed.in_order()
+        rows = decision_rows(made)
         with self.store.transaction():
             self.store.append_decisions(rows)
-            self.store.append_plans(self._plans)
-            self.store.append_budgets(self._budgets)
-            self.store.append_controls([logbook.control(epoch) for epoch in self._epochs])
-            self.store.enqueue(self._outgoing())
+            self.store.append_plans(filed.plans)
+            self.store.append_budgets(filed.budgets)
+            self.store.append_controls([logbook.control(epoch) for epoch in filed.epochs])
+            self.store.enqueue(filed.messages)
             self.store.save_meta("committed", str(end).encode())
             if self._due_for_saving(end):
                 self._save(end)
@@ -303,105 +261,13 @@ class Engine:
             self.telemetry.count(f"engine.decisions.{action}", number)
         self._pass(end)
         self._acceptance.forget(end)
-        self._forget(made)
-        self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
+        self._entrance.forget(made)
         return [d.record for d in made]
 
     def _pass(self, until_us: int) -> None:
         """Inputs up to an instant wait no longer."""
         passed = bisect_right(self._waiting_us, until_us)
         del self._waiting_us[:passed], self._waiting_offsets[:passed]
-
-    def _outgoing(self) -> list[OutboxRow]:
-        if not self._sends:
-            return []
-        offsets = {send.profile_offset for send in self._sends}
-        return messages(self._sends, self.store.fetch(sorted(offsets)), self.registry)
-
-    def _forget(self, made: list[logbook.Logged]) -> None:
-        """Candidates that were sent or dropped need no name any more; on a ladder a sent one may climb."""
-        closing = {"drop"} if self.settings.rules.channel_mode == "ladder" else {"drop", "send"}
-        for decision in made:
-            if decision.record.action in closing and decision.record.candidate_id is not None:
-                self._candidates.pop(candidate_key(decision.record.candidate_id), None)
-
-    # --- what the population tells --------------------------------------------------------------------------
-
-    def planned(self, rows: NDArray[np.int64], request: PlanRequest, scores: SlotScores, plan: DayPlan) -> None:
-        """Files the day's plans, and budgets that were drawn at random."""
-        users = self.population.table.rows["user_key"][rows].tolist()
-        for user, record in zip(users, logbook.plans(rows, request, scores, plan, self._names()), strict=True):
-            self._plans.append(PlanRow(user, record.day, to_us(record.at), encode(record)))
-        for drawn in logbook.drawn_budgets(rows, request, self.population.table.rows, self.user_ids):
-            self._budgets.append(BudgetRow(draws.key(drawn.user_id), drawn.period, to_us(drawn.at), encode(drawn)))
-
-    def ranked(
-        self, rows: NDArray[np.int64], request: Request, scores: Scores, outcome: Outcome, controls: Thresholds
-    ) -> None:
-        """Files decisions, and remembers the sends for the outbox."""
-        names = self._names(self.population.scorer_of(rows))
-        made = logbook.decisions(rows, request, scores, outcome, controls, names, self.settings)
-        self._made.extend(made)
-        verdict = outcome.verdict
-        state = self.population.table.rows
-        sent = np.flatnonzero(verdict.sends)
-        data = self.store.fetch(request.pool.offset[sent, verdict.candidate[sent]].tolist())
-        for i in sent.tolist():
-            c, row = int(verdict.candidate[i]), int(rows[i])
-            candidate, items = told(data[int(request.pool.offset[i, c])], state[row : row + 1], made[i].at_us)
-            self._sends.append(
-                Send(
-                    decision=made[i].record,
-                    decision_key=made[i].key,
-                    user_key=made[i].user_key,
-                    at_us=made[i].at_us,
-                    profile_offset=int(state["profile_offset"][row]),
-                    candidate=candidate,
-                    items=items,
-                    candidate_log_us=int(request.pool.log_us[i, c]),
-                    candidate_expires_us=int(request.pool.expires_us[i, c]),
-                    quiet_from_us=made[i].at_us + int(request.person.quiet_in_us[i]),
-                    count=int(request.pool.count[i, c]),
-                )
-            )
-
-    def evicted(self, candidates: CandidateRows, version: int) -> None:
-        """Files a drop for each candidate that a full pool gave up."""
-        n = len(candidates.row)
-        self._made.extend(
-            logbook.drops(
-                user_ids=[self.user_ids[r] for r in candidates.row.tolist()],
-                user=self.population.table.rows["user_key"][candidates.row],
-                at_us=candidates.log_us,
-                candidate=candidates.key,
-                kind=candidates.type.astype(np.int64),
-                code=np.full(n, REASON_CODE["pool_full"]),
-                number=np.full(n, 16.0),
-                limit=np.full(n, 16.0),
-                turn=np.zeros(n, dtype=np.int64),
-                arm=self.population.arms.of[candidates.row],
-                control_version=version,
-                names=self._names(),
-            )
-        )
-
-    def conflicted(self, kind: str, keys: NDArray[np.uint64]) -> None:
-        """The log keeps one content per id, so the population never meets a conflict here."""
-
-    def priced(self, epoch: Epoch) -> None:
-        """Files the thresholds of the next epoch."""
-        self._epochs.append(epoch)
-
-    def _names(self, scorer: Scorer | None = None) -> logbook.Names:
-        """The texts of records; `scorer` is who spoke, by default the models in force."""
-        return logbook.Names(
-            self.user_ids,
-            self.registry.names,
-            self.population.arms.names,
-            self._candidates,
-            version_at((scorer or self.population.scorer).versions, self.population.applied_us + 1),
-            self.settings.engine.policy_version,
-        )
 
     # --- save, and recover ----------------------------------------------------------------------------------
 
@@ -453,7 +319,7 @@ class Engine:
         population = self.population
         self._committed_us, offset = snapshot.restore(population, saved, self._stored_rows())
         self._load_rankers()
-        self.registry = self._acceptance.registry = population.registry
+        self._entrance.registry = self._acceptance.registry = population.registry
         spoke = noted_models.versions(noted_models.history(self.store))
         population.spoke = version_at(spoke, self._committed_us) if spoke else ""
         rows = population.table.rows
@@ -463,12 +329,12 @@ class Engine:
             for data in self.store.fetch(offsets[start : start + _READ_AT_ONCE]).values():
                 record = decode(data)
                 if isinstance(record, Candidate):
-                    self._candidates[candidate_key(record.candidate_id)] = record.candidate_id
+                    self._entrance.candidates[candidate_key(record.candidate_id)] = record.candidate_id
         return offset
 
     def _stored_rows(self) -> Iterator[bytes]:
         """The saved rows, one by one; their users' ids are noted on the way."""
-        self.user_ids = []
+        self.user_ids.clear()
         for user_id, row in self.store.load_states():
             self.user_ids.append(user_id)
             yield row
@@ -488,9 +354,10 @@ class Engine:
         spoke = noted_models.versions(noted_models.history(self.store))
         self.population.scorer = LoggedScorer(records, plans, spoke or self._scorer.versions)
         rankers, self.population.rankers = self.population.rankers, {}
-        self.population.run(until_us, self)
+        self.population.run(until_us, self._filing)
         self.population.scorer, self.population.rankers = self._scorer, rankers
-        again = {d.key for d in self._made}
+        made = self._filing.taken().decisions
+        again = {d.key for d in made}
         known = {row.decision_key for row in rows}
         if again != known:
             raise ReplayMismatch(
@@ -499,5 +366,4 @@ class Engine:
             )
         self._pass(until_us)
         self._acceptance.forget(until_us)
-        self._forget(self._made)
-        self._made, self._plans, self._epochs, self._sends, self._budgets = [], [], [], [], []
+        self._entrance.forget(made)
