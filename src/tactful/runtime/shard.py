@@ -7,16 +7,33 @@ must survive comes out as bytes by user. The price of a send is not made here: a
 decisions in any number of shards, however often they run. Nothing here knows of Flink.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from jaxtyping import Int64, UInt64
 
+from tactful.clock import from_us, to_us
+from tactful.errors import InvalidRecord, TactfulError
+from tactful.events import type_changes
+from tactful.events.records import Candidate, Control, User, decode
 from tactful.events.registry import Registry
+from tactful.experiments.design import POLICY
+from tactful.features.context import Zones
+from tactful.features.history import layout
+from tactful.runtime import event_types
+from tactful.runtime.control import EPOCH_US
+from tactful.runtime.entering import Entrance
+from tactful.runtime.filing import Filing, decision_rows
+from tactful.runtime.intake import Line, candidate_key, checked, logged_line
+from tactful.runtime.logged_prices import logged_prices
+from tactful.runtime.population import Population
 from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
-from tactful.stores.protocols import BudgetRow, DecisionRow, LoggedInput, OutboxRow, PlanRow
+from tactful.runtime.shard_report import Reports
+from tactful.runtime.shard_state import ShardState, UserState, layout_key, load_rows, needed_texts, read_users, users_of
+from tactful.runtime.steps import Frame
+from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, LoggedInput, OutboxRow, PlanRow
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -48,10 +65,7 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """What has to be written so that the shard can be restored: what concerns all of it, and users who changed.
-
-    A user's bytes say nothing about her shard: they may be read into a shard of any other grouping.
-    """
+    """What has to be written so that the shard can be restored: what concerns all of it, and users who changed."""
 
     shard: bytes
     users: list[tuple[str, bytes]]
@@ -78,20 +92,28 @@ class Shard:
             group, groups: which of how many.
             settings: as an embedded engine's.
             registry: the event types that the log begins with; changes of it come as inputs.
-            scorer: the models; may be set anew between two runs (`scorer`).
+            scorer: the models; which speak when, its `versions` say.
             start_us: the log time of the first input of any user of the whole log, or earlier (live: when the job
                 began); prices begin an epoch after that one. The same for all shards and the keeper.
         """
-        raise NotImplementedError
+        self.group, self._groups = group, groups
+        self._known_until_us = (start_us // EPOCH_US + 2) * EPOCH_US - 1
+        self._begin(Reports(group, groups), settings, registry, scorer)
+
+    def _begin(self, reports: Reports, settings: Settings, registry: Registry, scorer: Scorer) -> None:
+        self._reports = reports
+        self._population = Population(settings, registry, scorer, reporter=reports)
+        self._entrance = Entrance(self._population)
+        self._filing = Filing(self._entrance, settings, self._fetch)
+        self._controls: dict[int, bytes] = {}
+        self._waiting: dict[int, LoggedInput] = {}
+        self._refused: list[Refused] = []
+        self._texts: dict[int, bytes] = {}
+        self._held: list[set[int]] = []
+        self._layouts = {layout_key(): layout()}
 
     @classmethod
-    def restored(
-        cls,
-        shard: bytes,
-        users: Iterable[bytes],
-        settings: Settings,
-        scorer: Scorer,
-    ) -> "Shard":
+    def restored(cls, shard: bytes, users: Iterable[bytes], settings: Settings, scorer: Scorer) -> "Shard":
         """Returns the shard that `changed` told of.
 
         Args:
@@ -103,22 +125,66 @@ class Shard:
         Raises:
             StoreError: a later version wrote the bytes, or they are damaged.
         """
-        raise NotImplementedError
+        state, people = ShardState.from_bytes(shard), read_users(users)
+        made = Shard(state.group, state.groups, settings, type_changes.from_bytes(state.types), scorer, 0)
+        made._begin(Reports(state.group, state.groups, state.counted), settings, made.registry, scorer)
+        made._known_until_us = state.known_until_us
+        made._layouts |= state.layouts
+        made._waiting = {one.offset: one for one in state.waiting}
+        made._load(state, people)
+        for control in state.controls.values():
+            made.price(control)
+        return made
+
+    def _load(self, state: ShardState, people: Sequence[UserState]) -> None:
+        population, entrance = self._population, self._entrance
+        zones = ("UTC", *sorted({one.zone for one in people} - {"UTC"}))
+        older = load_rows(population.table, people, self._layouts, zones)
+        population.frame = Frame(population.frame.settings, self.registry.columns(), Zones.of(zones))
+        opted_out = {name for one in people for name in one.opted_out}
+        keys = population.table.rows["user_key"].tolist()
+        population.restore_types(
+            self.registry,
+            {n: [key for key, one in zip(keys, people, strict=True) if n in one.opted_out] for n in opted_out},
+        )
+        population.killed, population.stopped = state.killed, state.stopped
+        population.schedule, population.spoke = state.schedule, state.spoke
+        population.applied_us, population.first_us = state.applied_us, state.first_us
+        population.regrouped = [(at_us, np.array(source, dtype=np.int64)) for at_us, source in state.regrouped]
+        running = state.schedule.at(state.applied_us, POLICY)
+        asked = {one.name: _asked(one.name, people) for one in running if not one.targeting.everybody()}
+        population.arms.restore(running, asked)
+        population.refresh()
+        population.changed[:] = False
+        population.changed[older] = True
+        entrance.user_ids = [one.user_id for one in people]
+        self._held = [set(one.texts) for one in people]
+        for one in people:
+            self._texts.update(one.texts)
+        for data in self._texts.values():
+            record = decode(data)
+            if isinstance(record, Candidate):
+                entrance.candidates[candidate_key(record.candidate_id)] = record.candidate_id
+
+    @property
+    def registry(self) -> Registry:
+        """The event types behind what was applied."""
+        return self._entrance.registry
 
     @property
     def known_until_us(self) -> int:
         """The last instant for which the price is known."""
-        raise NotImplementedError
+        return self._known_until_us
 
     @property
     def applied_us(self) -> int:
         """The instant up to which everything is decided; -1 before the first run."""
-        raise NotImplementedError
+        return self._population.applied_us
 
     @property
     def next_us(self) -> int:
         """The earliest instant at which there is something to do: an input that waits, or a timer; else `NEVER`."""
-        raise NotImplementedError
+        return min([self._population.next_us, *(one.log_ts_us for one in self._waiting.values())])
 
     def take(self, inputs: Iterable[LoggedInput]) -> None:
         """Takes accepted inputs, in any order of arrival: those of its users, and what concerns everybody.
@@ -127,14 +193,37 @@ class Shard:
         input that is taken twice counts once. Each is applied when a run reaches its log time; who takes inputs just
         before the run that reaches them has none waiting in the states.
         """
-        raise NotImplementedError
+        for one in inputs:
+            if one.log_ts_us <= self.applied_us:
+                late = (
+                    f"got an input with log time {from_us(one.log_ts_us).isoformat()}, expected one after "
+                    f"{from_us(self.applied_us).isoformat()}: all up to there is decided; mend the source's order"
+                )
+                self._refused.append(Refused(one, late))
+            else:
+                self._waiting[one.offset] = one
 
     def price(self, control: bytes) -> None:
         """Takes prices of the control log: the data of `logbook.control(epoch)`, as the keeper's epochs give it.
 
         Those of one epoch hold for an hour. They may come early, twice, and in any order.
+
+        Raises:
+            InvalidRecord: it is no control of prices.
         """
-        raise NotImplementedError
+        record = decode(control)
+        if not isinstance(record, Control) or record.key != "thresholds":
+            raise InvalidRecord(
+                f"got a {type(record).__name__}, expected a control with key thresholds; pass others to `take`"
+            )
+        effective_us = to_us(record.effective_at)
+        if effective_us + EPOCH_US <= self.applied_us or effective_us in self._controls:
+            return
+        self._controls[effective_us] = control
+        row = ControlRow(record.version, effective_us, record.key, control)
+        self._population.take_prices(logged_prices([row]))
+        while self._known_until_us + 1 in self._controls:
+            self._known_until_us += EPOCH_US
 
     def run(self, until_us: int) -> Made:
         """Applies what was taken up to an instant and fires every timer up to it, each at its own instant.
@@ -144,8 +233,101 @@ class Shard:
         Raises:
             InvalidScores: a model says what nobody can use; the shard has to be restored.
         """
-        raise NotImplementedError
+        end = min(until_us, self._known_until_us)
+        if end > self.applied_us:
+            self._enter(end)
+            self._population.run(end, self._filing)
+            self._drop_texts()
+            self._controls = {at_us: told for at_us, told in self._controls.items() if at_us + EPOCH_US > end}
+        filed, refused, self._refused = self._filing.taken(), self._refused, []
+        decided = filed.in_order()
+        self._entrance.forget(decided)
+        return Made(
+            until_us=max(end, self.applied_us),
+            decisions=decision_rows(decided),
+            plans=filed.plans,
+            budgets=filed.budgets,
+            messages=filed.messages,
+            refused=refused,
+            report=self._reports.taken(),
+        )
 
     def changed(self) -> Changed:
         """Returns what has changed since the last call; at first, everybody who is known."""
-        raise NotImplementedError
+        population = self._population
+        rows = np.flatnonzero(population.changed).tolist()
+        population.changed[:] = False
+        state = ShardState(
+            group=self.group,
+            groups=self._groups,
+            known_until_us=self._known_until_us,
+            applied_us=population.applied_us,
+            first_us=population.first_us,
+            spoke=population.spoke,
+            types=type_changes.to_bytes(self.registry),
+            layouts=self._layouts,
+            controls=self._controls,
+            regrouped=[(at_us, source.tolist()) for at_us, source in population.regrouped],
+            killed=population.killed,
+            stopped=population.stopped,
+            schedule=population.schedule,
+            counted=self._reports.open_parts(),
+            waiting=[self._waiting[offset] for offset in sorted(self._waiting)],
+        )
+        return Changed(state.to_bytes(), users_of(population, self._entrance.user_ids, self._texts, rows))
+
+    def _enter(self, end: int) -> None:
+        """Hands over what is due, in the order of the log, whatever the order in which it arrived."""
+        due = sorted(o for o, one in self._waiting.items() if one.log_ts_us <= end)
+        due.sort(key=lambda offset: self._waiting[offset].log_ts_us)
+        lines, registry = [], self.registry
+        for one in [self._waiting.pop(offset) for offset in due]:
+            try:
+                line = self._line(one, registry)
+            except (TactfulError, msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+                self._refused.append(Refused(one, f"{error} (offset {one.offset})"))
+                continue
+            if isinstance(line.record, Control) and event_types.declares(line.record):
+                registry = type_changes.changed(registry, type_changes.read(line.record.value))
+            lines.append(line)
+        self._entrance.enter(lines)
+        for line in lines:
+            if isinstance(line.record, Candidate | User):
+                self._texts[line.offset] = line.data
+                self._hold(line.row).add(line.offset)
+
+    def _line(self, one: LoggedInput, registry: Registry) -> Line:
+        """The checked line of an input.
+
+        Raises:
+            TactfulError: it is of another group, or cannot be accepted.
+        """
+        line = logged_line(one)
+        checked(line.record, registry)
+        if line.user_id and (line.user_key & (self._groups - 1)) != self.group:
+            raise InvalidRecord(
+                f"got an input of user {line.user_id!r} in group {self.group} of {self._groups}, expected group "
+                f"{line.user_key & (self._groups - 1)}; deal inputs with `group_of`"
+            )
+        return line
+
+    def _hold(self, row: int) -> set[int]:
+        while len(self._held) <= row:
+            self._held.append(set())
+        return self._held[row]
+
+    def _drop_texts(self) -> None:
+        """Lets go of the texts that the rows that changed refer to no more."""
+        rows = np.flatnonzero(self._population.changed)
+        for row, needed in zip(rows.tolist(), needed_texts(self._population.table.rows[rows]), strict=True):
+            held = self._hold(row)
+            for offset in held - needed:
+                del self._texts[offset]
+            held &= needed
+
+    def _fetch(self, offsets: Sequence[int]) -> Mapping[int, bytes]:
+        return {offset: self._texts[offset] for offset in offsets}
+
+
+def _asked(name: str, people: Sequence[UserState]) -> bytes:
+    return np.array([one.asked.get(name, -1) for one in people], dtype=np.int8).tobytes()
