@@ -18,9 +18,10 @@ INTRO = """\
 What `tactful serve` answers. `GET /openapi.json` gives the same as an OpenAPI 3.1 document, with all schemas.
 
 Where a right is named, send `Authorization: Bearer <key>` with a key of `tactful key new` that has it, or the key as
-user name of HTTP basic. Errors are problem documents (RFC 9457, `application/problem+json`): `type` ends in a stable
-word, `detail` says what was got, what was expected and what to do. Anything may be answered with 500 and 503, what
-needs a key with 401, 403 and 429 (with `Retry-After`), a body with 400, 413, 415 and 422; these are not repeated below.
+user name of HTTP basic. A person's own token is a bearer, too, or the parameter `token`. Errors are problem documents
+(RFC 9457, `application/problem+json`): `type` ends in a stable word, `detail` says what was got, what was expected and
+what to do. Anything may be answered with 500 and 503, what needs a key with 401, 403 and 429 (with `Retry-After`), a
+body with 400, 413, 415 and 422; these are not repeated below.
 Where records are taken (`Taken`), `Idempotency-Key` makes a repeated request harmless for 24 hours.
 
 `GET /metrics` (right `read`) gives the service in numbers, for Prometheus. Links in messages and pages for people are

@@ -64,6 +64,19 @@ def test_every_endpoint_is_told_of_but_pages_for_people() -> None:
         assert (one.method.lower() in paths.get(one.path, {})) == one.shown
 
 
+def test_an_inbox_is_opened_by_a_key_or_by_the_persons_own_token() -> None:
+    told = document(ENDPOINTS)
+    opens = told["paths"]["/v1/users/{user_id}/inbox"]["get"]
+    assert {name for one in opens["security"] for name in one} == {"bearer", "basic", "own", "own_in_query"}
+    assert "`read`, or the person's own token" in opens["description"]
+    assert told["components"]["securitySchemes"]["own_in_query"] | {"description": ""} == {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "",
+    }
+
+
 def test_what_is_documented_of_a_route_is_what_its_handler_says() -> None:
     told = document(ENDPOINTS)["paths"]["/v1/users/{user_id}"]["delete"]["responses"]
     assert {"200", "202", "401", "403", "422", "429", "500"} <= set(told)

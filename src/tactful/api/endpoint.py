@@ -19,6 +19,9 @@ KEY: Final = "tactful.key"
 BODY: Final = "tactful.body"
 """Where a request's scope keeps its body, once that was read."""
 
+OWN_TOKEN: Final = "token"
+"""The parameter that holds a person's own token where no header can be sent: a browser's `EventSource` sends none."""
+
 Handler: TypeAlias = "Callable[[Request, Service], Awaitable[Response]]"
 
 
@@ -26,10 +29,11 @@ Handler: TypeAlias = "Callable[[Request, Service], Awaitable[Response]]"
 class Endpoint:
     """One method of one path.
 
-    `scope` None is public: the handler checks for itself (a signed token), or there is nothing to guard. `body` is the
-    type of the JSON body (None for none or for a form), `answers` maps a status to the type of its JSON body.
-    `query` maps a parameter to a sentence about it. `shown` says whether OpenAPI tells of it; pages for people are not.
-    `media` are the media types of the body.
+    `scope` None is public: the handler checks for itself (a signed token), or there is nothing to guard. `or_own` says
+    that the handler takes a key with that right, or the person's own token. `body` is the type of the JSON body (None
+    for none or for a form), `answers` maps a status to the type of its JSON body. `query` maps a parameter to a
+    sentence about it. `shown` says whether OpenAPI tells of it; pages for people are not. `media` are the media types
+    of the body.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -41,6 +45,7 @@ class Endpoint:
     answers: Mapping[int, Any] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     shown: bool = True
+    or_own: Scope | None = None
     media: tuple[str, ...] = ("application/json",)
 
 

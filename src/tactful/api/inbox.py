@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from tactful import draws
-from tactful.api.endpoint import Endpoint, Scope, answer, header
+from tactful.api.endpoint import OWN_TOKEN, Endpoint, Scope, answer, header
 from tactful.api.limits import admit
 from tactful.api.problems import Problem
 from tactful.api.query import parameters, whole
@@ -63,7 +63,7 @@ class InboxPage(msgspec.Struct, frozen=True):
 async def list_inbox(request: Request, service: Service) -> Response:
     """Returns a page of a person's inbox."""
     user_key = _admitted(request, service, "read")
-    given = parameters(request, ("limit", "before", "token"))
+    given = parameters(request, ("limit", "before", OWN_TOKEN))
     limit, now_us = whole(given, "limit", 50, 1, _MOST), service.clock.now_us()
     before = whole(given, "before", _LARGEST_SEQ, 1, _LARGEST_SEQ)
     rows, unread = await service.ask(
@@ -76,7 +76,7 @@ async def list_inbox(request: Request, service: Service) -> Response:
 async def stream_inbox(request: Request, service: Service) -> Response:
     """Streams new messages, and how many are unread whenever that changes, as server-sent events."""
     user_key = _admitted(request, service, "read")
-    given = parameters(request, ("after", "token"))
+    given = parameters(request, ("after", OWN_TOKEN))
     told = header(request, b"last-event-id")
     last = int(told) if told.isascii() and told.isdigit() and len(told) < 19 else None
     after = whole(given, "after", -1, 0, _LARGEST_SEQ) if last is None else last
@@ -135,7 +135,7 @@ async def mark_clicked(request: Request, service: Service) -> Response:
 
 async def _mark(request: Request, service: Service, deed: InboxDeed) -> Response:
     user_key = _admitted(request, service, "ingest")
-    parameters(request, ("token",))
+    parameters(request, (OWN_TOKEN,))
     user_id, decision_id = request.path_params["user_id"], request.path_params["decision_id"]
     at_us = service.clock.now_us()
 
@@ -169,14 +169,13 @@ def _engagement(row: InboxRow, deed: InboxDeed, user_id: str, decision_id: str, 
 def _admitted(request: Request, service: Service, scope: Scope) -> int:
     """Returns the key of the user whose inbox is asked for, if who asks may.
 
-    A person's token comes as `Authorization: Bearer ...`, or as the parameter `token`: a browser's `EventSource` sends
-    no headers of its own.
+    A person's token comes as `Authorization: Bearer ...`, or as the parameter `token`.
 
     Raises:
         Problem: 401 or 403, and what `admit` raises for API keys.
     """
     user_id, now_us = request.path_params["user_id"], service.clock.now_us()
-    token = request.query_params.get("token") or header(request, b"authorization").partition(" ")[2]
+    token = request.query_params.get(OWN_TOKEN) or header(request, b"authorization").partition(" ")[2]
     if "." not in token:  # an API key, which has no signature
         admit(request, scope, service, now_us)
         return draws.key(user_id)
@@ -207,9 +206,6 @@ def _item(row: InboxRow) -> InboxItem:
 
 
 _PATH: Final = "/v1/users/{user_id}/inbox"
-_TOKEN_QUERY: Final = {"token": "The person's own token, where no header can be sent."}
-
-_REFUSED: Final = dict.fromkeys((401, 403, 422, 429, 503), Problem)
 
 ENDPOINTS: Final = (
     Endpoint(
@@ -217,13 +213,10 @@ ENDPOINTS: Final = (
         _PATH,
         list_inbox,
         None,
-        "Lists a person's in-app inbox, by a key with the right to read or by her own token.",
-        answers={200: InboxPage, **_REFUSED},
-        query={
-            "limit": f"How many at most, up to {_MOST}; 50.",
-            "before": "Only messages with a lower number.",
-            **_TOKEN_QUERY,
-        },
+        "Lists a person's in-app inbox.",
+        answers={200: InboxPage},
+        query={"limit": f"How many at most, up to {_MOST}; 50.", "before": "Only messages with a lower number."},
+        or_own="read",
     ),
     Endpoint(
         "GET",
@@ -231,8 +224,9 @@ ENDPOINTS: Final = (
         stream_inbox,
         None,
         "Streams new messages and the number of unread ones as server-sent events.",
-        query={"after": "Messages behind this number; only new ones by default.", **_TOKEN_QUERY},
+        query={"after": "Messages behind this number; only new ones by default."},
         shown=False,
+        or_own="read",
     ),
     *(
         Endpoint(
@@ -241,8 +235,8 @@ ENDPOINTS: Final = (
             handler,
             None,
             f"Notes that a message was {done}; the engine hears of it.",
-            answers={200: InboxItem, 404: Problem, **_REFUSED},
-            query=_TOKEN_QUERY,
+            answers={200: InboxItem, 404: Problem},
+            or_own="ingest",
         )
         for word, handler, done in (
             ("seen", mark_seen, "shown"),

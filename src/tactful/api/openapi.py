@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import tactful
-from tactful.api.endpoint import Endpoint, answer
+from tactful.api.endpoint import OWN_TOKEN, Endpoint, answer
 from tactful.api.problems import MEDIA_TYPE, Problem
 from tactful.api.rows import BATCH_TYPES, Taken
 from tactful.api.service import Service
@@ -34,6 +34,15 @@ _PROBLEM: Final = {
 _SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key of `tactful key new`."},
     "basic": {"type": "http", "scheme": "basic", "description": "The key as user name, as Segment sends it."},
+}
+_OWN_SCHEMES: Final = {
+    "own": {"type": "http", "scheme": "bearer", "description": "The `client_token` that a person was given."},
+    "own_in_query": {
+        "type": "apiKey",
+        "in": "query",
+        "name": OWN_TOKEN,
+        "description": "The same, for an `EventSource`.",
+    },
 }
 _TEXT: Final = {"type": "string", "minLength": 1}
 _UNKEYED: Final[Mapping[int, str]] = {
@@ -79,7 +88,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": {**components, "Problem": _PROBLEM}, "securitySchemes": _SCHEMES},
+        "components": {"schemas": {**components, "Problem": _PROBLEM}, "securitySchemes": {**_SCHEMES, **_OWN_SCHEMES}},
     }
 
 
@@ -105,6 +114,9 @@ def _operation(one: Endpoint, schema_of: Mapping[int, Any]) -> dict[str, Any]:
     if one.scope is not None:
         told["security"] = [{scheme: []} for scheme in _SCHEMES]
         told["description"] = f"Needs a key with the right `{one.scope}`."
+    if one.or_own is not None:
+        told["security"] = [{scheme: []} for scheme in (*_SCHEMES, *_OWN_SCHEMES)]
+        told["description"] = f"Needs a key with the right `{one.or_own}`, or the person's own token."
     if one.body is not None:
         schema = schema_of[id(one.body)]
         content = {media: {"schema": schema} for media in one.media}
@@ -131,9 +143,9 @@ def _responses(one: Endpoint, schema_of: Mapping[int, Any]) -> dict[str, Any]:
 
 def _refusals(one: Endpoint) -> Mapping[int, str]:
     """What may be answered before, or whatever, the handler does."""
-    keyed = {} if one.scope is None else _KEYED
+    keyed = {} if one.scope is None and one.or_own is None else _KEYED
     bodied = _BODIED if one.body is not None or _is_once(one) else {}
-    asked = {422: "A parameter is mistaken."} if one.scope is not None else {}
+    asked = {422: "A parameter is mistaken."} if keyed else {}
     return {**_UNKEYED, **keyed, **asked, **bodied}
 
 
