@@ -110,7 +110,7 @@ class Ramp:
         if cap is None:
             return None
         day, group = now_us // DAY_US, mailbox_of(address)
-        sent = self._sent(day)
+        sent = self.sent(day)
         if sent[group] >= cap:
             wait = ((day + 1) * DAY_US - now_us) * _MICROSECOND
             return wait, f"warm-up: the day's {cap} to {MAILBOXES[group]} are out"
@@ -118,7 +118,8 @@ class Ramp:
         self._store.save_meta(_NOTED, msgspec.json.encode(counted))
         return None
 
-    def _sent(self, day: int) -> tuple[int, ...]:
+    def sent(self, day: int) -> tuple[int, ...]:
+        """Returns how many e-mails of a UTC day were counted for each of `MAILBOXES`."""
         noted = self._store.load_meta(_NOTED)
         sent = msgspec.json.decode(noted, type=_Sent) if noted else _Sent(day)
         return sent.by_mailbox if sent.day == day else _Sent(day).by_mailbox
