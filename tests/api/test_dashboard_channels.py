@@ -41,9 +41,7 @@ def try_all(store: Store) -> list[OutboxRow]:
     for row, outcome in zip(rows, ENDS, strict=False):
         words = f"550 to {address_of(row)}" if outcome == "failed" else ""
         store.begin_attempt(row.decision_key, NOW_US)
-        store.end_attempt(
-            row.decision_key, 1, outcome, f"550 to {address_of(row)}" if outcome == "failed" else "", None
-        )
+        store.end_attempt(row.decision_key, 1, outcome, words, None)
     again, doubtful = rows[len(ENDS) : len(ENDS) + 2]
     store.begin_attempt(again.decision_key, NOW_US)
     store.end_attempt(again.decision_key, 1, "retry", "no connection", NOW_US)
