@@ -82,6 +82,21 @@ def test_a_token_that_is_over_or_forged_reports_nothing(served: Served) -> None:
     assert served.taken() == []
 
 
+def test_one_persons_devices_are_held_to_a_pace_and_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TACTFUL_SECRET", SECRET)
+    served = Served(tmp_path, ENDPOINTS, client_requests_per_minute=2.0)
+    answers = [send(served, {"kind": "session", "id": f"s{number}"}) for number in range(3)]
+    assert [each.status_code for each in answers] == [202, 202, 429]
+    assert answers[2].headers["retry-after"] == "30"
+    assert answers[2].headers["access-control-allow-origin"] == "*"
+    assert send(served, {"kind": "session", "id": "b"}, user_id="bob").status_code == 202
+    served.wait(seconds=30)
+    assert send(served, {"kind": "session", "id": "s2"}).status_code == 202
+    served.close()
+
+
 def test_unknown_permission_opens_nothing(served: Served) -> None:
     send(served, permission("default"), address("default"), address("denied", "b"))
     kinds = {type(one) for one in served.taken()}

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from tactful import draws
 from tactful.api.endpoint import Endpoint, answer, body_of
 from tactful.api.messages import found
-from tactful.api.problems import Problem
+from tactful.api.problems import Problem, too_many
 from tactful.api.secret import secret_of
 from tactful.api.service import Service
 from tactful.api.tokens import read
@@ -113,6 +113,9 @@ async def report(request: Request, service: Service) -> Response:
     user_id = read(secret_of(service), "client", told.token, now_us)
     if user_id is None:
         raise Problem(401, "no-token", "got a token that is over or none of ours; get a new one", headers=_OPEN)
+    if wait_s := service.client_pace.take(user_id, now_us):
+        why = "got more reports than api.client_requests_per_minute allows one person; send several in one request"
+        raise too_many("too-fast", why, wait_s, _OPEN)
     records = await service.ask(lambda store: _records(store, user_id, told.events, now_us))
     if records:
         await service.intake.post([encode(one) for one in records])
@@ -227,7 +230,7 @@ _CLOSING: Final = frozenset({"unsubscribe", "disable", "complaint", "bounce", "u
 ENDPOINTS: Final = (
     Endpoint(
         "POST", "/v1/client/events", report, None, "Takes what a person's own device reports, with her token.",
-        Reports, {202: ReportsTaken, 401: Problem, 413: Problem, 422: Problem},
+        Reports, {202: ReportsTaken, 401: Problem, 413: Problem, 422: Problem, 429: Problem},
     ),
     *(
         Endpoint("GET", f"/static/{name}", show_snippet, None, "Gives a file of the web snippet.", shown=False)

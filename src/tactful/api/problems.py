@@ -40,6 +40,7 @@ class Problem(Exception):
         return Response(msgspec.json.encode(document), self.status, self.headers, MEDIA_TYPE)
 
 
-def too_many(kind: str, detail: str, wait_s: float) -> Problem:
+def too_many(kind: str, detail: str, wait_s: float, headers: Mapping[str, str] | None = None) -> Problem:
     """Returns the problem of somebody who should come again in so many seconds."""
-    return Problem(429, kind, detail, headers={"Retry-After": str(max(1, round(wait_s + 0.5)))})
+    wait = str(max(1, round(wait_s + 0.5)))
+    return Problem(429, kind, detail, headers={"Retry-After": wait, **(headers or {})})

@@ -65,6 +65,7 @@ class Service:
         self.pace = Buckets(limits.requests_per_second, 2.0 * limits.requests_per_second)
         self.wrong_keys = Buckets(limits.wrong_keys_per_minute / 60.0, limits.wrong_keys_per_minute)
         self.experiment_counts = ExperimentCounts(self.path, self.settings)
+        self.client_pace = Buckets(limits.client_requests_per_minute / 60.0, limits.client_requests_per_minute)
         self._threads = ThreadPoolExecutor(_READERS, "tactful-read")
         self._own = threading.local()
         self._types_us = -SECOND_US

@@ -114,6 +114,8 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         requests_per_second: of each key, on average; twice as many may come at once. 1,000, far above what an app
             needs, so that a client that has gone wrong does not take all; 0 for no limit.
         wrong_keys_per_minute: requests without a key in force from one address that hear so; the others hear 429.
+        client_requests_per_minute: of one person's devices to `/v1/client/events`, on average and at once; 60, far above
+            what a few devices report, so that a token that got about does not fill the log. 0 for no limit.
         behind_letters: requests that may wait for the engine; beyond, events are refused with 429. 100,000.
         behind_minutes: how far the engine may lie behind before events are refused; 60, so that an hour's repair of the
             engine costs nothing.
@@ -137,6 +139,7 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     batch_rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
     requests_per_second: Annotated[float, msgspec.Meta(ge=0.0)] = 1000.0
     wrong_keys_per_minute: Annotated[float, msgspec.Meta(gt=0.0)] = 10.0
+    client_requests_per_minute: Annotated[float, msgspec.Meta(ge=0.0)] = 60.0
     behind_letters: Annotated[int, msgspec.Meta(ge=1)] = 100_000
     behind_minutes: Annotated[float, msgspec.Meta(gt=0.0)] = 60.0
     tick_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 250
