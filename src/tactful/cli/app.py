@@ -23,6 +23,7 @@ from tactful.cli.outbox import outbox_list, outbox_retry, outbox_settle, outbox_
 from tactful.cli.promote import promote, rollback
 from tactful.cli.replay import replay
 from tactful.cli.serve import serve
+from tactful.cli.shadow import shadow
 from tactful.cli.simulate import simulate
 from tactful.cli.stop import go, stop
 from tactful.cli.train import train_volume
@@ -51,6 +52,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "rollback": rollback,
     "simulate": simulate,
     "serve": serve,
+    "shadow": shadow,
     "key new": key_new,
     "key list": key_list,
     "key revoke": key_revoke,
