@@ -6,7 +6,7 @@ adds its `ENDPOINTS` here and its link to `templates/frame.html`. Nothing is loa
 
 from typing import Final
 
-from tactful.api.dashboard import channels, decisions, experiments, frame, login, now, person, switches, timing
+from tactful.api.dashboard import channels, decisions, experiments, frame, login, models, now, person, switches, timing
 
 ENDPOINTS: Final = (
     *frame.ENDPOINTS,
@@ -15,6 +15,7 @@ ENDPOINTS: Final = (
     *decisions.ENDPOINTS,
     *person.ENDPOINTS,
     *timing.ENDPOINTS,
+    *models.ENDPOINTS,
     *experiments.ENDPOINTS,
     *channels.ENDPOINTS,
     *switches.ENDPOINTS,
