@@ -21,7 +21,7 @@ Where a right is named, send `Authorization: Bearer <key>` with a key of `tactfu
 user name of HTTP basic. A person's own token is a bearer, too, or the parameter `token`. Errors are problem documents
 (RFC 9457, `application/problem+json`): `type` ends in a stable word, `detail` says what was got, what was expected and
 what to do. Anything may be answered with 500 and 503, what needs a key with 401, 403 and 429 (with `Retry-After`), a
-body with 400, 413, 415 and 422; these are not repeated below.
+body with 400, 408, 413, 415 and 422; these are not repeated below.
 Where records are taken (`Taken`), `Idempotency-Key` makes a repeated request harmless for 24 hours.
 
 `GET /metrics` (right `read`) gives the service in numbers, for Prometheus. Links in messages and pages for people are

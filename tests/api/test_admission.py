@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -125,6 +125,26 @@ def test_events_are_refused_while_the_engine_lies_too_far_behind(service: Servic
     assert kind(service, {}) == ""
     later(service, 2 * MINUTE_US)
     assert kind(service, {}) == "429 behind"
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    service = service_over(tmp_path / "app.db", body_seconds=0.05)
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async def dripping() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0)
+
+    for body in (silent, dripping):
+        answer = ask(service, "POST", "/v1/events", content=body(), headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["type"]) == (408, "urn:tactful:problem:too-slow")
+        assert answer.headers["connection"] == "close"
+    assert posted(service) == []
+    service.close()
 
 
 def test_the_service_is_alive_without_a_key_and_says_when_it_is_ready(service: Service) -> None:

@@ -107,13 +107,14 @@ class _Path:
     def __init__(self, service: Service, path: str, methods: Mapping[str, Endpoint]) -> None:
         self._service, self._path, self._methods = service, path, dict(methods)
         self._most_bytes = service.settings.api.body_kib * 1024
+        self._most_seconds = service.settings.api.body_seconds
         if "GET" in methods:
             self._methods["HEAD"] = methods["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admits, answers, and notes one request."""
         started, now_us = perf_counter(), self._service.clock.now_us()
-        request = Request(scope, limited(receive, self._most_bytes), send)
+        request = Request(scope, limited(receive, self._most_bytes, self._most_seconds), send)
         told = header(request, b"x-request-id")
         request_id = told if told and _REQUEST_ID.fullmatch(told) else os.urandom(8).hex()
         status, answered = _GONE, None

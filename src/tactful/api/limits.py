@@ -1,5 +1,6 @@
 """What a request must pass before it is looked at: a key with the right, a pace, a size, an engine that keeps up."""
 
+import asyncio
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -127,13 +128,18 @@ def _without_key(request: Request, service: "Service", now_us: int) -> Problem:
     )
 
 
-def limited(receive: Receive, most_bytes: int) -> Receive:
-    """Returns what receives the body of a request, and ends it with 413 when that is too long."""
-    taken = 0
+def limited(receive: Receive, most_bytes: int, most_seconds: float) -> Receive:
+    """Returns what receives the body of a request, and ends it with 413 when it is too long, with 408 when too slow."""
+    taken, until_s = 0, 0.0
 
     async def counted() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, until_s
+        until_s = until_s or asyncio.get_running_loop().time() + most_seconds
+        try:
+            async with asyncio.timeout_at(until_s):
+                message = await receive()
+        except TimeoutError:
+            raise _too_slow(most_seconds) from None
         taken += len(message.get("body", b""))
         if taken > most_bytes:
             raise _too_long(most_bytes)
@@ -151,6 +157,15 @@ def refuse_long(request: Request, most_bytes: int) -> None:
     announced = header(request, b"content-length")
     if announced.isdigit() and int(announced) > most_bytes:
         raise _too_long(most_bytes)
+
+
+def _too_slow(most_seconds: float) -> Problem:
+    return Problem(
+        408,
+        "too-slow",
+        f"got no whole body within {most_seconds:g} s (api.body_seconds); send it at once, or fewer rows at a time",
+        headers={"Connection": "close"},
+    )
 
 
 def _too_long(most_bytes: int) -> Problem:

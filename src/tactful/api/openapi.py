@@ -56,6 +56,7 @@ _KEYED: Final[Mapping[int, str]] = {
 }
 _BODIED: Final[Mapping[int, str]] = {
     400: "The body cannot be read.",
+    408: "The body takes too long to come.",
     409: "A request with this Idempotency-Key is under way.",
     413: "The body is too long.",
     415: "The body has another media type.",

@@ -110,12 +110,14 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     Attributes:
         body_kib: the longest body of a request, in KiB; 4,096, which holds a full batch of events of 4 KB.
+        body_seconds: how long a body may take to come; 30, for a client that says a byte a minute must not hold a
+            connection and memory. It is answered 408.
         batch_rows: rows in one batch; 1,000, so that one request holds nobody up for long.
         requests_per_second: of each key, on average; twice as many may come at once. 1,000, far above what an app
             needs, so that a client that has gone wrong does not take all; 0 for no limit.
         wrong_keys_per_minute: requests without a key in force from one address that hear so; the others hear 429.
-        client_requests_per_minute: of one person's devices to `/v1/client/events`, on average and at once; 60, far above
-            what a few devices report, so that a token that got about does not fill the log. 0 for no limit.
+        client_requests_per_minute: of one person's devices to `/v1/client/events`, on average and at once; 60, far
+            above what a few devices report, so that a token that got about does not fill the log. 0 for no limit.
         behind_letters: requests that may wait for the engine; beyond, events are refused with 429. 100,000.
         behind_minutes: how far the engine may lie behind before events are refused; 60, so that an hour's repair of the
             engine costs nothing.
@@ -136,6 +138,7 @@ class Api(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """
 
     body_kib: Annotated[int, msgspec.Meta(ge=1)] = 4096
+    body_seconds: Annotated[float, msgspec.Meta(gt=0.0)] = 30.0
     batch_rows: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
     requests_per_second: Annotated[float, msgspec.Meta(ge=0.0)] = 1000.0
     wrong_keys_per_minute: Annotated[float, msgspec.Meta(gt=0.0)] = 10.0
