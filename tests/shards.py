@@ -1,9 +1,10 @@
 """The same log through the embedded engine and through shards with their keeper, and what each of them leaves."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from stage import App, plan_bytes, replayed
 from streams import START, stream
@@ -19,13 +20,11 @@ from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.price_keeper import PriceKeeper
 from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
-from tactful.runtime.shard import Made, Shard
+from tactful.runtime.shard import Made, Shard, group_of
 from tactful.runtime.shard_state import users_of
 from tactful.stores.protocols import LoggedInput, Store
 
 NEW_TYPE = "a_new_one"
-Step = Callable[[list[Shard], PriceKeeper], tuple[list[Shard], PriceKeeper]]
-"""What happens between two hours, such as a restore."""
 
 
 @dataclass(frozen=True)
@@ -98,66 +97,92 @@ def log_of(store: Store) -> list[LoggedInput]:
     return list(store.read(-1, 1 << 30))
 
 
-def sharded(
-    log: Sequence[LoggedInput],
-    settings: Settings,
-    groups: int,
-    end_us: int,
-    scorer: Scorer | None = None,
-    between: Step | None = None,
-    given: Iterable[bytes] = (),
-    registry: Registry | None = None,
-    every_us: int = HOUR_US,
-) -> Left:
-    """Returns what so many shards leave, each of which takes its inputs when an hour (or `every_us`) of them is over.
+@dataclass
+class Checkpoint:
+    """What a job can go on from: how far it has read, its shards, its users, and how much it had made."""
 
-    Args:
-        given: the control log; without it the keeper makes the prices.
-        between: is done after each step.
-    """
-    start_us, scorer = min(one.log_ts_us for one in log if one.user_key), scorer or simple_scorer()
-    shards = [Shard(g, groups, settings, registry or Registry.shipped(), scorer, start_us) for g in range(groups)]
-    keeper, made, controls, place = PriceKeeper(settings, groups, start_us), [], list(given), 0
-    users: dict[str, bytes] = {}
-    for shard in shards:
-        for control in controls:
-            shard.price(control)
-    in_time = sorted(log, key=lambda one: one.log_ts_us)
-    for until_us in [*range(min(one.log_ts_us for one in log) // DAY_US * DAY_US - 1, end_us, every_us), end_us]:
-        first, place = place, next((i for i, one in enumerate(in_time) if one.log_ts_us > until_us), len(in_time))
-        here = set(map(id, in_time[first:place]))
-        for shard in shards:
-            shard.take(
-                one for one in log if id(one) in here and (not one.user_key or _group(one, groups) == shard.group)
-            )
-        for shard in shards:
-            made.append(shard.run(until_us))
-            assert (made[-1].until_us, made[-1].refused) == (until_us, [])
-            for epoch in keeper.take(made[-1].report) if not given else []:
-                controls.append(logbook.control(epoch).data)
-                for other in shards:
-                    other.price(controls[-1])
-        if between is not None:
-            shards, keeper = between(shards, keeper)
-    for shard in shards:
-        users.update(shard.changed().users)
-    return gathered(made, controls, users)
+    place_us: int
+    shards: list[bytes]
+    users: list[dict[str, bytes]]
+    made: int
 
 
-def gathered(made: Iterable[Made], controls: list[bytes], users: dict[str, bytes]) -> Left:
-    """Returns what many runs made, in one order."""
-    made = list(made)
-    decisions = sorted(
-        (row for one in made for row in one.decisions), key=lambda r: (r.at_us, r.user_key, r.decision_key)
-    )
-    return Left(
-        [row.data for row in decisions],
-        sorted(row.data for one in made for row in one.plans),
-        sorted(row.data for one in made for row in one.budgets),
-        sorted(row.message for one in made for row in one.messages),
-        controls,
-        users,
-    )
+class Job:
+    """So many shards in one process, each of which takes its inputs when the time up to which it runs is over."""
+
+    def __init__(
+        self, log: Sequence[LoggedInput], settings: Settings, groups: int, scorer: Scorer | None = None
+    ) -> None:
+        self.log, self.settings, self.scorer = log, settings, scorer or simple_scorer()
+        start_us = min(one.log_ts_us for one in log if one.user_key)
+        self.shards = [Shard(g, groups, settings, Registry.shipped(), self.scorer, start_us) for g in range(groups)]
+        self.keeper = PriceKeeper(settings, groups, start_us)
+        self.place_us = start_us // DAY_US * DAY_US - 1
+        self.users: list[dict[str, bytes]] = [{} for _ in self.shards]
+        self.made: list[Made] = []
+        self.controls: list[bytes] = []
+
+    def price(self, controls: Sequence[bytes]) -> None:
+        """Tells all shards of prices."""
+        self.controls += controls
+        for shard in self.shards:
+            for control in controls:
+                shard.price(control)
+
+    def run(self, until_us: int, closes: bool = True) -> None:
+        """Runs every shard to an instant; the keeper hears of it, if it closes epochs."""
+        for shard in self.shards:
+            shard.take(one for one in self.log if self.place_us < one.log_ts_us <= until_us and _is_for(one, shard))
+        for shard in self.shards:
+            made = shard.run(until_us)
+            assert (made.until_us, made.refused) == (until_us, [])
+            self.made.append(made)
+            if closes:
+                self.price([logbook.control(epoch).data for epoch in self.keeper.take(made.report)])
+        self.place_us = until_us
+
+    def hourly(self, end_us: int) -> None:
+        """Runs hour by hour, as a job that closes its epochs itself has to."""
+        while self.place_us < end_us:
+            self.run(min(self.place_us + HOUR_US, end_us))
+
+    def save(self) -> Checkpoint:
+        """Writes what has changed, and keeps what was written before."""
+        shards = []
+        for shard, users in zip(self.shards, self.users, strict=True):
+            changed = shard.changed()
+            users.update(changed.users)
+            shards.append(changed.shard)
+        return Checkpoint(self.place_us, shards, [dict(users) for users in self.users], len(self.made))
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Goes on from what was written; the keeper and the control log stay as they are."""
+        self.place_us, self.users, self.made = saved.place_us, saved.users, self.made[: saved.made]
+        self.shards = [
+            Shard.restored(shard, users.values(), self.settings, self.scorer)
+            for shard, users in zip(saved.shards, saved.users, strict=True)
+        ]
+        controls, self.controls = self.controls, []
+        self.price(controls)
+
+    def left(self) -> Left:
+        """Returns what the job leaves behind, in the order of `left_by`."""
+        rows = sorted(
+            (row for one in self.made for row in one.decisions), key=lambda r: (r.at_us, r.user_key, r.decision_key)
+        )
+        users = self.save().users
+        return Left(
+            [row.data for row in rows],
+            sorted(row.data for one in self.made for row in one.plans),
+            sorted(row.data for one in self.made for row in one.budgets),
+            sorted(row.message for one in self.made for row in one.messages),
+            self.controls,
+            {user_id: data for group in users for user_id, data in group.items()},
+        )
+
+
+def _is_for(one: LoggedInput, shard: Shard) -> bool:
+    return not one.user_key or int(group_of(np.array([one.user_key], dtype=np.uint64), shard.groups)[0]) == shard.group
 
 
 def _drawn(budget: bytes) -> bool:
@@ -167,7 +192,3 @@ def _drawn(budget: bytes) -> bool:
 
 def _keys(store: Store) -> list[int]:
     return [row.decision_key for row in store.decisions_between(0, 1 << 62)]
-
-
-def _group(one: LoggedInput, groups: int) -> int:
-    return one.user_key & (groups - 1)

@@ -13,34 +13,27 @@ import msgspec
 import numpy as np
 from jaxtyping import Int64, UInt64
 
-from tactful.clock import from_us, to_us
-from tactful.errors import InvalidRecord, TactfulError
+from tactful.clock import to_us
+from tactful.errors import InvalidRecord, InvalidSettings
 from tactful.events import type_changes
 from tactful.events.records import Candidate, Control, User, decode
 from tactful.events.registry import Registry
 from tactful.experiments.design import POLICY
 from tactful.features.context import Zones
 from tactful.features.history import layout
-from tactful.runtime import event_types
 from tactful.runtime.control import EPOCH_US
 from tactful.runtime.entering import Entrance
 from tactful.runtime.filing import Filing, decision_rows
-from tactful.runtime.intake import Line, candidate_key, checked, logged_line
+from tactful.runtime.intake import candidate_key
 from tactful.runtime.logged_prices import logged_prices
 from tactful.runtime.population import Population
 from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
+from tactful.runtime.shard_inputs import Refused, Waiting
 from tactful.runtime.shard_report import Reports
 from tactful.runtime.shard_state import ShardState, UserState, layout_key, load_rows, needed_texts, read_users, users_of
 from tactful.runtime.steps import Frame
 from tactful.stores.protocols import BudgetRow, ControlRow, DecisionRow, LoggedInput, OutboxRow, PlanRow
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """An input that a shard could not take, and why: it came too late, is of another group, or cannot be read."""
-
-    input: LoggedInput
-    reason: str
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -81,7 +74,11 @@ def group_of(user_key: UInt64[np.ndarray, " n"], groups: int) -> Int64[np.ndarra
 
 
 class Shard:
-    """One group of users: takes their inputs, fires their timers, tells what was decided and what changed."""
+    """One group of users: takes their inputs, fires their timers, tells what was decided and what changed.
+
+    Attributes:
+        group, groups: which of how many.
+    """
 
     def __init__(
         self, group: int, groups: int, settings: Settings, registry: Registry, scorer: Scorer, start_us: int
@@ -95,8 +92,16 @@ class Shard:
             scorer: the models; which speak when, its `versions` say.
             start_us: the log time of the first input of any user of the whole log, or earlier (live: when the job
                 began); prices begin an epoch after that one. The same for all shards and the keeper.
+
+        Raises:
+            InvalidSettings: the number of groups is no power of two, or there is no such group.
         """
-        self.group, self._groups = group, groups
+        if groups < 1 or groups & (groups - 1) or not 0 <= group < groups:
+            raise InvalidSettings(
+                f"got group {group} of {groups}, expected one of 0 .. groups - 1 of a number of groups that is a power "
+                "of two, such as 128; it stands for the life of a job"
+            )
+        self.group, self.groups = group, groups
         self._known_until_us = (start_us // EPOCH_US + 2) * EPOCH_US - 1
         self._begin(Reports(group, groups), settings, registry, scorer)
 
@@ -106,8 +111,7 @@ class Shard:
         self._entrance = Entrance(self._population)
         self._filing = Filing(self._entrance, settings, self._fetch)
         self._controls: dict[int, bytes] = {}
-        self._waiting: dict[int, LoggedInput] = {}
-        self._refused: list[Refused] = []
+        self._waiting = Waiting(self.group, self.groups)
         self._texts: dict[int, bytes] = {}
         self._held: list[set[int]] = []
         self._layouts = {layout_key(): layout()}
@@ -130,7 +134,7 @@ class Shard:
         made._begin(Reports(state.group, state.groups, state.counted), settings, made.registry, scorer)
         made._known_until_us = state.known_until_us
         made._layouts |= state.layouts
-        made._waiting = {one.offset: one for one in state.waiting}
+        made._waiting = Waiting(state.group, state.groups, state.waiting)
         made._load(state, people)
         for control in state.controls.values():
             made.price(control)
@@ -184,7 +188,7 @@ class Shard:
     @property
     def next_us(self) -> int:
         """The earliest instant at which there is something to do: an input that waits, or a timer; else `NEVER`."""
-        return min([self._population.next_us, *(one.log_ts_us for one in self._waiting.values())])
+        return min(self._population.next_us, self._waiting.next_us)
 
     def take(self, inputs: Iterable[LoggedInput]) -> None:
         """Takes accepted inputs, in any order of arrival: those of its users, and what concerns everybody.
@@ -193,15 +197,7 @@ class Shard:
         input that is taken twice counts once. Each is applied when a run reaches its log time; who takes inputs just
         before the run that reaches them has none waiting in the states.
         """
-        for one in inputs:
-            if one.log_ts_us <= self.applied_us:
-                late = (
-                    f"got an input with log time {from_us(one.log_ts_us).isoformat()}, expected one after "
-                    f"{from_us(self.applied_us).isoformat()}: all up to there is decided; mend the source's order"
-                )
-                self._refused.append(Refused(one, late))
-            else:
-                self._waiting[one.offset] = one
+        self._waiting.take(inputs, self.applied_us)
 
     def price(self, control: bytes) -> None:
         """Takes prices of the control log: the data of `logbook.control(epoch)`, as the keeper's epochs give it.
@@ -239,7 +235,7 @@ class Shard:
             self._population.run(end, self._filing)
             self._drop_texts()
             self._controls = {at_us: told for at_us, told in self._controls.items() if at_us + EPOCH_US > end}
-        filed, refused, self._refused = self._filing.taken(), self._refused, []
+        filed = self._filing.taken()
         decided = filed.in_order()
         self._entrance.forget(decided)
         return Made(
@@ -248,7 +244,7 @@ class Shard:
             plans=filed.plans,
             budgets=filed.budgets,
             messages=filed.messages,
-            refused=refused,
+            refused=self._waiting.refused(),
             report=self._reports.taken(),
         )
 
@@ -259,7 +255,7 @@ class Shard:
         population.changed[:] = False
         state = ShardState(
             group=self.group,
-            groups=self._groups,
+            groups=self.groups,
             known_until_us=self._known_until_us,
             applied_us=population.applied_us,
             first_us=population.first_us,
@@ -272,44 +268,18 @@ class Shard:
             stopped=population.stopped,
             schedule=population.schedule,
             counted=self._reports.open_parts(),
-            waiting=[self._waiting[offset] for offset in sorted(self._waiting)],
+            waiting=self._waiting.kept(),
         )
         return Changed(state.to_bytes(), users_of(population, self._entrance.user_ids, self._texts, rows))
 
     def _enter(self, end: int) -> None:
-        """Hands over what is due, in the order of the log, whatever the order in which it arrived."""
-        due = sorted(o for o, one in self._waiting.items() if one.log_ts_us <= end)
-        due.sort(key=lambda offset: self._waiting[offset].log_ts_us)
-        lines, registry = [], self.registry
-        for one in [self._waiting.pop(offset) for offset in due]:
-            try:
-                line = self._line(one, registry)
-            except (TactfulError, msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
-                self._refused.append(Refused(one, f"{error} (offset {one.offset})"))
-                continue
-            if isinstance(line.record, Control) and event_types.declares(line.record):
-                registry = type_changes.changed(registry, type_changes.read(line.record.value))
-            lines.append(line)
+        """Hands over what is due, and keeps the texts that a message may need."""
+        lines = self._waiting.due(end, self.registry)
         self._entrance.enter(lines)
         for line in lines:
             if isinstance(line.record, Candidate | User):
                 self._texts[line.offset] = line.data
                 self._hold(line.row).add(line.offset)
-
-    def _line(self, one: LoggedInput, registry: Registry) -> Line:
-        """The checked line of an input.
-
-        Raises:
-            TactfulError: it is of another group, or cannot be accepted.
-        """
-        line = logged_line(one)
-        checked(line.record, registry)
-        if line.user_id and (line.user_key & (self._groups - 1)) != self.group:
-            raise InvalidRecord(
-                f"got an input of user {line.user_id!r} in group {self.group} of {self._groups}, expected group "
-                f"{line.user_key & (self._groups - 1)}; deal inputs with `group_of`"
-            )
-        return line
 
     def _hold(self, row: int) -> set[int]:
         while len(self._held) <= row:
