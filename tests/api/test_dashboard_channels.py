@@ -1,5 +1,6 @@
 """The dashboard's page of channels: what became of sends, what waits for a person, what is held back; no address."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,9 +139,20 @@ def test_an_empty_store_has_a_page_that_says_what_to_do(tmp_path: Path) -> None:
     SqliteStore(tmp_path / "app.db").close()
     service = served(tmp_path / "app.db")
     page = page_of(service)
-    for words in ("Nothing went to the outbox", "no dead letter is there", "No level is met", "tactful doctor"):
+    for words in ("Nothing went to the outbox", "no dead letter is there", "Nothing was counted yet", "tactful doctor"):
         assert words in page
     service.close()
+
+
+def test_the_sends_that_reputation_rests_on_are_those_of_the_log(store: SqliteStore) -> None:
+    found = channels_of(store, Settings(), NOW_US)
+    by_log = Counter(one.channel for one in found.sampled.traffic for _ in range(one.sends))
+    counted: Counter[str] = Counter()
+    for one in found.standings:
+        assert one.complaints == one.bounces == 0.0
+        assert not one.is_judged
+        counted[one.channel] += one.sends or 0
+    assert counted == by_log
 
 
 def test_stops_warm_up_and_reputation_show_what_is_in_force() -> None:
@@ -155,7 +167,7 @@ def test_stops_warm_up_and_reputation_show_what_is_in_force() -> None:
     found = channels_of(store, settings, NOW_US)
     assert [one.channel for one in found.lanes if one.is_stopped] == ["push"]
     assert found.lanes[CHANNELS.index("email")].per_second == 14.0
-    assert [(one.mailbox, one.share) for one in found.held] == [("gmail", 0.5)]
+    assert [(one.mailbox, one.open_share, one.sends) for one in found.standings] == [("gmail", 0.5, None)]
     assert {one.mailbox: (one.sent, one.cap) for one in found.warm_up}["gmail"] == (1, 3)
 
 

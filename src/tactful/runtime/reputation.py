@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from jaxtyping import Int
 
 from tactful.clock import DAY_US
 from tactful.decision.policy.reputation import SHAPE, Guard, Levels, judge
@@ -34,11 +35,16 @@ class Reputation:
 
     def judged(self, end_us: int) -> Guard:
         """Returns what the window that ends before an instant leaves open."""
+        sends, complaints, bounces = self.window(end_us)
+        return judge(sends, complaints, bounces, self._levels)
+
+    def window(self, end_us: int) -> Int[np.ndarray, "3 channels mailboxes"]:
+        """Returns SENT, COMPLAINED and BOUNCED of `counts.py` in the days that are judged at an instant."""
         day = (end_us - 1) // DAY_US
         self._advance(day)
         window = [(day - ago) % DAYS_KEPT for ago in range(self._levels.window_days)]
-        sends, complaints, bounces = self._counts[window].sum(axis=0)  # SENT, COMPLAINED, BOUNCED of `counts.py`
-        return judge(sends, complaints, bounces, self._levels)
+        counted: Int[np.ndarray, "3 channels mailboxes"] = self._counts[window].sum(axis=0)
+        return counted
 
     def _advance(self, day: int) -> None:
         """Clears the days that a new latest day pushes out of the ring."""

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.decision.policy.reputation import SHAPE, Guard
+from tactful.decision.policy.reputation import SHAPE, Guard, Levels
 from tactful.decision.request import Thresholds
 from tactful.errors import StoreError
 from tactful.events import type_changes
@@ -119,6 +119,22 @@ def saved_rows(saved: bytes) -> SavedRows:
             "them; upgrade this installation, or open a copy made before that upgrade"
         )
     return found
+
+
+class SavedReputation(msgspec.Struct, frozen=True):
+    """What was counted for the sender's reputation, and up to when."""
+
+    applied_us: int
+    reputation: bytes = b""
+
+    def counts(self, levels: Levels) -> Reputation:
+        """Returns the counts."""
+        return Reputation.from_bytes(self.reputation, levels)
+
+
+def saved_reputation(saved: bytes) -> SavedReputation:
+    """Returns what is saved of the sender's reputation, and reads nothing else."""
+    return msgspec.msgpack.decode(saved, type=SavedReputation)
 
 
 def restore(population: Population, saved: bytes, rows: Iterable[bytes]) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 """Channels: how sends fare at each provider, what it is given and how fast, and what waits for a person."""
 
 import shlex
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,9 +25,12 @@ from tactful.delivery.pacing import Ramp
 from tactful.events.records import CHANNELS, Control, decode
 from tactful.features.mailbox import MAILBOXES
 from tactful.runtime.settings import Settings
+from tactful.runtime.snapshot import saved_reputation
 from tactful.stores.protocols import Store
 
 _LETTERS: Final = 50
+_Cell: TypeAlias = tuple[str, str]
+"""A channel and a mailbox group."""
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +44,19 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     is_stopped: bool
 
 
-class Held(msgspec.Struct, frozen=True):
-    """Complaints or bounces hold ranked messages back: on which share of user-days they still go out, and why."""
+class Standing(msgspec.Struct, frozen=True):
+    """Sends of the days that are judged, with shares of complaints and bounces; None where nothing was counted yet.
+
+    `is_judged`: there are enough sends. `open_share` of user-days ranked messages go out on: 1 is all, 0 is stopped.
+    """
 
     channel: str
     mailbox: str
-    share: float
-    rate: float
-    level: float
+    sends: int | None
+    complaints: float | None
+    bounces: float | None
+    is_judged: bool
+    open_share: float
 
 
 class WarmUpDay(msgspec.Struct, frozen=True):
@@ -66,12 +76,14 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Channels(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands on the page; `judged_at` is when the levels of reputation were looked at last."""
+    """What stands on the page; reputation was counted up to `counted_at`, and what it holds back is in force since
+    `judged_at`; None where that never was."""
 
     at: datetime
     lanes: tuple[Lane, ...]
     sampled: Sampled
-    held: tuple[Held, ...]
+    standings: tuple[Standing, ...]
+    counted_at: datetime | None
     judged_at: datetime | None
     warm_up: tuple[WarmUpDay, ...]
     letters: tuple[Waiting, ...]
@@ -81,12 +93,14 @@ class Channels(msgspec.Struct, frozen=True, kw_only=True):
 def channels_of(store: Store, settings: Settings, now_us: int) -> Channels:
     """Returns what the store says of the channels; it is only read."""
     judged_at, held = _held(store)
+    counted_at, counted = _counted(store, settings)
     letters = open_letters(store, _LETTERS + 1)
     return Channels(
         at=from_us(now_us),
         lanes=_lanes(store, settings, now_us),
         sampled=traffic_of(store, now_us),
-        held=held,
+        standings=_standings(counted, held, settings),
+        counted_at=counted_at,
         judged_at=judged_at,
         warm_up=_warm_up(store, settings, now_us),
         letters=tuple(_waiting(store, one, now_us) for one in letters[:_LETTERS]),
@@ -130,12 +144,48 @@ def _lanes(store: Store, settings: Settings, now_us: int) -> tuple[Lane, ...]:
     )
 
 
-def _held(store: Store) -> tuple[datetime | None, tuple[Held, ...]]:
+def _held(store: Store) -> tuple[datetime | None, dict[_Cell, float]]:
+    """Which share of user-days is open, where not all is, by what the controller looked at last."""
     row = store.latest_control("thresholds")
     control = decode(row.data) if row else None
     if not isinstance(control, Control):
-        return None, ()
-    return control.effective_at, tuple(Held(*one) for one in control.value.get("reputation", []))
+        return None, {}
+    told = control.value.get("reputation", [])
+    return control.effective_at, {(channel, mailbox): float(share) for channel, mailbox, share, *_ in told}
+
+
+def _counted(store: Store, settings: Settings) -> tuple[datetime | None, dict[_Cell, tuple[int, int, int]]]:
+    """Sends, complaints and bounces by the states that were saved last, where anything was sent."""
+    saved = store.load_meta("states")
+    if saved is None:
+        return None, {}
+    found = saved_reputation(saved)
+    window = found.counts(settings.reputation).window(found.applied_us)
+    cells: dict[_Cell, tuple[int, int, int]] = {
+        (CHANNELS[h], MAILBOXES[p]): (int(window[0, h, p]), int(window[1, h, p]), int(window[2, h, p]))
+        for h, p in np.argwhere(window.sum(axis=0) > 0).tolist()
+    }
+    return from_us(found.applied_us), cells
+
+
+def _standings(
+    counted: Mapping[_Cell, tuple[int, int, int]], held: Mapping[_Cell, float], settings: Settings
+) -> tuple[Standing, ...]:
+    places = [(channel, mailbox) for channel in CHANNELS for mailbox in MAILBOXES]
+    return tuple(
+        _standing(cell, counted.get(cell), held.get(cell, 1.0), settings.reputation.min_sends)
+        for cell in places
+        if cell in counted or cell in held
+    )
+
+
+def _standing(cell: _Cell, counted: tuple[int, int, int] | None, open_share: float, enough: int) -> Standing:
+    mailbox = cell[1] if cell[0] == "email" else ""
+    if counted is None:
+        return Standing(cell[0], mailbox, None, None, None, True, open_share)
+    sends, complaints, bounces = counted
+    per_send = max(sends, 1)
+    return Standing(cell[0], mailbox, sends, complaints / per_send, bounces / per_send, sends >= enough, open_share)
 
 
 def _warm_up(store: Store, settings: Settings, now_us: int) -> tuple[WarmUpDay, ...]:
