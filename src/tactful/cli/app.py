@@ -28,6 +28,7 @@ from tactful.cli.simulate import simulate
 from tactful.cli.stop import go, stop
 from tactful.cli.train import train_volume
 from tactful.cli.train_ranker import train_ranker
+from tactful.cli.train_rows import train_rows
 from tactful.cli.train_timing import train_timing
 from tactful.cli.tune import tune
 from tactful.errors import TactfulError
@@ -40,6 +41,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "train volume": train_volume,
     "train timing": train_timing,
     "train ranker": train_ranker,
+    "train rows": train_rows,
     "allocate": allocate,
     "tune": tune,
     "evaluate": evaluate,

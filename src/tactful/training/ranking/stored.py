@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from tactful.errors import NotEnoughData
@@ -78,7 +79,9 @@ def read_log(store: Store, types: Sequence[EventType], tell: Tell = lambda rows:
     order = reached[np.lexsort([column[reached] for column in (columns.decision, columns.at_us, columns.user)])]
     told = [one for _, one in rows]
     return RankLog(
-        inputs=_inputs([told[i] for i in order.tolist()]),
+        inputs=inputs_sent(
+            [told[i].snapshot for i in order.tolist()], np.array([one.snapshot_place for one in told])[order]
+        ),
         sends=taken(columns, order),
         random=np.array([one.bucket == _RANDOM and one.says(_RANDOM) for one in told])[order],
         logged=np.array([one.log_probability for one in told], dtype=np.float64)[order],
@@ -123,13 +126,17 @@ def _failed(sends: Sends, touches: Touches) -> NDArray[np.bool_]:
     return np.array([pair in told for pair in zip(sends.user.tolist(), sends.at_us.tolist(), strict=True)], dtype=bool)
 
 
-def _inputs(sent: Sequence[_Sent]) -> RankInputs:
-    """The snapshots with the one candidate that was sent; some at a time, for whole pools are wide."""
+def inputs_sent(blobs: Sequence[bytes], place: Int64[np.ndarray, " n"]) -> RankInputs:
+    """Returns what snapshots hold, of the candidates the one that was sent; some at a time, for whole pools are wide.
+
+    Args:
+        blobs: snapshots (`features.ranking_snapshot`), one at least.
+        place: of the candidate that was sent, for each.
+    """
     parts = []
-    for start in range(0, len(sent), _OPENED_AT_ONCE):
-        some = sent[start : start + _OPENED_AT_ONCE]
-        pools = opened([one.snapshot for one in some])
-        row, place = np.arange(len(some)), np.array([one.snapshot_place for one in some])
-        columns = {name: getattr(pools, name)[row, place][:, None] for name in _OF_POOL}
+    for start in range(0, max(len(blobs), 1), _OPENED_AT_ONCE):
+        some = blobs[start : start + _OPENED_AT_ONCE]
+        pools, row = opened(some), np.arange(len(some))
+        columns = {name: getattr(pools, name)[row, place[start + row]][:, None] for name in _OF_POOL}
         parts.append(replace(pools, **columns))
     return stacked(parts)
