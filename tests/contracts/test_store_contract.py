@@ -24,6 +24,7 @@ from tactful.stores.protocols import (
     OutboxRow,
     PlanRow,
     Refused,
+    ShadowSendRow,
     Store,
     Versioned,
 )
@@ -400,6 +401,19 @@ def test_the_last_choices_of_a_user_are_hers_alone_and_undone_with_their_transac
         abandon(store, lambda: store.put_preferences(U64_MAX, b"three"), lambda: store.put_preferences(1, b"one"))
     assert store.preferences_of(U64_MAX) == b"two"
     assert store.preferences_of(1) is None
+
+
+def test_what_another_sender_sent_is_kept_once_by_time_and_goes_with_its_person(store: Store) -> None:
+    first, second = ShadowSendRow(U64_MAX, U64_MAX, 100, b"first"), ShadowSendRow(1, 2, 200, b"second")
+    store.put_shadow_sends([second, first])
+    store.put_shadow_sends([second._replace(data=b"again")])
+    with pytest.raises(Stopped):
+        abandon(store, lambda: store.put_shadow_sends([ShadowSendRow(3, 2, 300, b"never")]))
+    assert list(store.shadow_sends()) == [first, second]
+    assert store.shadow_sends_of(2) == [second]
+    with store.transaction():
+        store.erase({2: "she"}, lambda data: False, lambda data: data)
+    assert list(store.shadow_sends()) == [first]
 
 
 def test_a_cancelled_candidate_is_withdrawn_whenever_it_was_logged(store: Store) -> None:

@@ -29,6 +29,7 @@ from tactful.stores.protocols import (
     PlanRow,
     Refused,
     Reject,
+    ShadowSendRow,
     Versioned,
 )
 from tactful.stores.refusals import check_order, known_api_key, nested_transaction, no_open_attempt, version_differs
@@ -60,6 +61,7 @@ class MemoryStore:
         self._cancels: dict[tuple[int, int], int] = {}
         self._group_cancels: dict[tuple[int, int], int] = {}
         self._preferences: dict[int, bytes] = {}
+        self._shadow_sends: dict[int, ShadowSendRow] = {}
         self._budgets: dict[BudgetRow, None] = {}
         self._outbox: dict[int, OutboxEntry] = {}
         self._inbox: dict[int, InboxRow] = {}
@@ -125,6 +127,8 @@ class MemoryStore:
         self._replace("_plans", {k: row for k, row in self._plans.items() if row.user_key not in people})
         self._replace("_budgets", {row: None for row in self._budgets if row.user_key not in people})
         self._replace("_preferences", {k: data for k, data in self._preferences.items() if k not in people})
+        shadow = {k: row for k, row in self._shadow_sends.items() if row.user_key not in people}
+        self._replace("_shadow_sends", shadow)
         for name in ("_suppressions", "_cancels", "_group_cancels"):
             self._replace(name, {k: row for k, row in getattr(self, name).items() if k[0] not in people})
         self._replace("_states", {user: data for user, data in self._states.items() if user not in people.values()})
@@ -340,6 +344,17 @@ class MemoryStore:
 
     def preferences_of(self, user_key: int) -> bytes | None:
         return self._preferences.get(user_key)
+
+    # Shadow sends
+
+    def put_shadow_sends(self, rows: Sequence[ShadowSendRow]) -> None:
+        self._set_new(self._shadow_sends, ((row.send_key, row) for row in rows))
+
+    def shadow_sends(self) -> Iterator[ShadowSendRow]:
+        yield from sorted(self._shadow_sends.values(), key=lambda row: (row.at_us, row.send_key))
+
+    def shadow_sends_of(self, user_key: int) -> list[ShadowSendRow]:
+        return [row for row in self.shadow_sends() if row.user_key == user_key]
 
     # Budgets
 

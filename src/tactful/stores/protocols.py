@@ -126,6 +126,15 @@ class InboxRow(NamedTuple):
     clicked_us: int | None = None
 
 
+class ShadowSendRow(NamedTuple):
+    """A message that another sender sent; `send_key` is a hash of whom it told what, when and through what."""
+
+    send_key: int
+    user_key: int
+    at_us: int
+    data: bytes
+
+
 class Reject(NamedTuple):
     """Something that was not accepted, and why; `kind` names what it was (`conflict`, `candidate`, ...)."""
 
@@ -347,6 +356,23 @@ class Choices(Protocol):
 
     def preferences_of(self, user_key: int) -> bytes | None:
         """Returns a user's choices, None if she never chose."""
+        ...
+
+
+@runtime_checkable
+class ShadowSends(Protocol):
+    """What another sender sent while this store only listens."""
+
+    def put_shadow_sends(self, rows: Sequence[ShadowSendRow]) -> None:
+        """Keeps messages; one that is there already is left as it is."""
+        ...
+
+    def shadow_sends(self) -> Iterator[ShadowSendRow]:
+        """Yields all of them, by instant and then by key; none of a store that was never opened by this version."""
+        ...
+
+    def shadow_sends_of(self, user_key: int) -> list[ShadowSendRow]:
+        """Returns those to a user, in the same order."""
         ...
 
 
@@ -617,6 +643,7 @@ class Store(
     ControlLog,
     Rights,
     Choices,
+    ShadowSends,
     Budgets,
     Outbox,
     DeadLetters,

@@ -84,13 +84,19 @@ _SCHEMA_5_CHOICES = """
 CREATE TABLE preferences (user_key INTEGER PRIMARY KEY, data BLOB NOT NULL);
 """
 
-MIGRATIONS = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3_DELIVERY, _SCHEMA_4_REQUESTS, _SCHEMA_5_CHOICES)
+_SCHEMA_6_SHADOW = """
+CREATE TABLE shadow_sends (send_key INTEGER PRIMARY KEY, user_key INTEGER NOT NULL, at_us INTEGER NOT NULL,
+    data BLOB NOT NULL);
+CREATE INDEX shadow_sends_by_time ON shadow_sends (at_us, send_key);
+"""
+
+MIGRATIONS = (_SCHEMA_1, _SCHEMA_2, _SCHEMA_3_DELIVERY, _SCHEMA_4_REQUESTS, _SCHEMA_5_CHOICES, _SCHEMA_6_SHADOW)
 """The n-th brings a file from schema n to n + 1; an empty file is schema 0."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
 READABLE_SINCE = 1
 """The oldest schema that may be opened read-only as it is: what came later only serves a writer (the mailbox, answers)
-or a service, which upgrades first (keys)."""
+or a service, which upgrades first (keys, shadow sends)."""
 
 
 def upgrade(connection: sqlite3.Connection) -> None:

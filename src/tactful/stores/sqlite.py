@@ -2,7 +2,8 @@
 
 The methods do what `protocols` says. Larger concerns rest in files of their own: the tables in `schema`, the
 input log in `sqlite_inputs`, decisions and plans in `sqlite_decisions`, the outbox in `sqlite_outbox`, the
-inbox in `sqlite_inbox`, what the HTTP service keeps in `sqlite_access`, parts of many rows in `sqlite_samples`.
+inbox in `sqlite_inbox`, what the HTTP service keeps in `sqlite_access`, what another sender sent in
+`sqlite_shadow`, parts of many rows in `sqlite_samples`.
 """
 
 import sqlite3
@@ -18,6 +19,7 @@ from tactful.stores import sqlite_erasing as erasing
 from tactful.stores import sqlite_inbox as inbox
 from tactful.stores import sqlite_outbox as outbox
 from tactful.stores import sqlite_samples as samples
+from tactful.stores import sqlite_shadow as shadow
 from tactful.stores.order_preserving import signed, unsigned
 from tactful.stores.protocols import (
     Answer,
@@ -35,6 +37,7 @@ from tactful.stores.protocols import (
     PlanRow,
     Refused,
     Reject,
+    ShadowSendRow,
     Versioned,
 )
 from tactful.stores.refusals import nested_transaction, version_differs
@@ -329,6 +332,18 @@ class SqliteStore:
     def preferences_of(self, user_key: int) -> bytes | None:
         row = self._db.execute("SELECT data FROM preferences WHERE user_key = ?", (signed(user_key),)).fetchone()
         return None if row is None else bytes(row[0])
+
+    # Shadow sends
+
+    def put_shadow_sends(self, rows: Sequence[ShadowSendRow]) -> None:
+        with self._writing():
+            shadow.put_shadow_sends(self._db, rows)
+
+    def shadow_sends(self) -> Iterator[ShadowSendRow]:
+        return shadow.shadow_sends(self._db)
+
+    def shadow_sends_of(self, user_key: int) -> list[ShadowSendRow]:
+        return shadow.shadow_sends_of(self._db, user_key)
 
     # Budgets
 
