@@ -1,5 +1,6 @@
 """A person's own data: exported whole, erased for good."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 import small_app
 from served_app import ask, decided, served
-from tactful.api import person
+from tactful.api import person, users
+from tactful.api.pulse import beat
 from tactful.api.service import Service
 from tactful.runtime.embedded import Engine
 from tactful.runtime.settings import Settings
@@ -45,6 +47,19 @@ def test_a_person_is_exported_then_erased_and_not_before_it_is_said(service: Ser
     assert (done.status_code, done.json()["state"]) == (200, "erased")
     assert ask(service, person.ENDPOINTS, "GET", "/v1/users/u003/erasure").json() == done.json()
     assert ask(service, person.ENDPOINTS, "GET", "/v1/users/u003/export").status_code == 404
+    service.close()
+
+
+def test_a_profile_of_a_person_who_was_erased_is_refused_at_once_and_others_are_taken(service: Service) -> None:
+    endpoints = (*person.ENDPOINTS, *users.ENDPOINTS)
+    ask(service, endpoints, "DELETE", "/v1/users/u003")
+    engine = Engine.open(service.path, Settings())
+    engine.advance(small_app.END.replace(hour=1))
+    engine.close()
+    asyncio.run(beat(service))
+    refused = ask(service, endpoints, "PUT", "/v1/users/u003", json={})
+    assert (refused.status_code, refused.json()["type"]) == (410, "urn:tactful:problem:erased")
+    assert ask(service, endpoints, "PUT", "/v1/users/u004", json={}).status_code == 202
     service.close()
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tactful.clock import MINUTE_US, SECOND_US
+from tactful.runtime import erasing
 from tactful.runtime.settings import Api
 from tactful.stores.protocols import ApiKey
 from tactful.stores.sqlite import SqliteStore
@@ -26,12 +27,14 @@ class Pulse:
         beats: how often was looked.
         waiting: letters that the engine has not taken.
         decided_us: the instant up to which everything is decided; None before an engine has run.
+        anybody_erased: whether there are people of whom nothing may come in again.
         fault: why the store could not be written to, "" if it could.
     """
 
     beats: int = 0
     waiting: int = 0
     decided_us: int | None = None
+    anybody_erased: bool = False
     fault: str = ""
 
     def lag_s(self, now_us: int) -> float:
@@ -47,9 +50,9 @@ class Pulse:
 
 
 async def beat(service: "Service") -> None:
-    """Looks once: mailbox, engine, keys, now and then event types; and forgets answers that are a day old."""
+    """Looks once: mailbox, engine, erasures, keys, now and then event types; and forgets answers that are a day old."""
     pulse = service.pulse
-    pulse.waiting, pulse.decided_us, keys = await service.ask(_look)
+    pulse.waiting, pulse.decided_us, pulse.anybody_erased, keys = await service.ask(_look)
     service.keys.replace(keys)
     if pulse.beats % _TYPES_EVERY == _TYPES_EVERY - 1:
         await service.reload_types()
@@ -63,9 +66,10 @@ async def beat(service: "Service") -> None:
     pulse.beats += 1
 
 
-def _look(store: SqliteStore) -> tuple[int, int | None, list[ApiKey]]:
+def _look(store: SqliteStore) -> tuple[int, int | None, bool, list[ApiKey]]:
     committed = store.load_meta("committed")
-    return store.posted(), int(committed) if committed else None, store.api_keys()
+    erased = erasing.totals(store).people > 0
+    return store.posted(), int(committed) if committed else None, erased, store.api_keys()
 
 
 def _touch(store: SqliteStore, now_us: int, sweeps: bool) -> None:

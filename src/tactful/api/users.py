@@ -1,6 +1,7 @@
 """`PUT /v1/users/{id}`: a person's profile, whole."""
 
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ from tactful.api.rows import LONGEST_ID, Taken, Told, take
 from tactful.api.service import Service
 from tactful.errors import InvalidRecord
 from tactful.events.records import Channel, Identifier, Instant, QuietHours, User
+from tactful.runtime import erasing
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,10 +38,18 @@ _PROFILE: Final = msgspec.json.Decoder(Profile)
 
 
 async def put_user(request: Request, service: Service) -> Response:
-    """Takes a profile; the same one again changes nothing."""
+    """Takes a profile; the same one again changes nothing.
+
+    Raises:
+        Problem: 410 for a person who was erased; the engine would refuse her, too, but nobody would hear of it.
+    """
     user_id = request.path_params["user_id"]
     if len(user_id) > LONGEST_ID:
         raise Problem(422, "invalid", f"got a user_id of {len(user_id)} characters, expected {LONGEST_ID} at most")
+
+    if service.pulse.anybody_erased and await service.ask(partial(erasing.erased_at, user_id=user_id)) is not None:
+        why = "got a profile of a person who was erased, expected nothing of her; who signs up again needs a new id"
+        raise Problem(410, "erased", why)
 
     def read(data: bytes, now: datetime) -> Told:
         told = _PROFILE.decode(data)
@@ -58,6 +68,6 @@ ENDPOINTS: Final = (
         "ingest",
         "Takes a person's profile, which replaces the one before.",
         Profile,
-        {202: Taken},
+        {202: Taken, 410: Problem},
     ),
 )
