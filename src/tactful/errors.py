@@ -164,3 +164,7 @@ class WrongMessageState(TactfulError):
 
 class LookupFailed(TactfulError):
     """Raised when the DNS gives no answer: no network, no server, a broken zone."""
+
+
+class JobFailed(TactfulError):
+    """Raised when a job on Flink ended by an error, or its cluster did not take it: the message has the first cause."""

@@ -1,0 +1,213 @@
+"""The operator that decides: a shard of users a key, fed by epochs, run when no earlier input and no price can come.
+
+Inputs wait in Flink's state under their epoch, not in the shard. When the group's timer rings, the inputs and prices up
+to there go into the shard, the shard runs, and what changed is written back: between two runs the state is all there
+is, and the shards in memory are a cache of it. So a checkpoint can be taken at any moment, and after a restore, on
+however many workers, a group is read again from its users' bytes.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+
+from tactful.delivery.outbox import decode as decode_message
+from tactful.errors import InvalidModel, TactfulError
+from tactful.events.records import decode
+from tactful.runtime.control import EPOCH_US
+from tactful.runtime.flink import bundle, rows
+from tactful.runtime.flink.reading import EVERYBODY, PRICES, Part
+from tactful.runtime.flink.rows import Rejected
+from tactful.runtime.flink.state import Context, Descriptors, States, Table, Value
+from tactful.runtime.shard import Made, Refused, Shard
+
+Output: TypeAlias = tuple[str, str]
+"""(kind of `KINDS`, one or more lines of text)."""
+KINDS: Final = ("decisions", "plans", "budgets", "messages", "rejected", "states")
+"""What is written to files of its own; reports and the word that a group is done go to the keeper."""
+REPORT: Final = "report"
+DONE: Final = "done"
+EVERYBODY_READS: Final = "everybody"
+"""The name of the broadcast state."""
+RETRY_MS: Final = 50
+"""A group whose price is not there yet looks again so often; usually the watermark of the prices spares it that."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What every worker has to know.
+
+    Attributes:
+        folder: the job's input (`bundle.py`), which every worker can read.
+        groups: of users, a power of two, for the life of the job.
+        epochs_a_run: how many epochs a group passes at once; 1 in a closed loop, whose prices come one by one.
+        until_us: where the job ends; -1 for never.
+        states: whether the users' states are written out at the end.
+        live_lag_us: how far behind the clock of the machine groups go on without inputs; -1 waits for inputs.
+        tick_ms: how often they look.
+    """
+
+    folder: str
+    groups: int
+    epochs_a_run: int = 1
+    until_us: int = -1
+    states: bool = False
+    live_lag_us: int = -1
+    tick_ms: int = 1_000
+
+
+class Groups:
+    """Keyed by group: takes parts of the log and prices, and gives what was decided, as lines of text."""
+
+    def __init__(self, plan: Plan, descriptors: Descriptors) -> None:
+        """Opens nothing yet; `descriptors` make Flink's."""
+        self._plan = plan
+        self._descriptors = descriptors
+
+    def open(self, states: States) -> None:
+        """Takes the states, and loads the models: once a worker."""
+        value, table = self._descriptors.value, self._descriptors.table
+        self._everybody = table(EVERYBODY_READS)
+        self._users: Table[bytes] = states.get_map_state(table("users"))
+        self._pending: Table[list[bytes]] = states.get_map_state(table("pending"))
+        self._blob: Value[bytes] = states.get_state(value("shard"))
+        self._applied: Value[int] = states.get_state(value("applied_us"))
+        self._wanted: Value[int] = states.get_state(value("wanted_us"))
+        self._shards: dict[int, Shard] = {}
+        folder = Path(self._plan.folder)
+        self._bundle = bundle.load(folder)
+        self._settings, self._types = bundle.settings_of(self._bundle), bundle.types_of(self._bundle)
+        try:
+            self._scorer = bundle.scorer_in(folder, self._bundle)
+        except (TactfulError, OSError, msgspec.MsgspecError) as error:
+            raise InvalidModel(
+                f"the models of {folder} cannot be loaded on worker {socket.gethostname()}, process {os.getpid()}: "
+                f"{error}; put a whole file there, then start the job from its last checkpoint"
+            ) from error
+
+    def process_element(self, value: tuple[int, int, bytes], ctx: Context) -> Iterator[Output]:
+        """Puts a part by until its epoch is over; one that comes too late for that waits for the next run."""
+        part = Part(*value)
+        applied = self._applied.value()
+        if applied is None:
+            applied = self._bundle.first_us - 1
+            self._applied.update(applied)
+            self._ring(ctx, applied)
+            if self._plan.live_lag_us >= 0:
+                self._ring_by_clock(ctx, self._plan.tick_ms)
+        if part.epoch >= 0:
+            epoch = str(max(part.epoch, (applied + 1) // EPOCH_US))
+            self._pending.put(epoch, [*(self._pending.get(epoch) or ()), part.data])
+        yield from ()
+
+    def process_broadcast_element(self, value: tuple[int, int, bytes], ctx: Context) -> Iterator[Output]:
+        """Keeps what everybody reads: prices, and inputs that concern all users, by epoch."""
+        part = Part(*value)
+        known = ctx.get_broadcast_state(self._everybody)
+        name = _name(part.group, part.epoch)
+        known.put(name, [*(known.get(name) or ()), part.data])
+        yield from ()
+
+    def on_timer(self, timestamp: int, ctx: Context) -> Iterator[Output]:
+        """Brings the group to the end of the epoch whose timer rang, or as far as the prices reach."""
+        applied, wanted = self._applied.value(), self._wanted.value()
+        assert applied is not None
+        assert wanted is not None
+        now_us = ctx.timer_service().current_processing_time() * 1_000
+        live = self._plan.live_lag_us >= 0
+        target = max(now_us - self._plan.live_lag_us, applied) if live else wanted
+        if self._plan.until_us >= 0:
+            target = min(target, self._plan.until_us)
+        for made in self._run(ctx, applied, target):
+            yield from _told(made)
+            applied = made.until_us
+        if 0 <= self._plan.until_us <= applied:
+            yield from self._last_words(ctx)
+        elif live:
+            self._ring_by_clock(ctx, self._plan.tick_ms)
+        elif applied < target:
+            self._ring_by_clock(ctx, RETRY_MS)
+        else:
+            self._ring(ctx, applied)
+
+    def _run(self, ctx: Context, applied: int, target: int) -> list[Made]:
+        """Runs the group's shard up to an instant, or up to where the price is known, and writes what changed."""
+        shard = self._shard(int(ctx.get_current_key()))
+        known = ctx.get_broadcast_state(self._everybody)
+        first, last = (applied + 1) // EPOCH_US, target // EPOCH_US
+        for epoch in range(first, last + 1):
+            for control in known.get(_name(PRICES, epoch)) or ():
+                shard.price(control)
+        until = min(target, shard.known_until_us)
+        if until <= applied:
+            return []
+        for epoch in range(first, until // EPOCH_US + 1):
+            for part in (*(known.get(_name(EVERYBODY, epoch)) or ()), *(self._pending.get(str(epoch)) or ())):
+                shard.take(rows.unpacked(part))
+            self._pending.remove(str(epoch))
+        made = shard.run(until)
+        changed = shard.changed()
+        self._blob.update(changed.shard)
+        for user_id, data in changed.users:
+            self._users.put(user_id, data)
+        self._applied.update(made.until_us)
+        return [made]
+
+    def _shard(self, group: int) -> Shard:
+        """The group's shard: from memory, else from its state, else a new one."""
+        shard = self._shards.get(group)
+        if shard is None:
+            blob = self._blob.value()
+            if blob is None:
+                plan, start = self._plan, self._bundle.start_us
+                shard = Shard(group, plan.groups, self._settings, self._types, self._scorer, start)
+            else:
+                users = list(self._users.values())
+                shard = Shard.restored(blob, users, self._settings, self._scorer)
+            self._shards[group] = shard
+        return shard
+
+    def _ring(self, ctx: Context, applied: int) -> None:
+        """Sets the timer for the end of the next run; it rings once all inputs and prices up to there have come."""
+        epoch = (applied + 1) // EPOCH_US + self._plan.epochs_a_run - 1
+        end = (epoch + 1) * EPOCH_US - 1
+        if self._plan.until_us >= 0:
+            end = min(end, self._plan.until_us)
+        self._wanted.update(end)
+        ctx.timer_service().register_event_time_timer(end // 1_000)
+
+    def _ring_by_clock(self, ctx: Context, after_ms: int) -> None:
+        timers = ctx.timer_service()
+        timers.register_processing_time_timer(timers.current_processing_time() + after_ms)
+
+    def _last_words(self, ctx: Context) -> Iterator[Output]:
+        if self._plan.states:
+            states = sorted((str(user), data) for user, data in self._users.items())
+            if states:
+                yield "states", "\n".join(rows.told({"user_id": user, "state": data}) for user, data in states)
+        yield DONE, str(ctx.get_current_key())
+
+
+def _name(group: int, epoch: int) -> str:
+    return f"{group}:{epoch}"
+
+
+def _told(made: Made) -> Iterator[Output]:
+    """What a run made, as lines of JSON by kind; none of a kind that is empty."""
+    found = {
+        "decisions": [rows.told(decode(row.data)) for row in made.decisions],
+        "plans": [rows.told(decode(row.data)) for row in made.plans],
+        "budgets": [rows.told(decode(row.data)) for row in made.budgets],
+        "messages": [rows.told(decode_message(row.message)) for row in made.messages],
+        "rejected": [rows.told(_rejected(each)) for each in made.refused],
+        REPORT: [rows.told(made.report)] if made.report else [],
+    }
+    for kind, lines in found.items():
+        if lines:
+            yield kind, "\n".join(lines)
+
+
+def _rejected(refused: Refused) -> Rejected:
+    return Rejected(f"offset {refused.input.offset}", refused.reason, refused.input.data)

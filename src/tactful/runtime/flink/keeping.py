@@ -1,0 +1,76 @@
+"""The operator that makes prices: one for the whole job, between the counts of all groups and the next control file.
+
+Prices go round outside the job: the keeper writes a file of one line into the control folder, and the job reads that
+folder. What is written follows from the counts, so a keeper that was restored writes the same again; a file that is
+there stands.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tactful.events.records import decode
+from tactful.runtime import logbook
+from tactful.runtime.flink import bundle, rows
+from tactful.runtime.flink.groups import DONE, Output, Plan
+from tactful.runtime.flink.state import Context, Descriptors, States, Table, Value
+from tactful.runtime.price_keeper import PriceKeeper
+
+FINISHED = "_finished"
+"""A file of this name in the control folder says that every group has come to the end; sources pass it over."""
+
+
+class Keeper:
+    """Takes the reports of all groups under one key; gives the control log, and writes control files."""
+
+    def __init__(self, plan: Plan, controls: str, descriptors: Descriptors) -> None:
+        """`controls` is the folder that the job reads prices from; "" writes no files."""
+        self._plan, self._controls = plan, controls
+        self._descriptors = descriptors
+
+    def open(self, states: States) -> None:
+        """Takes the states; the keeper itself is read at the first report."""
+        value, table = self._descriptors.value, self._descriptors.table
+        self._kept: Value[bytes] = states.get_state(value("keeper"))
+        self._waiting: Table[bytes] = states.get_map_state(table("reports"))
+        self._done: Table[bool] = states.get_map_state(table("done"))
+        told = bundle.load(Path(self._plan.folder))
+        self._settings, self._start_us = bundle.settings_of(told), told.start_us
+        self._keeper: PriceKeeper | None = None
+
+    def process_element(self, value: Output, ctx: Context) -> Iterator[Any]:
+        """Takes one report, and yields the control of every epoch that it closes."""
+        kind, text = value
+        if kind == DONE:
+            self._done.put(text, True)
+            if self._controls and len(list(self._done.keys())) == self._plan.groups:
+                (Path(self._controls) / FINISHED).touch()
+            return
+        keeper = self._opened()
+        report = msgspec.json.decode(text, type=bytes)
+        epochs = keeper.take(report)
+        if not epochs:
+            self._waiting.put(text, report)
+            return
+        for epoch in epochs:
+            row = logbook.control(epoch)
+            if self._controls:
+                bundle.write_control(Path(self._controls), row)
+            yield "controls", rows.told(decode(row.data))
+        self._kept.update(keeper.to_bytes())
+        for name in list(self._waiting.keys()):
+            self._waiting.remove(name)
+
+    def _opened(self) -> PriceKeeper:
+        """The keeper: from memory, else from its state and the reports that came since."""
+        if self._keeper is None:
+            kept = self._kept.value()
+            if kept is None:
+                self._keeper = PriceKeeper(self._settings, self._plan.groups, self._start_us)
+            else:
+                self._keeper = PriceKeeper.from_bytes(kept, self._settings)
+            for report in self._waiting.values():
+                self._keeper.take(report)
+        return self._keeper
