@@ -22,7 +22,8 @@ from tactful.runtime.flink import bundle, rows
 from tactful.runtime.flink.reading import EVERYBODY, PRICES, Part
 from tactful.runtime.flink.rows import Rejected
 from tactful.runtime.flink.state import Context, Descriptors, States, Table, Value
-from tactful.runtime.shard import Made, Refused, Shard
+from tactful.runtime.shard import Made, Shard
+from tactful.runtime.shard_inputs import Refused
 
 Output: TypeAlias = tuple[str, str]
 """(kind of `KINDS`, one or more lines of text)."""
