@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-from tactful.clock import HOUR_US, MINUTE_US, from_us
+import pytest
+
+from tactful.clock import HOUR_US, MINUTE_US, SimulatedClock, from_us
 from tactful.delivery import stops
 from tactful.delivery.channels.memory import MemoryChannel
+from tactful.delivery.loop import Loop
 from tactful.delivery.outbox import OutboxMessage, encode
 from tactful.delivery.send import Sender
-from tactful.events.records import CHANNELS, Channel, Control, decode
+from tactful.events.records import CHANNELS, Channel, Control, Engagement, decode
 from tactful.events.registry import Registry
 from tactful.events.switches import Switch, What
 from tactful.stores.memory import MemoryStore
@@ -77,6 +80,35 @@ def test_what_a_switch_stops_until_its_expiry_ends_as_expired() -> None:
     talks = sender(store, channel)
     assert talks.run(NOW + HOUR_US - MINUTE_US, 10).counts == {"held": 1}
     assert talks.run(NOW + HOUR_US, 10).counts == {"expired": 1}
+    assert channel.arrived == {}
+
+
+@pytest.mark.parametrize(("what", "name"), [("all", ""), ("channel", "push")])
+def test_what_expires_while_it_is_stopped_ends_at_once_and_the_engine_is_told(what: What, name: str) -> None:
+    store, channel, clock = MemoryStore(), MemoryChannel(), SimulatedClock(NOW)
+    waiting(store, 1)
+    waiting(store, 2, "email")
+    turn(store, what, name, True)
+    store.take_posted(10)
+    loop = Loop(sender(store, channel), clock)
+    assert [one.result for one in loop.turn()] == []
+    loop.finish()
+    clock.set(NOW + HOUR_US)
+    expired = loop.turn()
+    loop.close()
+    assert {one.decision_key for one in expired} == ({1, 2} if what == "all" else {1})
+    assert {one.result for one in expired} == {"expired"}
+    told = [decode(data) for data in store.take_posted(10)]
+    assert {one.decision_id for one in told if isinstance(one, Engagement) and one.kind == "failure"} >= {"d1"}
+    assert "d1" not in channel.arrived
+    store.close()
+
+
+def test_a_run_over_an_outbox_that_is_stopped_ends_what_expired() -> None:
+    store, channel = MemoryStore(), MemoryChannel()
+    waiting(store, 1)
+    turn(store, "all", "", True)
+    assert sender(store, channel).run(NOW + HOUR_US, 10).counts == {"expired": 1}
     assert channel.arrived == {}
 
 

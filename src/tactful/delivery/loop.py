@@ -31,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.2
 """How long the loop sleeps when nothing is due and nothing is under way: what a new message waits at most."""
 _LOOK_ROUND_US: Final = MINUTE_US
+_END_AT_ONCE: Final = 500
+"""Worthless messages ended in one commit: other writers wait for it some hundredths of a second."""
 
 
 class Loop:
@@ -84,7 +86,7 @@ class Loop:
     def turn(self) -> list[Sent]:
         """Files what came back, begins what may go now, and returns what ended; calls go on in their threads."""
         now_us = self._clock.now_us()
-        self._look_round(now_us)
+        ended = self._look_round(now_us)
         self._take_answers()
         rows = [
             row
@@ -95,13 +97,13 @@ class Loop:
         for lane in self._lanes.values():
             lane.finished = 0
         if not rows and not self._answers:
-            return []
+            return ended
         calls, sent = self._sender.exchange(self._answers, rows, now_us)
         self._answers = []
         for call in calls:
             future = self._lanes[call.waiting.channel].begin(self._call, call, now_us)
             self._under_way[call.row.decision_key] = (call, future)
-        return self._counted(sent)
+        return ended + self._counted(sent)
 
     def open_breakers(self) -> list[ChannelName]:
         """Returns the channels whose providers are left alone for now; any thread may ask."""
@@ -150,12 +152,15 @@ class Loop:
         self._lanes[call.waiting.channel].told(answer, self._clock.now_us())
         self._answers.append((call, answer))
 
-    def _look_round(self, now_us: int) -> None:
-        """What need not be done in every turn."""
-        if self._looked_us is None or now_us - self._looked_us >= _LOOK_ROUND_US:
-            self._sender.reopen_broken_off(now_us, self._under_way)
-            self._sender.refresh()
-            self._looked_us = now_us
+    def _look_round(self, now_us: int) -> list[Sent]:
+        """What need not be done in every turn; returns what ended by it."""
+        if self._looked_us is not None and now_us - self._looked_us < _LOOK_ROUND_US:
+            return []
+        self._sender.reopen_broken_off(now_us, self._under_way)
+        self._sender.refresh()
+        ended = self._counted(self._sender.end_expired(now_us, _END_AT_ONCE))
+        self._looked_us = now_us if len(ended) < _END_AT_ONCE else None  # there may be more: in the next turn
+        return ended
 
 
 class _Lane:
