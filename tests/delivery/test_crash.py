@@ -7,7 +7,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tactful.clock import HOUR_US, SimulatedClock, to_us
+import pytest
+
+from tactful.clock import HOUR_US, SimulatedClock, from_us, to_us
+from tactful.delivery import stops
 from tactful.delivery.channels.file import FileChannel
 from tactful.delivery.loop import Loop
 from tactful.delivery.outbox import OutboxMessage, encode
@@ -16,6 +19,7 @@ from tactful.delivery.protocol import Message, Outcome
 from tactful.delivery.send import Sender
 from tactful.events.records import CHANNELS
 from tactful.events.registry import Registry
+from tactful.events.switches import Switch, What
 from tactful.stores.protocols import OutboxRow
 from tactful.stores.sqlite import SqliteStore
 
@@ -126,6 +130,28 @@ def test_a_loop_that_was_killed_repeats_nothing_where_keys_are_not_honoured(tmp_
     assert "d3" in doubtful
     assert len(doubtful) <= 2  # as many as there are threads: what could be under way at once
     assert set(before) | set(after) | doubtful == {"d1", "d2", "d3", "d4", "d5"}
+
+
+def turned(folder: Path, what: What, name: str, on: bool, at_us: int) -> None:
+    store = SqliteStore(folder / "store.db")
+    with store.transaction():
+        stops.turn(store, Switch(what, name, on, from_us(at_us), "test"))
+    store.close()
+
+
+@pytest.mark.parametrize(("what", "name"), [("all", ""), ("channel", "push"), ("type", "comment_digest")])
+def test_what_a_kill_left_in_doubt_waits_while_a_switch_is_on_and_then_arrives_once(
+    tmp_path: Path, what: What, name: str
+) -> None:
+    killed_after_three(tmp_path, "loop")
+    before = arrived(tmp_path)
+    turned(tmp_path, what, name, True, NOW + HOUR_US)
+    for send in (run, looped):
+        send(tmp_path, FileChannel(tmp_path / "sent.ndjson"), NOW + HOUR_US)
+        assert arrived(tmp_path) == before
+    turned(tmp_path, what, name, False, NOW + 2 * HOUR_US)
+    looped(tmp_path, FileChannel(tmp_path / "sent.ndjson"), NOW + 2 * HOUR_US)
+    assert sorted(arrived(tmp_path)) == ["d1", "d2", "d3", "d4", "d5"]
 
 
 if __name__ == "__main__":
