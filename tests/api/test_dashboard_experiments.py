@@ -9,43 +9,22 @@ import msgspec
 import pytest
 
 import small_app
-from served_app import ask, decided, served
+from served_app import HALVES, ask, decided, served, with_experiments
 from tactful.api.dashboard import ENDPOINTS
 from tactful.api.dashboard.experiments import state, verdict, volume
 from tactful.api.dashboard.whiskers import band, whisker
 from tactful.api.service import Service
-from tactful.clock import HOUR_US, SimulatedClock, to_us
-from tactful.events.records import Control, encode
+from tactful.clock import HOUR_US, SimulatedClock
 from tactful.experiments.comparison import Comparison, Guarded, Look, Measured
-from tactful.experiments.design import Experiment, ExperimentArm
+from tactful.experiments.design import Experiment
 from tactful.experiments.interval import Interval
-from tactful.experiments.schedule import KEY, value
 from tactful.runtime.experiments_in_force import listed
-from tactful.stores.protocols import ControlRow
 from tactful.stores.sqlite import SqliteStore
 
 URL = "/dashboard/experiments"
 ALIKE = Interval(0.0, -0.01, 0.01)
 WITHIN = 60.0
 """Seconds that a count may take on a busy machine."""
-
-
-ARMS = (ExperimentArm("control", 0.5), ExperimentArm("new", 0.5))
-
-
-def with_experiments(path: Path) -> Path:
-    """Puts two experiments, which began with the small app, on record: halves, and one of which an arm has nobody."""
-    few = (ExperimentArm("control", 0.999), ExperimentArm("new", 0.001))
-    told = (
-        Experiment(name="the same", arms=ARMS, metrics=("sessions", "sends")),
-        Experiment(name="few", layer="app", arms=few, metrics=("sessions",)),
-    )
-    begun = small_app.START
-    controls = (Control(version=v, effective_at=begun, key=KEY, value=value(one)) for v, one in enumerate(told, 1))
-    store = SqliteStore(path)
-    store.append_controls([ControlRow(one.version, to_us(begun), KEY, encode(one)) for one in controls])
-    store.close()
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +103,10 @@ def test_volumes_are_equal_only_where_the_interval_says_so() -> None:
 
 def test_an_experiment_is_planned_runs_and_ends() -> None:
     begun = small_app.START
-    one = Experiment(name="x", arms=ARMS, started_at=begun, ended_at=begun + timedelta(days=7))
+    one = Experiment(name="x", arms=HALVES, started_at=begun, ended_at=begun + timedelta(days=7))
     days = [state(one, begun + timedelta(days=day)) for day in (-1, 0, 6, 7)]
     assert days == ["planned", "running", "running", "ended"]
-    assert state(Experiment(name="x", arms=ARMS), begun) == "planned"
+    assert state(Experiment(name="x", arms=HALVES), begun) == "planned"
 
 
 def test_the_page_says_what_the_log_says_and_the_list_repeats_it(service: Service) -> None:

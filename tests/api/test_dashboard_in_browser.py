@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from served_app import decided, served
+from served_app import decided, served, with_experiments
 from tactful.api.app import create_app
 from tactful.api.dashboard import ENDPOINTS
 from tactful.delivery import stops
@@ -20,13 +20,21 @@ PAGES = (
     "/dashboard",
     "/dashboard/decisions",
     "/dashboard/person",
+    "/dashboard/experiments",
+    "/dashboard/channels",
     "/dashboard/switches",
     "/dashboard/login",
 )
-OF_THE_APP = ("/dashboard/person?user=u003",)
+OF_THE_APP = ("/dashboard/person?user=u003", "/dashboard/experiments/the%20same")
 """Pages that only the store with data has."""
 FOCUS = "() => document.activeElement.outerHTML"
-CONTROLS = "() => [...document.querySelectorAll('a, button, select, input:not([type=hidden])')].map(e => e.outerHTML)"
+CONTROLS = """() => [...document.querySelectorAll('a, button, select, input:not([type=hidden]), [tabindex]')]
+    .map(e => e.outerHTML)"""
+COUNTED = "() => !document.querySelector('meta[http-equiv]')"
+"""A page whose figures are being counted comes back by itself."""
+
+BY_TAB = (*OF_THE_APP, "/dashboard/channels", "/dashboard/switches")
+"""Pages of which every control is looked for by keyboard."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
@@ -51,7 +59,7 @@ def listening(path: Path) -> Iterator[str]:
 def test_pages_render_with_data_and_with_none_and_a_switch_is_turned_by_keyboard(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
-    full, empty = decided(tmp_path / "full.db"), tmp_path / "empty.db"
+    full, empty = with_experiments(decided(tmp_path / "full.db")), tmp_path / "empty.db"
     SqliteStore(empty).close()
     faults: list[str] = []
     with sync_playwright() as playwright, listening(full) as here, listening(empty) as there:
@@ -68,12 +76,14 @@ def test_pages_render_with_data_and_with_none_and_a_switch_is_turned_by_keyboard
         page.locator("tbody a").first.click()
         assert page.locator("#reasons").is_visible()
 
-        page.goto(here + "/dashboard/switches")
-        reached = set()
-        for _ in page.evaluate(CONTROLS):
-            page.keyboard.press("Tab")
-            reached.add(page.evaluate(FOCUS))
-        assert set(page.evaluate(CONTROLS)) <= reached
+        for url in BY_TAB:
+            page.goto(here + url)
+            page.wait_for_function(COUNTED)
+            reached = set()
+            for _ in page.evaluate(CONTROLS):
+                page.keyboard.press("Tab")
+                reached.add(page.evaluate(FOCUS))
+            assert set(page.evaluate(CONTROLS)) <= reached, url
         page.get_by_role("button", name="Stop email").press("Enter")
         page.get_by_role("button", name="Let go email").wait_for()
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from tactful import draws
-from tactful.clock import from_us, to_us
+from tactful.clock import DAY_US, from_us, to_us
 from tactful.errors import UnknownUser
 from tactful.events.records import Cancel, Candidate, Decision, SlotPlan, User, UserInput, decode
 from tactful.events.registry import Registry
@@ -24,6 +24,8 @@ from tactful.stores.protocols import Store
 _ALWAYS_US: Final = 2**62
 _READ_AT_ONCE: Final = 50_000
 _NEAREST: Final = 3
+_PLANNED_US: Final = 3 * DAY_US
+"""Everybody is planned once a day: older plans are looked through only where none is younger."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,12 @@ def _latest(decisions: list[Decision]) -> Decision | None:
 
 
 def _plan(store: Store, user_key: int, until_us: int) -> SlotPlan | None:
-    """The plan in force at an instant."""
-    plans = [decode(row.data) for row in store.plans_of(user_key, 0, until_us + 1)]
-    return next((p for p in reversed(plans) if isinstance(p, SlotPlan)), None)
+    """The plan in force at an instant; it is one of the last days, unless the engine stood still."""
+    for since_us in (max(0, until_us - _PLANNED_US), 0):
+        plans = [decode(row.data) for row in store.plans_of(user_key, since_us, until_us + 1)]
+        if plans and isinstance(plans[-1], SlotPlan):
+            return plans[-1]
+    return None
 
 
 def _silent_day(plan: SlotPlan | None, decision: Decision) -> bool:

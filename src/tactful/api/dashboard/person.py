@@ -33,7 +33,7 @@ from tactful.runtime.settings import Settings
 from tactful.stores.protocols import Store
 
 ROWS: Final = 50
-_DAYS: Final = 28
+_DAYS: Final = 14
 """One look at the log; who wants to see further goes on from there."""
 _MOST_US: Final = to_us(datetime.max.replace(tzinfo=UTC))
 _RECENT_US: Final = 2 * DAY_US

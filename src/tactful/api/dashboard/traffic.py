@@ -15,8 +15,8 @@ from tactful.features.mailbox import MAILBOXES, mailbox_of
 from tactful.stores.protocols import DEAD_OUTCOMES, Attempt, OutboxEntry, Store
 
 DAYS: Final = 7
-LOOKED_AT: Final = 20_000
-"""Decisions of the days that are looked at; some thousands of them are sends."""
+LOOKED_AT: Final = 10_000
+"""Decisions of the days that are looked at: of 2,000 sends, a share of 98 % is right to within 0.6 %."""
 _SEND: Final = 0
 _LISTED: Final = 12
 _LONGEST: Final = 120

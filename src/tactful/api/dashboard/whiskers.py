@@ -22,7 +22,7 @@ def reach(intervals: Sequence[Interval | None]) -> float:
     (0.15, 0.02)
     """
     most = max([max(abs(one.low), abs(one.high)) for one in intervals if one is not None] + [0.01])
-    return next((step for step in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5) if most <= step), _WIDEST)
+    return next((step for step in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7) if most <= step), _WIDEST)
 
 
 def whisker(interval: Interval, scale: float) -> Markup:
