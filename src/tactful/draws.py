@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
+_EMPTY = blake2b(digest_size=8)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 
 
@@ -26,8 +27,9 @@ def key(text: str | bytes) -> int:
     >>> key("user-1") == key(b"user-1")
     True
     """
-    data = text.encode() if isinstance(text, str) else text
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
+    state = _EMPTY.copy()  # cheaper than to read what a new one is to be
+    state.update(text.encode() if isinstance(text, str) else text)
+    return int.from_bytes(state.digest(), "little")
 
 
 def keys(prefix: str, numbers: Iterable[int]) -> NDArray[np.uint64]:

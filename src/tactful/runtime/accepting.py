@@ -172,7 +172,7 @@ class Acceptance:
         self, records: list[Input], stamps_us: Sequence[int] | None, after_us: int
     ) -> tuple[list[Line], list[Line], list[Rejection]]:
         known = set(self.registry.names) - self.registry.retired
-        strange = {r.type for r in records if isinstance(r, Candidate)} - known
+        strange = {r.type for r in records if type(r) is Candidate} - known
         if not strange or self._folder is None or strange.isdisjoint(f.stem for f in self._folder.glob("*.toml")):
             return [], *check(records, self.registry)
         try:
@@ -191,6 +191,8 @@ class Acceptance:
 
     def _with_choices(self, records: list[Input]) -> list[Input]:
         """Lays over each profile what its person chose, in the store or earlier among the records."""
+        if {User, Preferences}.isdisjoint(map(type, records)):
+            return records
         new: dict[str, Preferences] = {}
         found: list[Input] = []
         for record in records:
@@ -206,7 +208,7 @@ class Acceptance:
     def _followed(self, taken: list[Line], after_us: int) -> list[Line]:
         """Writes the profiles that new choices change, behind them; part of the open transaction."""
         lines = []
-        for user_id in dict.fromkeys(line.user_id for line in taken if isinstance(line.record, Preferences)):
+        for user_id in dict.fromkeys(line.user_id for line in taken if type(line.record) is Preferences):
             profile = self._newest_profile(user_id, taken)
             if profile is None:
                 continue
@@ -232,7 +234,7 @@ class Acceptance:
     def remember(self, lines: Iterable[Line]) -> None:
         """Notes the newest profile of each user, until it is applied to her state."""
         for line in lines:
-            if isinstance(line.record, User):
+            if type(line.record) is User:
                 newest = _Profile(line.log_us, line.content, line.offset)
                 self._profiles[line.user_key] = max(newest, self._profiles.get(line.user_key, newest))
 
@@ -283,12 +285,12 @@ class Acceptance:
         profiles: set[int] = set()
         for line in lines:
             lowest = max(lowest, now if stamps_us is None else int(stamps_us[line.position]))
-            if stamps_us is None and isinstance(line.record, User):
+            if stamps_us is None and type(line.record) is User:
                 # the later of two profiles holds: not the one with the larger hash, as at one instant
                 lowest += line.user_key in profiles or self._newest(line.user_key).log_us >= lowest
                 profiles.add(line.user_key)
             line.log_us = lowest
-            if stamps_us is not None and isinstance(line.record, User):
+            if stamps_us is not None and type(line.record) is User:
                 line.dedupe_key = _dated(line, int(stamps_us[line.position]))
         keys = [line.dedupe_key for line in lines if line.dedupe_key]
         if len(set(keys)) < len(keys):

@@ -128,7 +128,7 @@ def clashes(store: Store, lines: Iterable[Line], since_us: int, keeps_models: bo
 
 
 def _announces(record: object) -> bool:
-    return isinstance(record, Control) and record.key == KEY
+    return type(record) is Control and record.key == KEY
 
 
 def _announce(store: Store, since_us: int, experiment: Experiment) -> None:

@@ -61,6 +61,9 @@ KIND_CODE: Final[dict[type, int]] = {
 _KIND_OF: Final = {kind: code for code, kind in enumerate(KINDS)}
 _CHANNEL_OF: Final[dict[str | None, int]] = {channel: code for code, channel in enumerate(CHANNELS)} | {None: -1}
 
+_MOST: Final = (Engagement, Candidate)
+"""What almost all inputs are."""
+
 
 class Rejection(msgspec.Struct, frozen=True):
     """One record that was not accepted: its position in what was submitted, and why."""
@@ -106,7 +109,7 @@ def check(records: Iterable[Input], registry: Registry) -> tuple[list[Line], lis
     for position, record in enumerate(records):
         try:
             lines.append(line_of(record, registry, position))
-            if isinstance(record, Control) and record.key == type_changes.KEY:
+            if type(record) is Control and record.key == type_changes.KEY:
                 registry = type_changes.changed(registry, type_changes.read(record.value))
         except TactfulError as error:
             refused.append(Rejection(position, str(error)))
@@ -123,7 +126,7 @@ def line_of(record: Input, registry: Registry, position: int = 0) -> Line:
     """
     name = checked(record, registry)
     data = encode(record)
-    user = record.user_id if isinstance(record, UserInput) else ""
+    user: str = getattr(record, "user_id", "")
     return Line(
         position, record, user, draws.key(user) if user else 0, draws.key(name) if name else 0, draws.key(data), data
     )
@@ -258,15 +261,17 @@ class Batch:
 
 def columns(taken: Sequence[Line], registry: Registry) -> Batch:
     """Returns the columns of accepted inputs that touch users."""
-    acts = [line for line in taken if isinstance(line.record, Engagement)]
-    told = [line for line in taken if isinstance(line.record, Candidate)]
+    # `type`, where almost every record is passed over: `isinstance` takes three times as long to say no
+    acts = [line for line in taken if type(line.record) is Engagement]
+    told = [line for line in taken if type(line.record) is Candidate]
+    others = [line for line in taken if type(line.record) not in _MOST]
     rest: list[tuple[int, int, int, int, UserInput]] = [
         (line.log_us, line.row, line.content, line.offset, line.record)
-        for line in taken
+        for line in others
         if isinstance(line.record, User | Cancel | Suppression)
     ]
-    plans = [(line.log_us, line.content, line.record) for line in taken if isinstance(line.record, BudgetPlan)]
-    return Batch(_engagement_rows(acts), _candidate_rows(told, registry), rest, _budget_rows(taken), plans)
+    plans = [(line.log_us, line.content, line.record) for line in others if isinstance(line.record, BudgetPlan)]
+    return Batch(_engagement_rows(acts), _candidate_rows(told, registry), rest, _budget_rows(others), plans)
 
 
 def _candidate(record: Candidate, log_us: int, registry: Registry) -> tuple[Any, ...]:
