@@ -99,3 +99,10 @@ def test_a_day_without_their_messages_is_an_error_that_says_so(call: list[str]) 
     result = RUNNER.invoke(app, [*call, "--since", "2026-05-01"])
     assert result.exit_code == 1
     assert "since 2026-05-01" in result.output
+
+
+def test_without_a_log_it_compares_with_what_the_service_was_told_and_says_where_that_comes_from(app_db: Path) -> None:
+    result = RUNNER.invoke(app, ["shadow", str(app_db)])
+    assert result.exit_code == 1
+    assert "/v1/shadow/sends" in result.output
+    assert RUNNER.invoke(app, ["shadow", str(app_db), "--log", "sends.csv"]).exit_code == 2

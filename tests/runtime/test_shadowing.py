@@ -13,7 +13,7 @@ from tactful.runtime.importing.mapping import Defaults
 from tactful.runtime.settings import Settings
 from tactful.runtime.shadowing.beside import Beside, decide_beside
 from tactful.runtime.shadowing.report import ShadowReport, report
-from tactful.runtime.shadowing.sends import Sent
+from tactful.runtime.shadowing.sent import Sent
 from tactful.stores.memory import MemoryStore
 
 ANYWHERE = Defaults(opt_in=("push",), addresses="user_id")

@@ -20,6 +20,7 @@ from tactful.delivery.outbox import OutboxMessage
 from tactful.events.records import CHANNELS, Channel, Identifier, Instant, Preferences, User, decode
 from tactful.runtime import erasing
 from tactful.runtime.settings import Settings
+from tactful.runtime.shadowing.sent import Sent, sent_of
 from tactful.stores.protocols import Store
 
 _LONGEST: Final = 255
@@ -29,7 +30,8 @@ class Dossier(msgspec.Struct, frozen=True):
     """Everything on record of a person.
 
     `profile` is the latest one, `closed` the channels on which nothing may reach her, `entries` all that came in and
-    was decided, the latest first, `messages` what was sent or is to be.
+    was decided, the latest first, `messages` what was sent or is to be, `shadow_sends` what another sender told us that
+    it sent her.
     """
 
     user_id: str
@@ -39,6 +41,7 @@ class Dossier(msgspec.Struct, frozen=True):
     closed: tuple[Channel, ...]
     entries: tuple[Entry, ...]
     messages: tuple[OutboxMessage, ...]
+    shadow_sends: tuple[Sent, ...] = ()
 
 
 class Erasure(msgspec.Struct, frozen=True):
@@ -100,6 +103,7 @@ def dossier(store: Store, settings: Settings, user_id: str, now: datetime) -> Do
         closed=tuple(channel for code, channel in enumerate(CHANNELS) if store.suppressed(key, code)),
         entries=tuple(entries(store, settings, user_id, 0, ALWAYS_US)),
         messages=tuple(outbox.decode(entry.row.message) for entry in messages if entry),
+        shadow_sends=tuple(sent_of(row) for row in store.shadow_sends_of(key)),
     )
 
 

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 def shadow(
     store: Annotated[Path, typer.Argument(help="The store with the app's people and what they did; it is only read.")],
     log: Annotated[
-        Path, typer.Option("--log", help="The other sender's log: CSV, TSV, NDJSON or Parquet; a file or a folder.")
-    ],
-    mapping: Annotated[Path, typer.Option("--mapping", help="TOML file that says which column is what.")],
+        Path | None,
+        typer.Option("--log", help="The other sender's log: CSV, TSV, NDJSON, Parquet, or a folder of them."),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="TOML file that says which column of the log is what.")
+    ] = None,
     since: Annotated[
         datetime | None,
         typer.Option("--since", formats=["%Y-%m-%d"], help="Compare from this local day on; earlier ones are history."),
@@ -36,15 +39,18 @@ def shadow(
 ) -> None:
     """Decide beside another sender, over its log, and report agreement, volume and what models foretell.
 
-    Nothing is sent and nothing is written to the store: no channel is set up.
+    Nothing is sent and nothing is written to the store: no channel is set up. Without --log the other sender's messages
+    are those that it posted to /v1/shadow/sends.
     """
+    if (log is None) != (mapping is None):
+        raise typer.BadParameter("got one of --log and --mapping, expected both, or neither")
     from tactful.cli.options import settings_of
     from tactful.runtime.shadowing.beside import decide_beside
     from tactful.runtime.shadowing.report import report
 
     opened = open_to_read(store)
     chosen = settings_of(settings, opened)
-    sends, users = _of_log(opened, chosen, log, mapping, rejects)
+    sends, users = _sends(opened, chosen, log, mapping, rejects)
     with bar(shown=not as_json) as progress:
         task = progress.add_task("deciding beside", total=None)
 
@@ -53,7 +59,7 @@ def shadow(
 
         found = decide_beside(opened, chosen, sends.messages, users, since.date() if since else None, progress=show)
     opened.close()
-    told = report(found, sends.report)
+    told = report(found, sends.report if log else None)
     if html is not None:
         with needs_extra("report"):
             from tactful.cli.report.shadow_page import shadow_page
@@ -65,13 +71,17 @@ def shadow(
         _print(told, html)
 
 
-def _of_log(
-    opened: "SqliteStore", settings: "Settings", log: Path, mapping: Path, rejects: Path | None
+def _sends(
+    opened: "SqliteStore", settings: "Settings", log: Path | None, mapping: Path | None, rejects: Path | None
 ) -> "tuple[Sends, Defaults]":
+    """The other sender's messages, and what to assume of people without a profile."""
     from tactful.runtime import event_types
+    from tactful.runtime.importing.mapping import Defaults
     from tactful.runtime.shadowing.mapping import load_sends_mapping
-    from tactful.runtime.shadowing.sends import read_sends
+    from tactful.runtime.shadowing.sends import kept_sends, read_sends
 
+    if log is None or mapping is None:
+        return kept_sends(opened), Defaults()
     columns = load_sends_mapping(mapping)
     return read_sends(log, columns, event_types.soon(opened, settings).names, rejects), columns.users
 

@@ -35,7 +35,7 @@ from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
 from tactful.runtime.shadowing.feed import Feed
 from tactful.runtime.shadowing.foretelling import CHANNEL_CODE, foretell
-from tactful.runtime.shadowing.sends import Sent
+from tactful.runtime.shadowing.sent import Sent
 from tactful.runtime.shadowing.standing_in import Got, forget_told, stand_in
 from tactful.stores.memory import MemoryStore
 from tactful.stores.protocols import Store

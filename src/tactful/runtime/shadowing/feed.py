@@ -10,7 +10,8 @@ from jaxtyping import Int
 
 from tactful.clock import DAY_US, HOUR_US, from_us
 from tactful.errors import ReplayMismatch
-from tactful.events.records import Candidate, Decision, Input, User, decode
+from tactful.events import switches
+from tactful.events.records import Candidate, Control, Decision, Input, User, decode
 from tactful.events.registry import Registry
 from tactful.features.context import Zones
 from tactful.runtime import event_types
@@ -18,7 +19,7 @@ from tactful.runtime.embedded import Engine
 from tactful.runtime.importing.mapping import Defaults
 from tactful.runtime.intake import KIND_CODE
 from tactful.runtime.settings import Settings, noted
-from tactful.runtime.shadowing.sends import Sent
+from tactful.runtime.shadowing.sent import Sent
 from tactful.stores.protocols import Store
 
 _READ_AT_ONCE: Final = 4096
@@ -151,7 +152,7 @@ class Feed:
             offset = part[-1].offset
             for line in part:
                 record: Any = decode(line.data)
-                if not (self._without_types and event_types.declares(record)):
+                if not (self._without_types and event_types.declares(record)) and not _stops_all(record):
                     yield line.log_ts_us, record
 
     def _people_and_candidates(self) -> Iterator[User | Candidate]:
@@ -163,6 +164,11 @@ class Feed:
                     record = decode(line.data)
                     if isinstance(record, User | Candidate):
                         yield record
+
+
+def _stops_all(record: Input) -> bool:
+    """The switch that keeps everything in while a service only listens is no part of what we would have done."""
+    return isinstance(record, Control) and switches.is_switch(record.key) and switches.read(record).what == "all"
 
 
 def _candidate_of(sent: Sent) -> Candidate:

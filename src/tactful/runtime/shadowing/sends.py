@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Int64
 
-from tactful import draws
 from tactful.clock import from_us
 from tactful.errors import UnreadableInput
-from tactful.events.records import CHANNELS, Channel
+from tactful.events.records import CHANNELS
 from tactful.runtime.importing.chunk import Chunk
 from tactful.runtime.importing.fields import Refusals, parse
 from tactful.runtime.importing.files import log_files, read_chunks
@@ -23,24 +22,10 @@ from tactful.runtime.importing.mapping import Choice
 from tactful.runtime.importing.rejects import Reject, Rejects
 from tactful.runtime.importing.times import instants
 from tactful.runtime.shadowing.mapping import SendsMapping
+from tactful.runtime.shadowing.sent import Sent, derived_id, kept
+from tactful.stores.protocols import ShadowSends
 
 _NO: Final = ("", "0", "0.0", "false", "False", "no")
-
-
-class Sent(msgspec.Struct, frozen=True, gc=False):
-    """One message of the other sender. `known_us` is since when there was something to tell.
-
-    `clicked` and `unsubscribed` are None where nobody said.
-    """
-
-    at_us: int
-    user_id: str
-    candidate_id: str
-    type: str
-    channel: Channel
-    known_us: int
-    clicked: bool | None = None
-    unsubscribed: bool | None = None
 
 
 class SendsReport(msgspec.Struct, frozen=True):
@@ -90,6 +75,16 @@ def read_sends(path: Path, mapping: SendsMapping, types: Collection[str], reject
         return sends_of(found, rows, taken, ignored, refused.reasons, str(path))
 
 
+def kept_sends(store: ShadowSends) -> Sends:
+    """Returns the messages of which the other sender told a service over this store.
+
+    Raises:
+        UnreadableInput: it told of none.
+    """
+    found = list(kept(store))
+    return sends_of(found, len(found), len(found), 0, Counter(), "the store (POST /v1/shadow/sends)")
+
+
 def sends_of(found: Collection[Sent], rows: int, taken: int, ignored: int, reasons: Counter[str], where: str) -> Sends:
     """Returns messages in the order of time, with what was read.
 
@@ -104,11 +99,6 @@ def sends_of(found: Collection[Sent], rows: int, taken: int, ignored: int, reaso
     duplicates = taken - len(messages)
     report = SendsReport(rows, len(messages), duplicates, ignored, reasons.total(), first, last, dict(reasons))
     return Sends(tuple(messages), report)
-
-
-def derived_id(user_id: str, at_us: int, type_: str, channel: str) -> str:
-    """Returns the id of what was told where the other sender names none: the same for the same row."""
-    return f"shadow-{draws.key(f'{user_id}:{at_us}:{type_}:{channel}'):016x}"
 
 
 def _messages(
