@@ -46,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True):
         epochs_a_run: how many epochs a group passes at once; 1 in a closed loop, whose prices come one by one.
         until_us: where the job ends; -1 for never.
         states: whether the users' states are written out at the end.
+        resumable: whether a savepoint is taken at the end, from which a job with a later end goes on.
         live_lag_us: how far behind the clock of the machine groups go on without inputs; -1 waits for inputs.
         tick_ms: how often they look.
     """
@@ -55,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
     epochs_a_run: int = 1
     until_us: int = -1
     states: bool = False
+    resumable: bool = False
     live_lag_us: int = -1
     tick_ms: int = 1_000
 
@@ -125,6 +127,8 @@ class Groups:
             yield from _told(made)
             applied = made.until_us
         if 0 <= self._plan.until_us <= applied:
+            if self._plan.resumable:
+                self._ring(ctx, applied)
             yield from self._last_words(ctx)
         elif live:
             self._ring_by_clock(ctx, self._plan.tick_ms)
@@ -174,7 +178,7 @@ class Groups:
         """Sets the timer for the end of the next run; it rings once all inputs and prices up to there have come."""
         epoch = (applied + 1) // EPOCH_US + self._plan.epochs_a_run - 1
         end = (epoch + 1) * EPOCH_US - 1
-        if self._plan.until_us >= 0:
+        if applied < self._plan.until_us:
             end = min(end, self._plan.until_us)
         self._wanted.update(end)
         ctx.timer_service().register_event_time_timer(end // 1_000)

@@ -289,7 +289,13 @@ def _stamped(env: Any, source: Any, stamp: Any, late_seconds: float, name: str) 
     late = Duration.of_millis(int(late_seconds * 1_000))
     strategy = WatermarkStrategy.for_bounded_out_of_orderness(late)
     strategy = strategy.with_timestamp_assigner(_as(TimestampAssigner, _Stamp(stamp)))
-    return env.from_source(source, strategy, name).set_parallelism(1)
+    # a source passes over an assigner in Python, and several workers would each wait for elements of their own
+    workers = env.get_parallelism()
+    env.set_parallelism(1)
+    lines = env.from_source(source, WatermarkStrategy.no_watermarks(), name)
+    stamped = lines.assign_timestamps_and_watermarks(strategy)
+    env.set_parallelism(workers)
+    return stamped
 
 
 def _write(lines: Any, places: Places, kind: str) -> None:

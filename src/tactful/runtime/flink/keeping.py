@@ -7,7 +7,6 @@ there stands.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -35,17 +34,17 @@ class Keeper:
         value, table = self._descriptors.value, self._descriptors.table
         self._kept: Value[bytes] = states.get_state(value("keeper"))
         self._waiting: Table[bytes] = states.get_map_state(table("reports"))
-        self._done: Table[bool] = states.get_map_state(table("done"))
+        self._done: Table[int] = states.get_map_state(table("done"))
         told = bundle.load(Path(self._plan.folder))
         self._settings, self._start_us = bundle.settings_of(told), told.start_us
         self._keeper: PriceKeeper | None = None
 
-    def process_element(self, value: Output, ctx: Context) -> Iterator[Any]:
+    def process_element(self, value: Output, ctx: Context) -> Iterator[str]:
         """Takes one report, and yields the control of every epoch that it closes."""
         kind, text = value
         if kind == DONE:
-            self._done.put(text, True)
-            if self._controls and len(list(self._done.keys())) == self._plan.groups:
+            self._done.put(text, self._plan.until_us)
+            if list(self._done.values()).count(self._plan.until_us) == self._plan.groups and self._controls:
                 (Path(self._controls) / FINISHED).touch()
             return
         keeper = self._opened()
@@ -58,7 +57,7 @@ class Keeper:
             row = logbook.control(epoch)
             if self._controls:
                 bundle.write_control(Path(self._controls), row)
-            yield "controls", rows.told(decode(row.data))
+            yield rows.told(decode(row.data))
         self._kept.update(keeper.to_bytes())
         for name in list(self._waiting.keys()):
             self._waiting.remove(name)

@@ -58,6 +58,7 @@ def run(
     if plan.until_us < 0:
         raise InvalidSettings("got a local run without an end, expected until_us; a job without one is submitted")
     started = time.monotonic()
+    plan = msgspec.structs.replace(plan, resumable=closed)
     places = prepare(plan, output, closed, bool(resume))
     client = _start(plan, places, tuning, {"rest.port": "0"}, resume)
     begun = time.monotonic() - started
@@ -186,11 +187,18 @@ def _start(plan: Plan, places: Places, tuning: Tuning, extra: dict[str, str], re
 def _wait(client: Any, finished: Path) -> None:
     """Waits until the keeper says that all groups are done, or the job ends without it."""
     while not finished.exists():
-        status = str(client.get_job_status().result())
+        status = _status(client)
         if status.endswith(("FAILED", "CANCELED", "FINISHED")):
             _result(client.get_job_execution_result())
             raise JobFailed(f"the job ended as {status} before all groups were done; see the log of the worker")
         time.sleep(_LOOK_S)
+
+
+def _status(client: Any) -> str:
+    try:
+        return str(client.get_job_status().result())
+    except Exception:  # a mini-cluster is gone as soon as its job has failed; the result still says why
+        return "FAILED"
 
 
 def _result(future: Any) -> None:
