@@ -1,7 +1,8 @@
-"""Writes docs/explanation/dashboard-*.png: `python docs/screenshots.py STORE`, with chromium on the path.
+"""Writes docs/explanation/dashboard-*.png: `python docs/screenshots.py STORE [NAME...]`, with chromium on the path.
 
-The dashboard is served from the store as it was at the end of its log, on this machine only. Nothing of the store is
-changed: give a copy all the same if an engine uses it.
+Without names all pictures, else those named: a store may have no experiment to show. The dashboard is served from the
+store as it was at the end of its log, on this machine only. Nothing of the store is changed: give a copy all the same
+if an engine uses it.
 """
 
 import shutil
@@ -28,6 +29,10 @@ PICTURES: tuple[tuple[str, str, Literal["light", "dark"]], ...] = (
     ("now", "/dashboard", "light"),
     ("decisions", "/dashboard/decisions?action=send", "light"),
     ("decision", "", "dark"),
+    ("person", "/dashboard/person?user=u003", "light"),
+    ("timeline", "/dashboard/person?user=u003#timeline", "dark"),
+    ("experiment", "/dashboard/experiments/evening", "light"),
+    ("channels", "/dashboard/channels", "dark"),
     ("switches", "/dashboard/switches", "light"),
 )
 
@@ -40,19 +45,20 @@ def service_of(path: Path) -> Service:
     return Service(path, settings, SimulatedClock(last_us), registry, Intake(path))
 
 
-def take(page: Page, address: str) -> None:
-    """Takes all pictures; the one of a decision is that of the first in the list."""
-    for name, url, scheme in PICTURES:
+def take(page: Page, address: str, names: list[str]) -> None:
+    """Takes the pictures; the one of a decision is that of the first in the list, which is taken before it."""
+    for name, url, scheme in (one for one in PICTURES if not names or one[0] in names):
         page.emulate_media(color_scheme=scheme)
         if url:
             page.goto(address + url)
         else:
             page.locator("tbody a").first.click()
             page.locator("#reasons").wait_for()
+        page.wait_for_function("() => !document.querySelector('meta[http-equiv]')")  # else it is still counting
         page.screenshot(path=HERE / f"dashboard-{name}.png")
 
 
-def main(path: Path) -> None:
+def main(path: Path, names: list[str]) -> None:
     """Serves, takes the pictures, stops."""
     service = service_of(path)
     server = uvicorn.Server(uvicorn.Config(create_app(service, ENDPOINTS), port=0, log_level="error", lifespan="off"))
@@ -64,7 +70,7 @@ def main(path: Path) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_context(viewport=SIZE).new_page()
-            take(page, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
+            take(page, f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", names)
             browser.close()
     finally:
         server.should_exit = True
@@ -73,4 +79,4 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

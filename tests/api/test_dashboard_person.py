@@ -16,6 +16,8 @@ from tactful.api.service import Service
 from tactful.api.timeline import Decided, Try
 from tactful.clock import to_us
 from tactful.events.records import Decision, User, decode
+from tactful.runtime import erasing
+from tactful.runtime.embedded import Engine
 from tactful.runtime.settings import Settings
 from tactful.stores.memory import MemoryStore
 from tactful.stores.sqlite import SqliteStore
@@ -112,6 +114,16 @@ def test_nobody_and_strangers_are_told_what_to_do(service: Service) -> None:
     assert stranger.status_code == 404
     assert "<script" not in stranger.text
     assert get(service, "/dashboard/person?user=u003&before=tomorrow").status_code == 422
+
+
+def test_an_erasure_that_waits_for_the_engine_shows(tmp_path: Path) -> None:
+    store = MemoryStore()
+    engine = Engine(store, Settings())
+    engine.submit([User(user_id="ann")], [END_US])
+    assert erasing.ask(store, "ann", END_US)
+    told = person.person_of(store, Settings(), "ann", END_US)
+    assert told is not None
+    assert told.erasure_asked == small_app.END
 
 
 def test_ids_with_signs_of_a_shell_are_quoted_in_the_commands(service: Service, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tactful.api.service import Service
 from tactful.api.timeline import entries
 from tactful.clock import DAY_US, from_us, to_us
 from tactful.events.records import CHANNELS, SlotPlan, User, decode
-from tactful.runtime import choices
+from tactful.runtime import choices, erasing
 from tactful.runtime.evidence import Evidence, gather
 from tactful.runtime.explaining import Explanation, explain
 from tactful.runtime.explaining_hours import Hours, hours_of
@@ -54,6 +54,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
     `told` explains her latest decision; `hours` and `planned_for` are her latest plan, None if none is of these days.
     `earlier` is where the next page begins (before which instant, after how many rows), None where the log of her ends.
+    `erasure_asked` is when somebody asked for her erasure, which the engine has not done yet.
     """
 
     user_id: str
@@ -71,6 +72,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     happenings: tuple[Happening, ...]
     earlier: tuple[int, int] | None
+    erasure_asked: datetime | None
 
 
 def person_of(
@@ -122,6 +124,7 @@ def person_of(
         since=from_us(since_us),
         happenings=tuple(happening(entry, addresses) for entry in found[skipped : skipped + rows]),
         earlier=rest,
+        erasure_asked=next((from_us(one.asked_us) for one in erasing.asked(store) if one.user_id == user_id), None),
     )
 
 
