@@ -6,6 +6,7 @@ those are told here, once.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import tactful
-from tactful.api.endpoint import OWN_TOKEN, Endpoint, answer
+from tactful.api.endpoint import OWN_TOKEN, Endpoint
 from tactful.api.problems import MEDIA_TYPE, Problem
 from tactful.api.rows import BATCH_TYPES, Taken
 from tactful.api.service import Service
@@ -66,9 +67,15 @@ _BODIED: Final[Mapping[int, str]] = {
 
 async def show(request: Request, service: Service) -> Response:
     """Answers with the document."""
+    return Response(_told(), media_type="application/json")
+
+
+@cache
+def _told() -> bytes:
+    """The document of all endpoints, made once: anybody may ask, and it takes a while."""
     from tactful.api.app import ENDPOINTS as ALL  # it holds these, too
 
-    return answer(document(ALL))
+    return msgspec.json.encode(document(ALL))
 
 
 def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
