@@ -289,7 +289,7 @@ class Shard:
     def _drop_texts(self) -> None:
         """Lets go of the texts that the rows that changed refer to no more."""
         rows = np.flatnonzero(self._population.changed)
-        for row, needed in zip(rows.tolist(), needed_texts(self._population.table.rows[rows]), strict=True):
+        for row, needed in zip(rows.tolist(), needed_texts(self._population.table.rows, rows), strict=True):
             held = self._hold(row)
             for offset in held - needed:
                 del self._texts[offset]

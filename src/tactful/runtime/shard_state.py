@@ -6,12 +6,13 @@ population met zones; so two states of a person are equal if and only if their b
 The fields of a row are named in the shard's bytes, once for each version that wrote any of its users.
 """
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from tactful import draws
@@ -69,8 +70,8 @@ class ShardState(msgspec.Struct, frozen=True, kw_only=True):
     waiting: list[LoggedInput]
 
     def to_bytes(self) -> bytes:
-        """Returns it as compressed msgpack."""
-        return zlib.compress(msgspec.msgpack.encode(self), level=1)
+        """Returns it as msgpack."""
+        return msgspec.msgpack.encode(self)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ShardState":
@@ -80,8 +81,8 @@ class ShardState(msgspec.Struct, frozen=True, kw_only=True):
             StoreError: a later version wrote it, or it is damaged.
         """
         try:
-            state = msgspec.msgpack.decode(zlib.decompress(data), type=ShardState)
-        except (zlib.error, msgspec.DecodeError, msgspec.ValidationError) as error:
+            state = msgspec.msgpack.decode(data, type=ShardState)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise StoreError(
                 f"got bytes that are no state of a shard ({error}); restore an earlier checkpoint"
             ) from error
@@ -89,6 +90,7 @@ class ShardState(msgspec.Struct, frozen=True, kw_only=True):
         return state
 
 
+@lru_cache(maxsize=1)
 def layout_key() -> int:
     """Returns the key of the fields that rows have in this version."""
     return draws.key(msgspec.msgpack.encode(layout()))
@@ -107,19 +109,20 @@ def users_of(
     """
     if not len(rows):
         return []
-    some, key = population.table.rows[list(rows)], layout_key()
+    here = np.array(rows, dtype=np.int64)
+    # take copies a row as one block; indexing would copy its hundred fields one by one
+    some, key = population.table.rows.take(here), layout_key()
     zones = [population.frame.zones.names[zone] for zone in some["zone"].tolist()]
     some["zone"] = 0
-    needed = zip(*_offsets(some), strict=True)
+    needed, keys = needed_texts(population.table.rows, here), some["user_key"].tolist()
     found = []
-    for i, (row, data, zone, (profile, pool)) in enumerate(zip(rows, packed(some), zones, needed, strict=True)):
-        user_key = int(some["user_key"][i])
+    for row, user_key, data, zone, offsets in zip(rows, keys, packed(some), zones, needed, strict=True):
         state = UserState(
             user_ids[row],
             zone,
             key,
             data,
-            {offset: texts[offset] for offset in sorted({*pool, *([profile] if profile >= 0 else [])})},
+            {offset: texts[offset] for offset in sorted(offsets)},
             sorted(name for name, waiting in population.awaited.items() if user_key in waiting),
             {name: int(asked[row]) for name, asked in population.arms.asked.items()},
         )
@@ -127,16 +130,11 @@ def users_of(
     return found
 
 
-def needed_texts(rows: NDArray[Any]) -> list[set[int]]:
-    """Returns the offsets of the texts that each of these rows refers to."""
-    profiles, pools = _offsets(rows)
-    return [{*pool, profile} - {-1} for profile, pool in zip(profiles, pools, strict=True)]
-
-
-def _offsets(rows: NDArray[Any]) -> tuple[list[int], list[list[int]]]:
-    """The offset of each row's profile (-1: none), and those of the candidates in its pool."""
-    pools = [offsets[:n] for offsets, n in zip(rows["c_offset"].tolist(), rows["c_len"].tolist(), strict=True)]
-    return rows["profile_offset"].tolist(), pools
+def needed_texts(table: NDArray[Any], rows: Int64[np.ndarray, " n"]) -> list[set[int]]:
+    """Returns the offsets of the texts that some rows of the user table refer to."""
+    profiles, pools = table["profile_offset"][rows].tolist(), table["c_offset"][rows].tolist()
+    sizes = table["c_len"][rows].tolist()
+    return [{*pool[:n], profile} - {-1} for profile, pool, n in zip(profiles, pools, sizes, strict=True)]
 
 
 def read_users(users: Iterable[bytes]) -> list[UserState]:
