@@ -29,6 +29,7 @@ PUBLIC: dict[str, dict[str, tuple[str, ...]]] = {
         "runtime/intake.py": ("Receipt", "Rejection"),
         "runtime/settings.py": ("load",),
         "runtime/erasing.py": ("ask", "erased_at", "totals", "Totals"),
+        "runtime/sharding.py": ("shard_of", "dealt"),
         "clock.py": ("WallClock", "SimulatedClock"),
     },
     "Setting budgets": {
