@@ -84,7 +84,7 @@ def test_an_answer_counts_for_the_hour_of_its_send() -> None:
 def test_sends_whose_answers_are_not_read_or_still_to_come_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     early = to_us(small_app.START) + DAY_US
     assert hours.hours_of(of_mondays(clicked=10), early).asked.sum() == 0
-    monkeypatch.setattr(hours, "_LINES", 5)
+    monkeypatch.setattr(hours, "LINES", 5)
     found = hours.hours_of(of_mondays(clicked=10, more_inputs=30), END_US)
     assert (found.sends.sum(), found.asked.sum()) == (40, 0)
 

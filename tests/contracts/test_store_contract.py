@@ -331,7 +331,7 @@ def test_versions_of_one_control_are_read_from_a_version_on(store: Store) -> Non
 
 
 def test_a_sample_is_evenly_spread_and_says_what_each_row_stands_for(store: Store) -> None:
-    decisions = [DecisionRow(i, 1, 100 + i, 0, b"%d" % i) for i in range(10)]
+    decisions = [DecisionRow(i, 1, 100 + i, i % 2, b"%d" % i) for i in range(10)]
     plans = [PlanRow(i, 7, 100 + i, b"%d" % i) for i in range(10)]
     store.append_decisions(decisions)
     store.append_plans(plans)
@@ -340,6 +340,7 @@ def test_a_sample_is_evenly_spread_and_says_what_each_row_stands_for(store: Stor
     assert store.sample_plans(102, 109, 3) == ([plans[i] for i in (2, 5, 8)], 3)
     assert store.sample_states(4) == ([("u0", b"0"), ("u3", b"3"), ("u6", b"6"), ("u9", b"9")], 3)
     assert store.sample_decisions(0, 999, 10) == (decisions, 1)
+    assert store.sample_decisions(102, 109, 3, action_code=1) == ([decisions[5]], 3)
 
 
 def test_a_sample_of_nothing_is_empty(store: Store) -> None:

@@ -292,8 +292,11 @@ class MemoryStore:
 
     # Samples
 
-    def sample_decisions(self, since_us: int, until_us: int, at_most: int) -> tuple[list[DecisionRow], int]:
-        return _spread([row for row in self._decisions.values() if since_us <= row.at_us < until_us], at_most)
+    def sample_decisions(
+        self, since_us: int, until_us: int, at_most: int, action_code: int | None = None
+    ) -> tuple[list[DecisionRow], int]:
+        rows, each = _spread([row for row in self._decisions.values() if since_us <= row.at_us < until_us], at_most)
+        return [row for row in rows if action_code in (None, row.action_code)], each
 
     def sample_plans(self, since_us: int, until_us: int, at_most: int) -> tuple[list[PlanRow], int]:
         return _spread([row for row in self._plans.values() if since_us <= row.at_us < until_us], at_most)

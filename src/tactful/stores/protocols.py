@@ -283,8 +283,10 @@ class Samples(Protocol):
     Each returns the rows, and how many each of them stands for: 1 if they are all.
     """
 
-    def sample_decisions(self, since_us: int, until_us: int, at_most: int) -> tuple[list[DecisionRow], int]:
-        """Returns up to `at_most` decisions of the interval."""
+    def sample_decisions(
+        self, since_us: int, until_us: int, at_most: int, action_code: int | None = None
+    ) -> tuple[list[DecisionRow], int]:
+        """Returns up to `at_most` decisions of the interval; of these, if a code is given, those with that action."""
         ...
 
     def sample_plans(self, since_us: int, until_us: int, at_most: int) -> tuple[list[PlanRow], int]:

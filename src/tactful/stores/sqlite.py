@@ -242,8 +242,10 @@ class SqliteStore:
 
     # Samples
 
-    def sample_decisions(self, since_us: int, until_us: int, at_most: int) -> tuple[list[DecisionRow], int]:
-        return samples.sample_decisions(self._db, since_us, until_us, at_most)
+    def sample_decisions(
+        self, since_us: int, until_us: int, at_most: int, action_code: int | None = None
+    ) -> tuple[list[DecisionRow], int]:
+        return samples.sample_decisions(self._db, since_us, until_us, at_most, action_code)
 
     def sample_plans(self, since_us: int, until_us: int, at_most: int) -> tuple[list[PlanRow], int]:
         return samples.sample_plans(self._db, since_us, until_us, at_most)

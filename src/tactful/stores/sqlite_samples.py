@@ -16,14 +16,14 @@ _ROWS: Final = 4_096
 
 
 def sample_decisions(
-    db: sqlite3.Connection, since_us: int, until_us: int, at_most: int
+    db: sqlite3.Connection, since_us: int, until_us: int, at_most: int, action_code: int | None
 ) -> tuple[list[DecisionRow], int]:
     """Returns some decisions of an interval; see `Samples.sample_decisions`."""
     numbers, step = _spread(_ends(db, "decisions", since_us, until_us), at_most)
     rows = db.execute(
         "SELECT decision_key, user_key, at_us, action_code, data FROM json_each(?) JOIN decisions ON seq = value "
-        "WHERE at_us >= ? AND at_us < ?",
-        (json.dumps(numbers), since_us, until_us),
+        "WHERE at_us >= ? AND at_us < ? AND action_code = coalesce(?, action_code)",
+        (json.dumps(numbers), since_us, until_us, action_code),
     )
     return [DecisionRow(unsigned(key), unsigned(user), *rest) for key, user, *rest in rows], step
 

@@ -36,7 +36,7 @@ def counted(counts: Float[np.ndarray, "7 24"]) -> Heat:
     (Cell(text='1.5k', shade=9), '252k')
     """
     sums = _with_sums(counts)
-    return _heat(sums, sums > 0, short, "")
+    return _heat(sums, sums > 0, short, "", 0.0)
 
 
 def shared(part: Float[np.ndarray, "7 24"], of: Float[np.ndarray, "7 24"]) -> Heat:
@@ -46,15 +46,19 @@ def shared(part: Float[np.ndarray, "7 24"], of: Float[np.ndarray, "7 24"]) -> He
     '25'
     """
     parts, wholes = _with_sums(part), _with_sums(of)
-    return _heat(100.0 * parts / np.maximum(wholes, 1.0), wholes >= LEAST, "{:.0f}".format, "·")
+    return _heat(100.0 * parts / np.maximum(wholes, 1.0), wholes >= LEAST, "{:.0f}".format, "·", 0.0)
 
 
 def spread(shares: Float[np.ndarray, "7 24"], of: Float[np.ndarray, " 7"]) -> Heat:
-    """Returns the heat map of how each day is spread over its hours, in per cent; no row for days without `of`."""
+    """Returns the heat map of how each day is spread over its hours, in per cent; no row for days without `of`.
+
+    Shades begin at the smallest share: days are spread all but evenly.
+    """
     days = np.concatenate([shares, np.average(shares, axis=0, weights=of)[None]])
     values = 100.0 * np.concatenate([days, days.sum(axis=1, keepdims=True)], axis=1)
     known = np.append(of, of.sum())[:, None] > 0
-    return _heat(values, known & np.ones_like(values, dtype=np.bool_), "{:.1f}".format, "")
+    shown = known & np.ones_like(values, dtype=np.bool_)
+    return _heat(values, shown, "{:.1f}".format, "", float(values[:-1, :-1][shown[:-1, :-1]].min()))
 
 
 def short(number: float) -> str:
@@ -76,13 +80,18 @@ def _with_sums(cells: Float[np.ndarray, "7 24"]) -> Float[np.ndarray, "8 25"]:
 
 
 def _heat(
-    values: Float[np.ndarray, "8 25"], known: Bool[np.ndarray, "8 25"], text: Callable[[float], str], missing: str
+    values: Float[np.ndarray, "8 25"],
+    known: Bool[np.ndarray, "8 25"],
+    text: Callable[[float], str],
+    missing: str,
+    lowest: float,
 ) -> Heat:
-    inner = np.where(known, values, 0.0)[:-1, :-1]
+    """`lowest` is what has no shade yet."""
+    inner = np.where(known, values, lowest)[:-1, :-1]
     most = float(inner.max())
     shade = np.zeros(values.shape, dtype=np.int64)
-    if most > 0.0:
-        shade[:-1, :-1] = np.ceil(SHADES * inner / most)
+    if most > lowest:
+        shade[:-1, :-1] = np.ceil(SHADES * (inner - lowest) / (most - lowest))
     texts = np.where(known, np.vectorize(text, otypes=[object])(values), missing)
     rows = [
         (name, tuple(Cell(str(one), int(strong)) for one, strong in zip(said, shades, strict=True)))

@@ -20,9 +20,10 @@ from tactful.runtime.log_spans import LINES_AT_ONCE
 from tactful.stores.protocols import Store
 
 DAYS: Final = 28
-_DECISIONS: Final = 20_000
+_DECISIONS: Final = 60_000
 _PLANS: Final = 4_000
-_LINES: Final = 100_000
+LINES: Final = 60_000
+"""The latest inputs, among which answers are looked for."""
 _SEND: Final = 0
 _ENGAGEMENT: Final = KIND_CODE[Engagement]
 _EASTMOST_HOURS: Final = 13
@@ -133,15 +134,15 @@ _PLANNED: Final = msgspec.msgpack.Decoder(_Planned)
 
 def _sends(store: Store, since_us: int, now_us: int) -> tuple[list[_Sent], int]:
     """Messages that went out, and how many each of them stands for."""
-    rows, each = store.sample_decisions(since_us, now_us + 1, _DECISIONS)
-    sent = [_SENT.decode(row.data) for row in rows if row.action_code == _SEND]
+    rows, each = store.sample_decisions(since_us, now_us + 1, _DECISIONS, _SEND)
+    sent = [_SENT.decode(row.data) for row in rows]
     return [one for one in sent if one.slot >= 0 and one.channel in _CHANNEL_CODE], each
 
 
 def _answers(store: Store, since_us: int) -> tuple[int, dict[str, set[str]]]:
     """From when on all answers are read; and by kind the decisions that were answered."""
     found: dict[str, set[str]] = {"open": set(), "click": set()}
-    offset = max(store.last()[0] - _LINES, -1)
+    offset = max(store.last()[0] - LINES, -1)
     whole = offset < 0
     while lines := store.read(offset, LINES_AT_ONCE):
         if not whole:

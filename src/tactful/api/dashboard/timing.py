@@ -11,7 +11,7 @@ from starlette.responses import Response
 from tactful.api.dashboard.access import Visitor, guarded
 from tactful.api.dashboard.frame import page
 from tactful.api.dashboard.heat import LEAST, Heat, counted, shared, spread
-from tactful.api.dashboard.hours import DAYS, Hours, hours_of
+from tactful.api.dashboard.hours import DAYS, LINES, Hours, hours_of
 from tactful.api.endpoint import Endpoint
 from tactful.api.query import choice, parameters
 from tactful.api.service import Service
@@ -74,7 +74,7 @@ async def show_timing(request: Request, service: Service, visitor: Visitor) -> R
     channel = choice(parameters(request, ("channel",)), "channel", CHANNELS)
     now_us = service.clock.now_us()
     found = await service.ask(lambda store: timing_of(store, now_us, channel))
-    return page("timing", visitor, found=found, channel=channel, days=DAYS, least=LEAST)
+    return page("timing", visitor, found=found, channel=channel, days=DAYS, least=LEAST, lines=LINES)
 
 
 def _expected(found: Hours) -> Heat | None:
