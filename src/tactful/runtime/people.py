@@ -84,11 +84,22 @@ def saved_people(store: Store, settings: Settings) -> People:
     parts, known, last_seen = [], 0, 0
     for rows in _chunks(store, form):
         known += len(rows)
-        held = np.arange(rows["e_log"].shape[1]) < rows["e_len"][:, None]
-        last_seen = max(last_seen, int(np.where(held, rows["e_log"], 0).max(initial=0)))
+        last_seen = max(last_seen, _last_seen_us(rows))
         parts.append(_columns(rows, form.applied_us, settings))
     key, features, reach, activity, k, drawn, wish = (np.concatenate(column) for column in zip(*parts, strict=True))
     return People(key, features, reach, activity, k, drawn, wish, known, last_seen, form.applied_us)
+
+
+def people_of(rows: NDArray[Any], as_of_us: int, settings: Settings) -> People:
+    """Returns those of some rows who can be reached: of a sample what `saved_people` says of everybody.
+
+    Args:
+        rows: of `features.history.ROW`, as they were saved.
+        as_of_us: when.
+        settings: of their engine.
+    """
+    key, features, reach, activity, k, drawn, wish = _columns(rows, as_of_us, settings)
+    return People(key, features, reach, activity, k, drawn, wish, len(rows), _last_seen_us(rows), as_of_us)
 
 
 def refuse_silence(people: People, decided_us: int) -> None:
@@ -123,6 +134,12 @@ def _chunks(store: Store, form: SavedRows) -> Iterator[NDArray[Any]]:
         yield table.rows
         if len(table) < _AT_ONCE:
             return
+
+
+def _last_seen_us(rows: NDArray[Any]) -> int:
+    """When the latest engagement of any of them was accepted; 0 for none."""
+    held = np.arange(rows["e_log"].shape[1]) < rows["e_len"][:, None]
+    return int(np.where(held, rows["e_log"], 0).max(initial=0))
 
 
 def _columns(rows: NDArray[Any], as_of_us: int, settings: Settings) -> tuple[NDArray[Any], ...]:

@@ -6,7 +6,19 @@ adds its `ENDPOINTS` here and its link to `templates/frame.html`. Nothing is loa
 
 from typing import Final
 
-from tactful.api.dashboard import channels, decisions, experiments, frame, login, models, now, person, switches, timing
+from tactful.api.dashboard import (
+    channels,
+    decisions,
+    experiments,
+    frame,
+    login,
+    models,
+    now,
+    person,
+    switches,
+    timing,
+    volume,
+)
 
 ENDPOINTS: Final = (
     *frame.ENDPOINTS,
@@ -14,6 +26,7 @@ ENDPOINTS: Final = (
     *now.ENDPOINTS,
     *decisions.ENDPOINTS,
     *person.ENDPOINTS,
+    *volume.ENDPOINTS,
     *timing.ENDPOINTS,
     *models.ENDPOINTS,
     *experiments.ENDPOINTS,
