@@ -93,6 +93,7 @@ def test_the_search_finds_by_user_and_action_and_leaves_empty_fields_out(service
     url = f"/dashboard/decisions?user={decision.user_id}&action=send&channel=&type=&since=&until=2026-03-05T00:00"
     page = get(service, url).text
     assert decision.decision_id in page
+    assert f"/dashboard/person?user={decision.user_id}" in page
     assert "mark hold" not in page
     assert get(service, "/dashboard/decisions?since=soon").status_code == 422
 
