@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -94,7 +95,7 @@ def _batches(users: int, events: int) -> Iterator[tuple[Sequence[Input], list[in
     rng, people, known = np.random.default_rng(1), stream.people(users, np.random.default_rng(users)), 0
     arrival = HOUR_US // users
     while known < users:
-        some = [one for one, _ in zip(people, range(min(BATCH, users - known)), strict=False)]
+        some = list(islice(people, BATCH))
         yield some, [stream.START_US + (known + i) * arrival for i in range(len(some))]
         known += len(some)
     edges = np.linspace(HOUR_US, 7 * HOUR_US, max(users * events // BATCH, 1) + 1).astype(np.int64) + stream.START_US
