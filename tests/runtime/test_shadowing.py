@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+import msgspec
 import pytest
 
 from stage import CALM, MONDAY, App, act, at, person, told, with_rules
@@ -11,7 +12,8 @@ from tactful.errors import NotEnoughData
 from tactful.events.records import Channel, Input
 from tactful.runtime.importing.mapping import Defaults
 from tactful.runtime.settings import Settings
-from tactful.runtime.shadowing.beside import Beside, decide_beside
+from tactful.runtime.shadowing.beside import decide_beside
+from tactful.runtime.shadowing.found import Beside
 from tactful.runtime.shadowing.report import ShadowReport, report
 from tactful.runtime.shadowing.sent import Sent
 from tactful.stores.memory import MemoryStore
@@ -171,6 +173,21 @@ def test_the_difference_is_paired_by_person_and_the_refusal_is_said() -> None:
 
 def test_the_same_log_gives_the_same_report() -> None:
     assert told_report() == told_report()
+
+
+def test_a_message_to_somebody_who_was_not_known_yet_counts_and_nothing_is_foretold_of_it() -> None:
+    store = app((at(0), person("bob")), (at(9.1), person()), (at(30), person("cy")))
+    at_once = msgspec.structs.replace(sent("x", at(9.2)), known_us=to_us(at(9.2)))
+    found = report(shadow(store, [at_once, sent("y", at(12), "bob")]))
+    assert (found.they, found.unknown) == (2, 1)
+    assert found.volume.they == pytest.approx(2 * 7.0 / 3.0)
+
+
+def test_behind_the_end_of_both_logs_nothing_is_compared() -> None:
+    told_her = [(MONDAY, person()), (at(11), told("first", created=at(11)))]
+    theirs = [sent("x", at(12)), sent("y", at(12), "bob")]
+    assert "first" not in ours(shadow(app(*told_her), theirs)), "after ours at 10:00 the gap ends at noon"
+    assert "first" in ours(shadow(app(*told_her, (at(23), person("cy"))), theirs))
 
 
 def test_fewer_than_two_people_are_no_report() -> None:

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from tactful.clock import HOUR_US
-from tactful.runtime.shadowing.beside import Beside, Message
+from tactful.runtime.shadowing.found import Beside, Message
 
 WITHIN_HOURS: Final = (1, 3, 24)
 

@@ -10,11 +10,9 @@ Nothing is sent: the store is only read, the engine's memory ends with the run, 
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +33,7 @@ from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
 from tactful.runtime.shadowing.feed import Feed
 from tactful.runtime.shadowing.foretelling import CHANNEL_CODE, foretell
+from tactful.runtime.shadowing.found import Beside, Message
 from tactful.runtime.shadowing.sent import Sent
 from tactful.runtime.shadowing.standing_in import Got, forget_told, stand_in
 from tactful.stores.memory import MemoryStore
@@ -45,57 +44,6 @@ _STEP_US: Final = 15 * MINUTE_US
 
 Progress = Callable[[int, int], None]
 """Told (instants passed, instants in all)."""
-
-
-class Message(msgspec.Struct, frozen=True, gc=False):
-    """A message that the other sender sent, or that we would have.
-
-    `day` is her local date in days since 1970, `hour` of her clock; `foretold` follows `Beside.heads`, empty where
-    nothing could be foretold: she was not known yet.
-    """
-
-    user_id: str
-    at_us: int
-    day: int
-    hour: int
-    candidate_id: str
-    type: str
-    channel: str
-    segment: str
-    foretold: tuple[float, ...]
-
-
-@dataclass
-class Beside:
-    """What came of it, over whole local days.
-
-    Attributes:
-        theirs, ours: messages by time.
-        sent: theirs again, as their log has them.
-        heads: what is foretold of each.
-        first_day, last_day: days since 1970, both inclusive.
-        people: who had a profile by the end.
-        user_days: of people with a profile, by segment.
-        candidates: how many there were to tell.
-        refused: candidates of the other sender's log that the engine did not take.
-        model: the version of the models that spoke.
-    """
-
-    first_day: int
-    last_day: int
-    model: str
-    theirs: list[Message] = field(default_factory=list)
-    ours: list[Message] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
-    heads: tuple[str, ...] = ()
-    people: int = 0
-    user_days: dict[str, int] = field(default_factory=dict)
-    candidates: int = 0
-    refused: int = 0
-
-    def held(self, day: int) -> bool:
-        """Whether a local day is one of those that are compared."""
-        return self.first_day <= day <= self.last_day
 
 
 def decide_beside(
@@ -128,7 +76,7 @@ def decide_beside(
     feed = Feed(store, settings, sends, users or Defaults())
     engine = Engine(MemoryStore(), settings, scorer, registry=feed.registry)
     engine.population.rankers = own_rankers(store, scorer, listed(store))
-    run = _Run(engine, feed, sends, since, scorer.version)
+    run = _Run(engine, feed, sends, since, max(store.last()[1], sends[-1].at_us), scorer.version)
     stops = _stops(feed.zones, sends)
     for number, (stop, following) in enumerate(zip(stops, [*stops[1:], stops[-1]], strict=True), 1):
         run.reach(stop, following)
@@ -162,8 +110,11 @@ def _stops(zones: Zones, sends: Sequence[Sent]) -> list[int]:
 class _Run:
     """The engine on its way, what the other sender sent by day, and what was found so far."""
 
-    def __init__(self, engine: Engine, feed: Feed, sends: Sequence[Sent], since: date | None, model: str) -> None:
-        self._engine, self._feed, self._sends = engine, feed, sends
+    def __init__(
+        self, engine: Engine, feed: Feed, sends: Sequence[Sent], since: date | None, until_us: int, model: str
+    ) -> None:
+        """Compares up to the instant `until_us`, behind which nothing is known of anybody."""
+        self._engine, self._feed, self._sends, self._until_us = engine, feed, sends, until_us
         self._next = 0
         self._today: dict[int, list[Got]] = defaultdict(list)
         self._left: dict[int, list[Sent]] = defaultdict(list)
@@ -206,7 +157,7 @@ class _Run:
             zone = population.table.rows["zone"][row if row is not None else 0]
             at_us = to_us(one.at)
             day = int(population.frame.zones.local_day(np.array([zone], dtype=np.int64), np.array([at_us]))[0])
-            if self.found.held(day):
+            if self.found.held(day) and at_us <= self._until_us:
                 self.found.heads = one.heads
                 yield Message(
                     one.user_id, at_us, day, one.slot, str(one.candidate_id), str(one.type), str(one.channel),

@@ -1,5 +1,7 @@
 """What models foretell of two senders, person by person; and what the other sender's log can say of the models."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from tactful.errors import InvalidExperiment
 from tactful.experiments.interval import Interval
 from tactful.experiments.stats import bootstrap, ratio
-from tactful.runtime.shadowing.beside import Beside, Message
+from tactful.runtime.shadowing.found import Beside, Message
 
 _SEED: Final = 0
 _FEWEST: Final = 2
@@ -53,24 +55,21 @@ def sends_a_week(found: Beside) -> tuple[float, float, Interval]:
     Raises:
         InvalidExperiment: for fewer than two people.
     """
-    sums = _sums(found, -1)
-    weeks = _weeks(found)
+    sums, weeks = _sums(found, lambda one: 1.0), _weeks(found)
     they, we = (sums.sum(axis=0) / (len(sums) * weeks)).tolist()
     return they, we, _scaled(ratio(sums[:, 1] - sums[:, 0], np.full(len(sums), weeks)), 1.0)
 
 
 def foretold(found: Beside) -> tuple[Foretold, ...]:
-    """Returns what is expected of both, by head; nothing where neither sent or nobody knows the people.
-
-    Only messages of which something could be foretold are counted.
+    """Returns what is expected of both, by head, of the messages of which something could be foretold.
 
     Raises:
         InvalidExperiment: for fewer than two people.
     """
-    sent, weeks = _sums(found, -1), _weeks(found)
+    sent, weeks = _sums(found, lambda one: float(bool(one.foretold))), _weeks(found)
     told = []
     for place, head in enumerate(found.heads):
-        sums = _sums(found, place)
+        sums = _sums(found, partial(_score, place))
         they, we = (sums.sum(axis=0) / (len(sums) * weeks)).tolist()
         share = np.divide(sums.sum(axis=0), sent.sum(axis=0), out=np.zeros(2), where=sent.sum(axis=0) > 0).tolist()
         told.append(
@@ -113,20 +112,19 @@ def _weeks(found: Beside) -> float:
     return (found.last_day - found.first_day + 1) / 7.0
 
 
-def _sums(found: Beside, place: int) -> Float[np.ndarray, "people 2"]:
-    """What each person's messages sum to, theirs and ours: of a head, or at place -1 how many there are."""
+def _sums(found: Beside, value: Callable[[Message], float]) -> Float[np.ndarray, "people 2"]:
+    """What each person's messages sum to, theirs and ours."""
     names = sorted({one.user_id for one in (*found.theirs, *found.ours)})
     row_of = {name: row for row, name in enumerate(names)}
     sums = np.zeros((max(found.people, len(names)), 2))
     for column, messages in enumerate((found.theirs, found.ours)):
-        counted = [one for one in messages if one.foretold]
-        rows = np.array([row_of[one.user_id] for one in counted], dtype=np.int64)
-        np.add.at(sums[:, column], rows, [_value(one, place) for one in counted])
+        rows = np.array([row_of[one.user_id] for one in messages], dtype=np.int64)
+        np.add.at(sums[:, column], rows, [value(one) for one in messages])
     return sums
 
 
-def _value(one: Message, place: int) -> float:
-    return 1.0 if place < 0 else one.foretold[place]
+def _score(place: int, one: Message) -> float:
+    return one.foretold[place] if one.foretold else 0.0
 
 
 def _of_1000(sums: Float[np.ndarray, "people 4"]) -> Interval | None:

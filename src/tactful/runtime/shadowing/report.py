@@ -10,8 +10,8 @@ from tactful.errors import NotEnoughData, NotIdentifiable
 from tactful.experiments.identify import row_for
 from tactful.experiments.interval import Interval
 from tactful.runtime.shadowing.agreement import Agreement, agreement
-from tactful.runtime.shadowing.beside import Beside, Message
 from tactful.runtime.shadowing.difference import Checked, Foretold, checked, foretold, sends_a_week
+from tactful.runtime.shadowing.found import Beside, Message
 from tactful.runtime.shadowing.sends import SendsReport
 
 _EPOCH: Final = date(1970, 1, 1)
@@ -107,7 +107,7 @@ def report(found: Beside, read: SendsReport | None = None) -> ShadowReport:
         foretold=foretold(found),
         checked=models,
         refusal=_refusal(),
-        next_steps=tuple(_next_steps(volume, models)),
+        next_steps=tuple(_next_steps(volume, models, read is not None)),
     )
 
 
@@ -135,9 +135,9 @@ def _refusal() -> str:
     raise AssertionError("a row judges another sender")
 
 
-def _next_steps(volume: Volume, models: tuple[Checked, ...]) -> list[str]:
+def _next_steps(volume: Volume, models: tuple[Checked, ...], from_log: bool) -> list[str]:
     steps = []
-    if not models:
+    if from_log and not models:
         steps.append("Map `clicked` and `unsubscribed`, so that the models can be checked on the other sender's log.")
     steps += [
         f"The models foretell {one.head} after {one.foretold:.3g} of 1,000 of their messages, and it came after "
