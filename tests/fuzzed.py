@@ -7,6 +7,7 @@ its bytes damaged, headers that are missing, doubled or no text. What is made do
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, quote_from_bytes
 
@@ -132,6 +133,10 @@ class _Luck:
         """One of some values."""
         return values[self.below(len(values))]
 
+    def odd(self) -> Any:
+        """An odd value of one's own: what is made of it is no other request's business."""
+        return deepcopy(self.of(ODD))
+
     def mostly(self, usual: Any, others: Sequence[Any]) -> Any:
         """The usual value, nine times of ten."""
         return usual if self.chance(0.9) else self.of(others)
@@ -160,7 +165,7 @@ def _word(luck: _Luck, words: Sequence[str]) -> str:
 
 
 def _body(one: Endpoint, luck: _Luck, words: Sequence[str]) -> bytes:
-    body = json.loads(json.dumps(GOOD[one.path])) if one.path in GOOD else _made_up(one.body, luck)
+    body = deepcopy(GOOD[one.path]) if one.path in GOOD else _made_up(one.body, luck)
     for _ in range(luck.below(4)):
         body = _spoilt(body, luck, words)
     rows = 1 + luck.below(4) if luck.chance(0.1) else 1
@@ -170,18 +175,18 @@ def _body(one: Endpoint, luck: _Luck, words: Sequence[str]) -> bytes:
 
 def _made_up(kind: Any, luck: _Luck) -> Any:
     names = [field.encode_name for field in msgspec.structs.fields(kind)] if isinstance(kind, type) else list(FIELDS)
-    return {name: luck.of(ODD) for name in names if luck.chance(0.8)}
+    return {name: luck.odd() for name in names if luck.chance(0.8)}
 
 
 def _spoilt(body: Any, luck: _Luck, words: Sequence[str]) -> Any:
     """The body with one place of it changed."""
     if luck.chance(0.2) or not isinstance(body, dict | list) or not body:
-        return luck.of(words) if luck.chance(0.3) else luck.of(ODD) if luck.chance(0.95) else _deep(luck.below(5000))
+        return luck.of(words) if luck.chance(0.3) else luck.odd() if luck.chance(0.95) else _deep(luck.below(400))
     place = luck.of(list(body)) if isinstance(body, dict) else luck.below(len(body))
     if luck.chance(0.15):
         body.pop(place)
     elif isinstance(body, dict) and luck.chance(0.1):
-        body[luck.of(FIELDS)] = luck.of(ODD)
+        body[luck.of(FIELDS)] = luck.odd()
     else:
         body[place] = _spoilt(body[place], luck, words)
     return body
@@ -189,7 +194,7 @@ def _spoilt(body: Any, luck: _Luck, words: Sequence[str]) -> Any:
 
 def _deep(levels: int) -> Any:
     told: Any = []
-    for _ in range(min(levels, 400)):  # what Python itself writes; deeper ones are made of bytes
+    for _ in range(levels):  # what Python itself writes; deeper ones are made of bytes
         told = [told]
     return told
 

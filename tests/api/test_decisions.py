@@ -144,6 +144,8 @@ def test_an_explanation_says_why_and_stores_nothing(service: Service, known: lis
         ({}, 422),
         ({"user_id": "u001", "att": "x"}, 422),
         ({"user_id": "u001", "at": "2026-03-02T00:00:00"}, 422),
+        ({"user_id": "u001", "at": "9999-12-31T23:59:59-14:00"}, 422),
+        ({"user_id": "u001", "at": "0001-01-01T00:00:00+14:00"}, 422),
     ],
 )
 def test_a_question_about_nobody_or_without_sense_is_a_problem(

@@ -1,6 +1,7 @@
 """What was decided: the decision log by filters and pages, one decision, and why it came out as it did."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from typing import Final, get_args
 
 import msgspec
@@ -97,7 +98,9 @@ async def explain(request: Request, service: Service) -> Response:
     parameters(request, ())
     try:
         asked = msgspec.json.decode(await body_of(request), type=Question)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        if asked.at is not None:
+            asked.at.astimezone(UTC)  # fails outside of the years 1 to 9999
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError) as error:
         raise Problem(422, "invalid-body", f"got a question that cannot be read ({error}); send a user_id") from None
     return answer(await service.ask(lambda store: _explained(store, service, asked)))
 
