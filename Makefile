@@ -6,12 +6,12 @@ BIN    := $(VENV)/bin
 export TACTFUL_DATA ?= $(abspath ../shared/data)
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test check format lint types contracts tests bench service clean
+.PHONY: demo test check format lint types contracts tests flink flink-test flink-full bench service clean
 
 demo: $(VENV)/ready
 	$(BIN)/tactful demo
 
-test: lint types contracts tests
+test: lint types contracts tests flink-test
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,22 @@ tests: $(VENV)/ready browser
 browser:
 	command -v chromium || (apt-get update && apt-get install -y chromium)
 
+# Flink pins other versions of numpy and pyarrow than ours, so it has an environment of its own; it needs Java 17.
+FLINK := .venv-flink
+flink: $(FLINK)/ready
+
+$(FLINK)/ready: pyproject.toml
+	$(PYTHON) -m venv $(FLINK)
+	$(FLINK)/bin/pip install --quiet --disable-pip-version-check -e '.[flink]' beartype hypothesis pytest
+	touch $@
+
+flink-test: $(FLINK)/ready
+	$(FLINK)/bin/pytest tests/flink
+
+# 5,000 people instead of 500.
+flink-full: $(FLINK)/ready
+	TACTFUL_FLINK_FULL=1 $(FLINK)/bin/pytest tests/flink
+
 bench: $(VENV)/ready
 	$(BIN)/tactful bench
 
@@ -48,4 +64,4 @@ service:
 	$(BIN)/pip install --quiet --disable-pip-version-check '.[serve,channels,apprise,otel]'
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo
+	rm -rf $(VENV) $(FLINK) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

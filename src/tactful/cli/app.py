@@ -17,6 +17,7 @@ from tactful.cli.experiment import experiment_end, experiment_list, experiment_r
 from tactful.cli.experiment_new import experiment_new
 from tactful.cli.explain import explain
 from tactful.cli.export import export
+from tactful.cli.flink import flink_export, flink_run, flink_submit
 from tactful.cli.import_ import import_
 from tactful.cli.key import key_list, key_new, key_revoke
 from tactful.cli.outbox import outbox_list, outbox_retry, outbox_settle, outbox_show
@@ -64,6 +65,9 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "backup": backup,
     "restore": restore,
     "export": export,
+    "flink export": flink_export,
+    "flink run": flink_run,
+    "flink submit": flink_submit,
     "outbox list": outbox_list,
     "outbox show": outbox_show,
     "outbox retry": outbox_retry,
@@ -77,6 +81,7 @@ GROUPS: Final = {
     "train": typer.Typer(help="Learn from a store, and keep what was learned there.", no_args_is_help=True),
     "experiment": typer.Typer(help="Compare ways of deciding on users dealt to arms.", no_args_is_help=True),
     "key": typer.Typer(help="Say who may use the HTTP service.", no_args_is_help=True),
+    "flink": typer.Typer(help="Decide on Apache Flink, when one machine is too small.", no_args_is_help=True),
     "outbox": typer.Typer(help="See what was not delivered, and send it again or settle it.", no_args_is_help=True),
     "bench": typer.Typer(help="Measure: scripts by name, or ways of deciding.", cls=ScriptsByDefault),
 }

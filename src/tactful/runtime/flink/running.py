@@ -57,6 +57,7 @@ def run(
     """
     if plan.until_us < 0:
         raise InvalidSettings("got a local run without an end, expected until_us; a job without one is submitted")
+    check_machine()
     started = time.monotonic()
     plan = msgspec.structs.replace(plan, resumable=closed)
     places = prepare(plan, output, closed, bool(resume))
@@ -64,7 +65,7 @@ def run(
     begun = time.monotonic() - started
     if closed:
         _wait(client, Path(places.controls) / FINISHED)
-        _result(client.stop_with_savepoint(False, Path(output, "savepoints").absolute().as_uri()))
+        _stop(client, Path(output, "savepoints").absolute().as_uri())
     _result(client.get_job_execution_result())
     return Ran(str(output), time.monotonic() - started, begun, written(output))
 
@@ -83,6 +84,7 @@ def submit(plan: Plan, output: Path, tuning: Tuning, cluster: str, closed: bool,
         CannotExport: the output folder holds another run's output, and this one does not resume it.
         JobFailed: the cluster did not take it.
     """
+    check_machine()
     host, _, port = cluster.rpartition(":")
     if not host or not port.isdigit():
         raise InvalidSettings(f"got cluster {cluster!r}, expected HOST:PORT, such as localhost:8081")
@@ -162,7 +164,6 @@ def check_machine() -> None:
 
 
 def _start(plan: Plan, places: Places, tuning: Tuning, extra: dict[str, str], resume: str) -> Any:
-    check_machine()
     job.check(plan, tuning)
     # workers import from where this process does: an embedded interpreter knows no virtual environment
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
@@ -192,6 +193,17 @@ def _wait(client: Any, finished: Path) -> None:
             _result(client.get_job_execution_result())
             raise JobFailed(f"the job ended as {status} before all groups were done; see the log of the worker")
         time.sleep(_LOOK_S)
+
+
+def _stop(client: Any, folder: str) -> None:
+    """Stops a job with a savepoint; PyFlink's own call does not name the format, which Flink 2 asks for."""
+    from pyflink.java_gateway import get_gateway
+
+    form = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
+    try:
+        client._j_job_client.stopWithSavepoint(False, folder, form).get()
+    except Exception as error:
+        raise JobFailed(f"the job could not be stopped with a savepoint: {cause(str(error))}") from error
 
 
 def _status(client: Any) -> str:
