@@ -61,21 +61,29 @@ class Load(msgspec.Struct, frozen=True):
     )
     """Quantiles of measured over fitted time (`service_times.py`); the ends are drawn out by hand."""
 
+    @property
+    def costs(self) -> dict[str, float]:
+        """Microseconds by kind of work."""
+        return {"events": self.event_us, "jobs": self.job_us, "plans": self.plan_us}
+
 
 class Served(msgspec.Struct, frozen=True):
-    """How rank jobs waited, in seconds, with so many cores; `formula` is the mean wait that theory gives."""
+    """How rank jobs waited, in seconds, with so many cores; `formula` is the mean wait that theory gives, if any."""
 
     people: str
     way: str
     cores: int
     use: float
     mean: float
-    formula: float
+    formula: float | None
     percentiles: dict[str, float]
 
 
-def peak(load: Load, people: str) -> dict[str, float]:
-    """Returns events, jobs and plans a second in the half hour of most work, and that work in cores."""
+def peak(load: Load, people: str, midnight: bool = False) -> dict[str, float]:
+    """Returns events, jobs and plans a second in the half hour of most work, and that work in cores.
+
+    With `midnight` it is the half hour after the midnight of the zone with most people, without plans.
+    """
     shares = PEOPLE[people]
     half_hours = np.arange(48) / 2.0
     rates = {}
@@ -86,8 +94,10 @@ def peak(load: Load, people: str) -> dict[str, float]:
     ):
         by_local = sum(s * hours[((half_hours + ahead) // 1 % 24).astype(int)] for ahead, s in shares.items())
         rates[name] = load.users * n * np.asarray(by_local) / 3600.0
-    work = 1e-6 * (load.event_us * rates["events"] + load.job_us * rates["jobs"] + load.plan_us * rates["plans"])
-    worst = int(np.argmax(work))
+    if midnight:
+        rates["plans"] = np.zeros(48)
+    work = 1e-6 * sum((micros * rates[name] for name, micros in load.costs.items()), np.zeros(48))
+    worst = int(-2 * max(shares, key=lambda ahead: shares[ahead])) % 48 if midnight else int(np.argmax(work))
     return {name: float(rate[worst]) for name, rate in rates.items()} | {
         "cores": float(work[worst]),
         "mean cores": float(work.mean()),
@@ -95,24 +105,43 @@ def peak(load: Load, people: str) -> dict[str, float]:
 
 
 def arrivals(
-    load: Load, at: dict[str, float], share: float, number: int, jitter: bool = True
+    load: Load, at: dict[str, float], share: float, number: int
 ) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"], NDArray[np.bool_]]:
-    """Returns when work comes to a server that has a share of the users, its seconds of service, and what is a job.
-
-    With `jitter` a job's instant is a hash within its hour; without it all jobs of the hour come at its beginning.
-    """
+    """Returns when work comes to a server that has a share of the users, its seconds of service, and what is a job."""
     parts = []
-    for kind, (name, micros) in enumerate((("events", load.event_us), ("jobs", load.job_us), ("plans", load.plan_us))):
-        at_once = name == "jobs" and not jitter
-        n = round(at[name] * share * (3600 if at_once else SIMULATED_SECONDS))
-        row = np.arange(n)
-        when = np.zeros(n) if at_once else uniform(SEED + number, row, kind, "arrival") * SIMULATED_SECONDS
-        luck = uniform(SEED + number, row, kind, "service")
-        quantile, ratio = np.array(load.spread).T
-        parts.append((when, 1e-6 * micros * np.interp(luck, quantile, ratio), np.full(n, name == "jobs")))
-    when, seconds, job = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    for kind, (name, micros) in enumerate(load.costs.items()):
+        row = np.arange(round(at[name] * share * SIMULATED_SECONDS))
+        when = uniform(SEED + number, row, kind, "arrival") * SIMULATED_SECONDS
+        parts.append((when, micros * _ratios(load, row, kind, number), np.full(len(row), name == "jobs")))
+    return _in_order(parts)
+
+
+def after_burst(load: Load, at: dict[str, float], burst: str, n: float, cores: int) -> Float64[np.ndarray, " n"]:
+    """Returns how long jobs wait in the hour that begins with `n` jobs or plans at one instant.
+
+    Work is taken in lumps of a hundred like pieces: beside a backlog of minutes that changes nothing.
+    """
+    parts, lump, seconds = [], 100, 3600.0
+    for kind, (name, micros) in enumerate(load.costs.items()):
+        row = np.arange(round((n if name == burst else at[name] * seconds) / cores / lump))
+        when = np.zeros(len(row)) if name == burst else uniform(SEED, row, kind, "arrival") * seconds
+        parts.append((when, lump * micros * _ratios(load, row, kind, 0), np.full(len(row), name == "jobs")))
+    when, service, job = _in_order(parts)
+    return keyed_waits(when, service)[job]
+
+
+def _ratios(load: Load, row: NDArray[np.int64], kind: int, number: int) -> Float64[np.ndarray, " n"]:
+    quantile, ratio = np.array(load.spread).T
+    drawn: Float64[np.ndarray, " n"] = np.interp(uniform(SEED + number, row, kind, "service"), quantile, ratio)
+    return drawn
+
+
+def _in_order(
+    parts: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    when, micros, job = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.argsort(when, kind="stable")
-    return when[order], seconds[order], job[order]
+    return when[order], 1e-6 * micros[order], job[order]
 
 
 def keyed_waits(when: Float64[np.ndarray, " n"], seconds: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -142,17 +171,28 @@ def erlang_c(cores: int, busy: float) -> float:
     return blocked / (1.0 - busy / cores * (1.0 - blocked))
 
 
-def keyed(load: Load, people: str, cores: int, jitter: bool = True) -> Served:
+def keyed(load: Load, people: str, cores: int) -> Served:
     """Returns how jobs wait where users belong to cores."""
     at, waits, formulas = peak(load, people), [], []
-    for number in range(CORES_LOOKED_AT if jitter else 1):
-        when, seconds, job = arrivals(load, at, 1.0 / cores, number, jitter)
+    for number in range(CORES_LOOKED_AT):
+        when, seconds, job = arrivals(load, at, 1.0 / cores, number)
         waits.append(keyed_waits(when, seconds)[job])
         rate, use = len(when) / SIMULATED_SECONDS, float(seconds.sum()) / SIMULATED_SECONDS
         formulas.append(rate * float((seconds**2).mean()) / (2.0 * (1.0 - use)) if use < 1.0 else math.inf)
-    way = "keyed" if jitter else "keyed, all at the hour"
-    formula = float(np.mean(formulas)) if jitter else math.nan
-    return _served(people, way, cores, at["cores"] / cores, formula, np.concatenate(waits))
+    return _served(people, "keyed", cores, at["cores"] / cores, float(np.mean(formulas)), np.concatenate(waits))
+
+
+def bursts(load: Load, people: str, cores: int) -> list[Served]:
+    """Returns how jobs wait where an hour's jobs are due at its beginning, and where plans are due at midnight."""
+    found = []
+    for burst, way, at in (
+        ("jobs", "keyed, an hour's jobs at once", peak(load, people)),
+        ("plans", "keyed, all plans at midnight", peak(load, people, midnight=True)),
+    ):
+        n = at["jobs"] * 3600.0 if burst == "jobs" else load.users * load.plans * max(PEOPLE[people].values())
+        waits = after_burst(load, at, burst, n, cores)
+        found.append(_served(people, way, cores, at["cores"] / cores, None, waits))
+    return found
 
 
 def pooled(load: Load, people: str, cores: int, seconds: float = 10.0) -> Served:
@@ -166,10 +206,13 @@ def pooled(load: Load, people: str, cores: int, seconds: float = 10.0) -> Served
     return _served(people, "pooled", cores, at["cores"] / cores, formula, waits[job])
 
 
-def _served(people: str, way: str, cores: int, use: float, formula: float, waits: Float64[np.ndarray, " n"]) -> Served:
+def _served(
+    people: str, way: str, cores: int, use: float, formula: float | None, waits: Float64[np.ndarray, " n"]
+) -> Served:
     found = np.percentile(waits, PERCENTILES).tolist()
     told = {f"p{p:g}": round(value, 6) for p, value in zip(PERCENTILES, found, strict=True)}
-    return Served(people, way, cores, round(use, 3), round(float(waits.mean()), 6), round(formula, 6), told)
+    expected = None if formula is None else round(formula, 6)
+    return Served(people, way, cores, round(use, 3), round(float(waits.mean()), 6), expected, told)
 
 
 def picture(served: list[Served]) -> Any:
@@ -208,11 +251,11 @@ def main() -> None:
     peaks: dict[str, dict[str, float]] = {}
     for people in PEOPLE:
         peaks[people] = peak(load, people)
-        uses = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
-        served += [keyed(load, people, max(math.ceil(peaks[people]["cores"] / use), 1)) for use in uses]
+        counts = {math.ceil(peaks[people]["cores"] / use) for use in (0.5, 0.7, 0.8, 0.9, 0.98)}
+        served += [keyed(load, people, cores) for cores in sorted(counts, reverse=True)]
     world, one = peaks["the world"]["cores"], peaks["one zone"]["cores"]
     served += [pooled(load, "the world", math.ceil(world / use)) for use in (0.8, 0.95)]
-    served.append(keyed(load, "one zone", math.ceil(one / 0.7), jitter=False))
+    served += bursts(load, "one zone", math.ceil(one / 0.7)) + bursts(load, "the world", math.ceil(world / 0.7))
     if given.picture is not None:
         from tactful.cli.report.decisions_chart import write_png
 
