@@ -43,6 +43,23 @@ class Listed(msgspec.Struct, frozen=True):
     says: str
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A report as the page shows it.
+
+    `volumes` say of every arm but the control whether it sends alike, and by how much; `metrics` have their interval
+    drawn, on a scale from -`scale` to `scale`, and in words; `days` draws how the first of them went, "" for too few.
+    """
+
+    found: Comparison
+    counted_at: datetime
+    says: str
+    fits: bool
+    volumes: tuple[tuple[Volume, str], ...]
+    scale: float
+    metrics: tuple[tuple[Measured, str, str], ...]
+    days: str
+
+
 async def show_experiments(request: Request, service: Service, visitor: Visitor) -> Response:
     """Answers with the list, the latest start first."""
     now = from_us(service.clock.now_us())
@@ -69,24 +86,33 @@ async def show_experiment(request: Request, service: Service, visitor: Visitor) 
     if under_way is not None and await asyncio.to_thread(under_way.wait, SOON_S):
         under_way = None
     count = service.experiment_counts.latest(name)
-    found = count.found if count else None
     return page(
         "experiment",
         visitor,
         experiment=experiment,
         state=now,
         counting=under_way is not None,
-        count=count,
-        found=found,
-        counted_at=from_us(count.asked_us) if count else None,
-        says=verdict(found) if found else "",
-        fits=found is not None and found.sample_ratio_p >= _UNFIT,
-        volumes=[(volume(one), percent(one) if one else "") for one in found.sends_lift] if found else [],
-        pictures=_pictures(found) if found else (),
-        scale=_scale(found) if found else 0.0,
-        days=_days(found) if found else "",
+        fault=count.fault if count else "",
+        told=told_of(count.found, count.asked_us) if count and count.found else None,
         store=shlex.quote(str(service.path)),
         quoted=shlex.quote(name),
+    )
+
+
+def told_of(found: Comparison, counted_us: int) -> Told:
+    """Returns what the page says of a report that was asked for at an instant."""
+    scale = reach([one.watched for one in found.measured])
+    return Told(
+        found=found,
+        counted_at=from_us(counted_us),
+        says=verdict(found),
+        fits=found.sample_ratio_p >= _UNFIT,
+        volumes=tuple((volume(one), percent(one) if one else "") for one in found.sends_lift),
+        scale=scale,
+        metrics=tuple(
+            (one, whisker(one.watched, scale) if one.watched else "", percent(one.watched)) for one in found.measured
+        ),
+        days=_days(found),
     )
 
 
@@ -142,18 +168,6 @@ def percent(interval: Interval | None) -> str:
         return "the control has none"
     value, low, high = (f"{100 * part:+.1f}" for part in interval)
     return f"{value} % [{low}, {high}]"
-
-
-def _scale(found: Comparison) -> float:
-    return reach([one.watched for one in found.measured])
-
-
-def _pictures(found: Comparison) -> tuple[tuple[Measured, str, str], ...]:
-    """Every metric of every arm, with its interval drawn and in words."""
-    scale = _scale(found)
-    return tuple(
-        (one, whisker(one.watched, scale) if one.watched else "", percent(one.watched)) for one in found.measured
-    )
 
 
 def _days(found: Comparison) -> str:
