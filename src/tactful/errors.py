@@ -63,6 +63,10 @@ class ReplayMismatch(TactfulError):
     """Raised when a replay of logged scores yields another decision than the one on record."""
 
 
+class OtherDecidingVersion(TactfulError):
+    """Raised when code that decides otherwise is to go on from the middle of what another version decided."""
+
+
 class UnreadableInput(TactfulError):
     """Raised when an input file cannot be read: missing, empty, of an unknown format, or without mapped columns."""
 

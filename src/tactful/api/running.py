@@ -15,6 +15,7 @@ from tactful.api.service import Service
 from tactful.api.tracing import tracer_of
 from tactful.clock import WallClock
 from tactful.errors import CannotServe
+from tactful.runtime import deciding_version
 from tactful.runtime.running import EngineThread
 from tactful.runtime.settings import Settings
 from tactful.stores.sqlite import SqliteStore
@@ -39,10 +40,16 @@ def run(
 
     Raises:
         CannotServe: there is nothing to run, the address is taken, or others could use it without a key.
+        OtherDecidingVersion: code that decides otherwise was killed over the store.
     """
     if address is None and not decides:
         raise CannotServe("got --no-engine and --no-api, expected one of them at most: nothing is left to run")
-    SqliteStore(path).close()  # made, or brought to the present schema, before anybody reads
+    store = SqliteStore(path)  # made, or brought to the present schema, before anybody reads
+    try:
+        if decides:
+            deciding_version.check(store)
+    finally:
+        store.close()
     clock = WallClock()
     with _ends_when_told() as stop:
         engine = EngineThread(path, settings, clock, settings.api.tick_ms / 1000.0) if decides else None

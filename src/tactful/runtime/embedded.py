@@ -24,7 +24,7 @@ from tactful.events.registry import Registry
 from tactful.events.type_changes import TypeChange
 from tactful.experiments import schedule
 from tactful.features.state_bytes import packed
-from tactful.runtime import erasing, event_types, logbook, noted_models, snapshot
+from tactful.runtime import deciding_version, erasing, event_types, logbook, noted_models, snapshot
 from tactful.runtime.accepting import Acceptance
 from tactful.runtime.entering import Entrance
 from tactful.runtime.filing import Filing, decision_rows
@@ -71,7 +71,10 @@ class Engine:
 
         Raises:
             InvalidEventType: an event-type file is mistaken.
+            OtherDecidingVersion: code that decides otherwise was killed over the store.
+            ReplayMismatch: what was decided since the last saved states does not come out as it is on record.
         """
+        deciding_version.check(store)
         self.store = store
         self.settings = settings
         self.telemetry = Telemetry()
@@ -89,6 +92,7 @@ class Engine:
         if registry is None:
             self.reload_types()
         note(store, settings)
+        deciding_version.note(store)
         self._collect()
         noted_models.note(store, self._scorer, self._committed_us + 1)
 
@@ -362,7 +366,7 @@ class Engine:
         if again != known:
             raise ReplayMismatch(
                 f"recovery made {len(again - known)} decisions that are not on record and missed "
-                f"{len(known - again)}; the settings or event types are not those of the stopped run"
+                f"{len(known - again)}; the settings, the event types or the code are not those of the stopped run"
             )
         self._pass(until_us)
         self._acceptance.forget(until_us)

@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Final
 
 from tactful.clock import SECOND_US, Clock, from_us
-from tactful.errors import InvalidEventType, InvalidModel, InvalidSettings, ReplayMismatch, StoreError
+from tactful.errors import (
+    InvalidEventType,
+    InvalidModel,
+    InvalidSettings,
+    OtherDecidingVersion,
+    ReplayMismatch,
+    StoreError,
+)
 from tactful.runtime.embedded import Engine
 from tactful.runtime.settings import Settings
 from tactful.telemetry import Tracer
 
 _LOG: Final = logging.getLogger(__name__)
 _LONGEST_WAIT_S: Final = 30.0
-_TELLABLE: Final = (InvalidEventType, InvalidModel, InvalidSettings, ReplayMismatch, StoreError)
+_TELLABLE: Final = (InvalidEventType, InvalidModel, InvalidSettings, OtherDecidingVersion, ReplayMismatch, StoreError)
 """Errors whose text names files and figures, and nobody."""
 
 
