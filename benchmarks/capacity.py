@@ -25,7 +25,7 @@ class Units(msgspec.Struct, frozen=True):
     Attributes:
         row, profile, candidate, engagement: a full user row packed, and records of `engine_stream.py` as they are kept.
         open_candidates: of one user, at four a day that stay open for two days.
-        in_memory: of a user in the embedded engine (`engine_speed.py`).
+        in_memory: of a user in the embedded engine (`million_users.py`).
         decision_sqlite, decision_parquet: of a decision with the shares of snapshots that ship (`decision_size.py`).
         shipped_job_us, shipped_event_us, shipped_plan_us: with the ranker of trees (`service_times.py`).
         flink_event_us: of an event on a Flink slot; the toy step of before we began.
@@ -38,7 +38,7 @@ class Units(msgspec.Struct, frozen=True):
     candidate: float = 460.0
     engagement: float = 183.0
     open_candidates: float = 8.0
-    in_memory: float = 6_700.0
+    in_memory: float = 6_200.0
     decision_sqlite: float = 1_205.0
     decision_parquet: float = 74.0
     shipped_job_us: float = 212.1
