@@ -10,6 +10,7 @@ from stage import CALM, MONDAY, App, act, at, person, told, with_rules
 from tactful.clock import to_us
 from tactful.errors import NotEnoughData
 from tactful.events.records import Channel, Input
+from tactful.runtime import erasing
 from tactful.runtime.importing.mapping import Defaults
 from tactful.runtime.settings import Settings
 from tactful.runtime.shadowing.beside import decide_beside
@@ -188,6 +189,16 @@ def test_behind_the_end_of_both_logs_nothing_is_compared() -> None:
     theirs = [sent("x", at(12)), sent("y", at(12), "bob")]
     assert "first" not in ours(shadow(app(*told_her), theirs)), "after ours at 10:00 the gap ends at noon"
     assert "first" in ours(shadow(app(*told_her, (at(23), person("cy"))), theirs))
+
+
+def test_who_was_erased_does_not_come_back_by_their_log() -> None:
+    store = app(*days(0))
+    with store.transaction():
+        erasing.erase(store, [erasing.Wish("bob", 1)], 2)
+    found = shadow(store, [sent("x", at(9)), sent("y", at(12), "bob")])
+    assert {one.user_id for one in (*found.theirs, *found.ours)} == {"ann"}
+    with pytest.raises(NotEnoughData, match="people who were erased"):
+        shadow(store, [sent("y", at(12), "bob")])
 
 
 def test_fewer_than_two_people_are_no_report() -> None:
