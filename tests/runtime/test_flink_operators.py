@@ -1,0 +1,236 @@
+"""The operators of the Flink job, without Flink: what one engine leaves, whatever waits, comes late, or is restored."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from shards import Left, embedded, everything, left_by
+from stage import App
+from streams import BUSY, START
+from tactful.clock import HOUR_US, to_us
+from tactful.errors import InvalidModel
+from tactful.events.records import Decision, encode
+from tactful.runtime.flink import bundle, rows
+from tactful.runtime.flink.groups import DONE, REPORT, Groups, Output, Plan
+from tactful.runtime.flink.keeping import FINISHED, Keeper
+from tactful.runtime.flink.reading import EVERYBODY, Part, Prices, Reader
+
+GROUPS = 2
+END = to_us(START) + 12 * HOUR_US
+
+
+class Descriptors:
+    """Names stand for descriptors."""
+
+    def value(self, name: str) -> str:
+        return name
+
+    def table(self, name: str) -> str:
+        return name
+
+
+class Cell:
+    """A value or a map of whatever key is at hand, as Flink gives one."""
+
+    def __init__(self, worker: "Worker", empty: Any) -> None:
+        self._worker, self._empty = worker, empty
+        self.by_key: dict[Any, Any] = {}
+
+    @property
+    def here(self) -> dict[Any, Any]:
+        known: dict[Any, Any] = self.by_key.setdefault(self._worker.key, {})
+        return known
+
+    def value(self) -> Any:
+        return self.here.get(0)
+
+    def update(self, value: Any) -> None:
+        self.here[0] = value
+
+    def get(self, name: Any) -> Any:
+        return self.here.get(name)
+
+    def put(self, name: Any, value: Any) -> None:
+        self.here[name] = value
+
+    def remove(self, name: Any) -> None:
+        self.here.pop(name, None)
+
+    def keys(self) -> list[Any]:
+        return list(self.here)
+
+    def values(self) -> list[Any]:
+        return list(self.here.values())
+
+    def items(self) -> list[tuple[Any, Any]]:
+        return list(self.here.items())
+
+
+class Worker:
+    """One worker: states by key, timers by instant, and a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.key: Any = None
+        self.states: dict[str, Cell] = {}
+        self.broadcast: dict[str, list[bytes]] = {}
+        self.timers: list[tuple[int, Any]] = []
+        self.by_clock: list[tuple[int, Any]] = []
+
+    def get_state(self, name: str) -> Cell:
+        return self.states.setdefault(name, Cell(self, None))
+
+    get_map_state = get_state
+
+    def timer_service(self) -> "Worker":
+        return self
+
+    def get_current_key(self) -> Any:
+        return self.key
+
+    def get_broadcast_state(self, _: Any) -> Any:
+        worker = self
+
+        class Known:
+            get = staticmethod(worker.broadcast.get)
+            put = staticmethod(worker.broadcast.__setitem__)
+
+        return Known
+
+    def current_processing_time(self) -> int:
+        return 0
+
+    def register_event_time_timer(self, timestamp: int) -> None:
+        self.timers.append((timestamp, self.key))
+
+    def register_processing_time_timer(self, timestamp: int) -> None:
+        self.by_clock.append((timestamp, self.key))
+
+    def ring(self, operator: Groups) -> Iterator[Output]:
+        """Rings the timers that are set, the earliest first, and those of the clock after them."""
+        timers, self.timers = sorted(self.timers), []
+        clock, self.by_clock = self.by_clock, []
+        for timestamp, key in [*timers, *clock]:
+            self.key = key
+            yield from operator.on_timer(timestamp, self)
+
+
+@pytest.fixture(scope="module")
+def app() -> App:
+    return embedded([pair for pair in everything(3, 12, 0.4) if pair[0] <= END], BUSY, END)
+
+
+@pytest.fixture(scope="module")
+def alone(app: App) -> Left:
+    return left_by(app)
+
+
+@pytest.fixture
+def folder(app: App, tmp_path: Path) -> Path:
+    bundle.export(app.store, tmp_path / "in", BUSY)
+    return tmp_path / "in"
+
+
+def parts_of(folder: Path) -> list[Part]:
+    reader = Reader(str(folder / "inputs"), GROUPS)
+    lines = (folder / "inputs" / "manifest.tsv").read_text().splitlines()
+    return [part for line in lines for part in reader.flat_map(line)]
+
+
+def prices_of(folder: Path) -> list[Part]:
+    return [part for file in sorted((folder / "controls").iterdir()) for part in Prices().flat_map(file.read_text())]
+
+
+def opened(worker: Worker, plan: Plan) -> Groups:
+    operator = Groups(plan, Descriptors())
+    operator.open(worker)
+    return operator
+
+
+def feed(worker: Worker, operator: Groups, parts: list[Part]) -> None:
+    for part in parts:
+        worker.key = part.group
+        said = operator.process_element if part.group >= 0 else operator.process_broadcast_element
+        assert list(said(tuple(part), worker)) == []
+
+
+def decisions(made: list[Output]) -> list[bytes]:
+    lines = [line for kind, text in made if kind == "decisions" for line in text.split("\n")]
+    return sorted(encode(msgspec.json.decode(line, type=Decision)) for line in lines)
+
+
+def test_with_prices_given_groups_leave_what_one_engine_leaves(alone: Left, folder: Path) -> None:
+    worker, plan = Worker(), Plan(str(folder), GROUPS, 24, END, states=True)
+    operator = opened(worker, plan)
+    feed(worker, operator, [*prices_of(folder), *parts_of(folder)])
+    made = list(worker.ring(operator))
+    assert decisions(made) == sorted(alone.decisions)
+    states = [msgspec.json.decode(line) for kind, text in made if kind == "states" for line in text.split("\n")]
+    assert {one["user_id"] for one in states} == set(alone.users)
+    assert sorted(text for kind, text in made if kind == DONE) == ["0", "1"]
+
+
+def test_in_a_closed_loop_operators_that_are_opened_anew_every_hour_leave_the_same(
+    alone: Left, folder: Path, tmp_path: Path
+) -> None:
+    worker, keepers, controls = Worker(), Worker(), tmp_path / "prices"
+    controls.mkdir()
+    plan, made, known = Plan(str(folder), GROUPS, 1, END, resumable=True), list[Output](), set[Path]()
+    feed(worker, opened(worker, plan), parts_of(folder))
+    for _ in range(16):
+        said = list(worker.ring(opened(worker, plan)))
+        made += said
+        keeper = Keeper(plan, str(controls), Descriptors())
+        keeper.open(keepers)
+        for one in said:
+            if one[0] in (REPORT, DONE):
+                made += [("controls", line) for line in keeper.process_element(one, keepers)]
+        fresh = sorted(set(controls.glob("prices-*")) - known)
+        known |= set(fresh)
+        feed(worker, opened(worker, plan), [part for file in fresh for part in Prices().flat_map(file.read_text())])
+        if (controls / FINISHED).exists():
+            break
+    assert (controls / FINISHED).exists()
+    assert decisions(made) == sorted(alone.decisions)
+    assert len(known) == len(alone.controls) == len([1 for kind, _ in made if kind == "controls"])
+
+
+def test_a_group_waits_for_its_prices_and_goes_on_when_they_come(alone: Left, folder: Path) -> None:
+    worker = Worker()
+    operator = opened(worker, Plan(str(folder), GROUPS, 24, END))
+    feed(worker, operator, parts_of(folder))
+    made = list(worker.ring(operator))
+    assert worker.timers == []
+    assert len(worker.by_clock) == GROUPS
+    feed(worker, operator, prices_of(folder))
+    made += worker.ring(operator)
+    assert decisions(made) == sorted(alone.decisions)
+
+
+def test_an_input_below_the_watermark_is_told_with_its_reason(folder: Path) -> None:
+    worker = Worker()
+    operator = opened(worker, Plan(str(folder), GROUPS, 4, END))
+    parts = parts_of(folder)
+    late = next(part for part in parts if part.group == 0 and part.epoch >= 0)
+    feed(worker, operator, [*prices_of(folder), *parts])
+    made = list(worker.ring(operator))
+    feed(worker, operator, [late])
+    made += worker.ring(operator)
+    told = [line for kind, text in made if kind == "rejected" for line in text.split("\n")]
+    assert len(told) == len(rows.unpacked(late.data))
+    assert "up to which all is decided" in told[0]
+
+
+def test_a_model_file_that_cannot_be_loaded_is_named_with_the_worker(folder: Path) -> None:
+    whole = (folder / "models.db").read_bytes()
+    (folder / "models.db").write_bytes(b"half a model")
+    with pytest.raises(InvalidModel, match=r"models of .* on worker .*, process \d+"):
+        opened(Worker(), Plan(str(folder), GROUPS))
+    (folder / "models.db").write_bytes(whole)
+    opened(Worker(), Plan(str(folder), GROUPS))
+
+
+def test_inputs_for_everybody_travel_apart_from_those_of_groups(folder: Path) -> None:
+    assert any(part.group == EVERYBODY for part in parts_of(folder))
