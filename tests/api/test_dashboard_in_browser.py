@@ -20,6 +20,10 @@ PAGES = (
     "/dashboard",
     "/dashboard/decisions",
     "/dashboard/person",
+    "/dashboard/volume",
+    "/dashboard/timing",
+    "/dashboard/timing?channel=push",
+    "/dashboard/models",
     "/dashboard/experiments",
     "/dashboard/channels",
     "/dashboard/switches",
@@ -33,7 +37,14 @@ CONTROLS = """() => [...document.querySelectorAll('a, button, select, input:not(
 COUNTED = "() => !document.querySelector('meta[http-equiv]')"
 """A page whose figures are being counted comes back by itself."""
 
-BY_TAB = (*OF_THE_APP, "/dashboard/channels", "/dashboard/switches")
+BY_TAB = (
+    *OF_THE_APP,
+    "/dashboard/volume",
+    "/dashboard/timing",
+    "/dashboard/models",
+    "/dashboard/channels",
+    "/dashboard/switches",
+)
 """Pages of which every control is looked for by keyboard."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
