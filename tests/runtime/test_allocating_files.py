@@ -167,6 +167,14 @@ def test_going_back_to_fewer_people_keeps_nothing_that_was_overwritten(files: Pa
     assert written(out) == in_memory(ask)
 
 
+def test_people_who_are_gone_have_no_budget_any_more(files: Path, tmp_path: Path) -> None:
+    ask = Ask("per_user", 2.0, 0.3)
+    allocate_files(files, tmp_path / "out", MODEL, ask)
+    (files / "part-3.parquet").unlink()
+    allocate_files(files, tmp_path / "out", MODEL, ask)
+    assert written(tmp_path / "out") == in_memory(ask, PEOPLE.only(~rows_of(3)))
+
+
 def test_another_model_scores_everybody_again(files: Path, tmp_path: Path) -> None:
     ask = Ask("per_user", 2.0, 0.3)
     allocate_files(files, tmp_path / "out", MODEL, ask)

@@ -1,4 +1,4 @@
-"""Jobs over partitions: nothing half stands under its name, one process at a time, receipts say what was made of what."""
+"""Jobs over partitions: nothing half stands under its name, one process at a time, receipts say of what it was made."""
 
 from pathlib import Path
 

@@ -124,6 +124,7 @@ def allocate_files(
         tell("allocating", 0, 0)
         value, reach = np.load(to / _VALUES, mmap_mode="r"), np.load(to / _REACH, mmap_mode="r")
         budget, total, groups = _solved(value, reach, sums, ask)
+        job.keep_only(_BUDGETS, [f"{_BUDGETS}/{partition.name}" for partition in partitions])
         for partition in partitions:
             _write_budgets(job, partition, budget, sums.key, ask)
             tell("writing budgets", partition.columns.stop, n)

@@ -8,7 +8,7 @@ receipt names others is made again, and no other is. An output gets its place, w
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -114,6 +114,13 @@ class PartitionedJob:
         """Takes back what was noted of an output, before it is made anew."""
         for receipt in (self.folder / "receipts").glob(f"{output.replace('/', '-')}*.json"):
             receipt.unlink()
+
+    def keep_only(self, folder: str, outputs: Collection[str]) -> None:
+        """Takes away the Parquet files of a folder that an earlier run made and this one has no more."""
+        kept = {self.folder / output for output in outputs}
+        for path in (self.folder / folder).rglob("*.parquet"):
+            if path not in kept:
+                path.unlink()
 
     def _receipt(self, output: str, of: str) -> Path:
         name = "--".join(part.replace("/", "-") for part in (output, of) if part)

@@ -106,6 +106,14 @@ def test_a_further_day_deals_itself_and_joins_all_parts_again(lake: Path) -> Non
     assert after.rows > before.rows
 
 
+def test_fewer_parts_leave_no_row_behind(lake: Path) -> None:
+    before = make(lake)
+    after = make(lake, PARTS - 2)
+    assert len(row_files(lake.parent / "out")) == PARTS - 2
+    assert after.came == before.came
+    assert sum(map(len, in_files(lake.parent / "out"))) == before.rows
+
+
 def test_a_changed_day_is_dealt_again(lake: Path) -> None:
     before = make(lake)
     path = next(iter(sorted((lake / "engagements").glob("*/*.parquet"))))

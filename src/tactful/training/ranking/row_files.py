@@ -76,8 +76,9 @@ def make_rows(
         days = deal(job, lake, parts, tell)
         until_us = _until_us(lake)
         key, made, counts = job.key(until_us, *(day.key for day in days)), 0, []
-        for part in range(parts):
-            output = f"{_ROWS}/part-{part:05d}.parquet"
+        outputs = [f"{_ROWS}/part-{part:05d}.parquet" for part in range(parts)]
+        job.keep_only(_ROWS, outputs)
+        for part, output in enumerate(outputs):
             told = job.told(output, key)
             if told is None:
                 told = _make_part(job.folder / output, part, days, rules, until_us)
