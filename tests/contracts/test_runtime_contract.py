@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from stage import decision_bytes, plan_bytes, replayed
+from shards import Job, log_of
+from stage import App, decision_bytes, plan_bytes, replayed
 from streams import BUSY, START, stream
-from tactful.clock import DAY_US, HOUR_US, MINUTE_US, to_us
+from tactful.clock import DAY_US, HOUR_US, MINUTE_US, from_us, to_us
 from tactful.events.records import Input, decode
 from tactful.runtime.settings import Settings
 
@@ -39,7 +40,19 @@ def embedded(stream: Sequence[tuple[int, Input]], settings: Settings, steps: Ite
     return Result(app.rows(), decision_bytes(app), plan_bytes(app), [c.data for c in app.store.controls()])
 
 
-RUNTIMES: dict[str, Runtime] = {"embedded": embedded}
+def shards(stream: Sequence[tuple[int, Input]], settings: Settings, steps: Iterable[int], batch: int) -> Result:
+    app = App(settings, start=from_us(0))
+    for start in range(0, len(stream), batch):
+        part = stream[start : start + batch]
+        app.engine.submit([record for _, record in part], [stamp for stamp, _ in part])
+    job = Job(log_of(app.store), settings, groups=2)
+    for step in steps:
+        job.hourly(step)
+    left = job.left()
+    return Result(left.users, left.decisions, left.plans, left.controls)
+
+
+RUNTIMES: dict[str, Runtime] = {"embedded": embedded, "shards": shards}
 
 
 @pytest.fixture(scope="module", params=RUNTIMES.values(), ids=RUNTIMES)
