@@ -34,7 +34,7 @@ PICTURES: tuple[tuple[str, str, Literal["light", "dark"]], ...] = (
     ("volume", "/dashboard/volume", "light"),
     ("frontier", "/dashboard/volume#frontier", "dark"),
     ("timing", "/dashboard/timing", "light"),
-    ("models", "/dashboard/models#rank", "dark"),
+    ("models", "/dashboard/models", "dark"),
     ("experiment", "/dashboard/experiments/evening", "light"),
     ("channels", "/dashboard/channels", "dark"),
     ("switches", "/dashboard/switches", "light"),
