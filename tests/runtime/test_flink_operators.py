@@ -209,6 +209,21 @@ def test_a_group_waits_for_its_prices_and_goes_on_when_they_come(alone: Left, fo
     assert decisions(made) == sorted(alone.decisions)
 
 
+def test_a_job_with_a_later_end_goes_on_from_where_another_ended_and_ends_are_told_once(
+    alone: Left, folder: Path
+) -> None:
+    worker, half = Worker(), Plan(str(folder), GROUPS, 24, END - 5 * HOUR_US - 1, resumable=True)
+    operator = opened(worker, half)
+    feed(worker, operator, [*prices_of(folder), *parts_of(folder)])
+    made = list(worker.ring(operator))
+    assert [kind for kind, _ in made].count(DONE) == GROUPS
+    assert list(worker.ring(operator)) == []
+    later = opened(worker, msgspec.structs.replace(half, until_us=END))
+    for _ in range(3):
+        made += worker.ring(later)
+    assert decisions(made) == sorted(alone.decisions)
+
+
 def test_an_input_below_the_watermark_is_told_with_its_reason(folder: Path) -> None:
     worker = Worker()
     operator = opened(worker, Plan(str(folder), GROUPS, 4, END))

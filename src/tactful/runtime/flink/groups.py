@@ -36,6 +36,9 @@ EVERYBODY_READS: Final = "everybody"
 RETRY_MS: Final = 50
 """A group whose price is not there yet looks again so often; usually the watermark of the prices spares it that."""
 
+REST_MS: Final = 1_000
+"""At its end a group that may go on rings so often; in a job that goes on from a savepoint it rings at once."""
+
 
 class Plan(msgspec.Struct, frozen=True):
     """What every worker has to know.
@@ -97,9 +100,11 @@ class Groups:
         if applied is None:
             applied = self._bundle.first_us - 1
             self._applied.update(applied)
-            self._ring(ctx, applied)
             if self._plan.live_lag_us >= 0:
+                self._wanted.update(applied)
                 self._ring_by_clock(ctx, self._plan.tick_ms)
+            else:
+                self._ring(ctx, applied)
         if part.epoch >= 0:
             epoch = str(max(part.epoch, (applied + 1) // EPOCH_US))
             self._pending.put(epoch, [*(self._pending.get(epoch) or ()), part.data])
@@ -118,8 +123,11 @@ class Groups:
         applied, wanted = self._applied.value(), self._wanted.value()
         assert applied is not None
         assert wanted is not None
-        now_us = ctx.timer_service().current_processing_time() * 1_000
         live = self._plan.live_lag_us >= 0
+        if applied >= wanted and not live:
+            self._rest(ctx, applied)
+            return
+        now_us = ctx.timer_service().current_processing_time() * 1_000
         target = max(now_us - self._plan.live_lag_us, applied) if live else wanted
         if self._plan.until_us >= 0:
             target = min(target, self._plan.until_us)
@@ -127,8 +135,7 @@ class Groups:
             yield from _told(made)
             applied = made.until_us
         if 0 <= self._plan.until_us <= applied:
-            if self._plan.resumable:
-                self._ring(ctx, applied)
+            self._rest(ctx, applied)
             yield from self._last_words(ctx)
         elif live:
             self._ring_by_clock(ctx, self._plan.tick_ms)
@@ -182,6 +189,14 @@ class Groups:
             end = min(end, self._plan.until_us)
         self._wanted.update(end)
         ctx.timer_service().register_event_time_timer(end // 1_000)
+
+    def _rest(self, ctx: Context, applied: int) -> None:
+        """At the end: looks by the clock whether the job that goes on from here has a later one."""
+        if applied < self._plan.until_us or self._plan.until_us < 0:
+            self._ring(ctx, applied)
+        elif self._plan.resumable:
+            self._wanted.update(applied)
+            self._ring_by_clock(ctx, REST_MS)
 
     def _ring_by_clock(self, ctx: Context, after_ms: int) -> None:
         timers = ctx.timer_service()
