@@ -29,7 +29,7 @@ class Units(msgspec.Struct, frozen=True):
         decision_sqlite, decision_parquet: of a decision with the shares of snapshots that ship (`decision_size.py`).
         shipped_job_us, shipped_event_us, shipped_plan_us: with the ranker of trees (`service_times.py`).
         flink_event_us: of an event on a Flink slot; the toy step of before we began.
-        curve_us, curve_bytes: of scoring and keeping a user's 15 weekly budgets (`volume_scoring.py`).
+        curve_us, curve_bytes: of scoring and keeping a user's 15 weekly budgets (`batch_scale.py`).
         row_us: of a decision on its way into training rows (`batch_scale.py`).
     """
 
@@ -45,7 +45,7 @@ class Units(msgspec.Struct, frozen=True):
     shipped_event_us: float = 10.0
     shipped_plan_us: float = 63.2
     flink_event_us: float = 118.0
-    curve_us: float = 17.5
+    curve_us: float = 19.8
     curve_bytes: float = 60.0
     row_us: float = 1.04
 
