@@ -29,11 +29,15 @@ from rich.console import Console
 from rich.table import Table
 
 import engine_stream as stream
-from engine_speed import BATCH, SETTINGS
+from engine_speed import BATCH
+from engine_speed import SETTINGS as WHOLE
 from tactful.clock import DAY_US, SimulatedClock, from_us
 from tactful.events.records import Candidate, Engagement
 from tactful.runtime.embedded import Engine
 from tactful.runtime.sharding import dealt, shard_of
+
+SETTINGS = msgspec.structs.replace(WHOLE, engine=msgspec.structs.replace(WHOLE.engine, snapshot_min_inputs=1))
+"""States are saved after ten inputs a user in small shards, too, as in the engine that has all users."""
 
 
 class Part(msgspec.Struct, frozen=True):
