@@ -19,8 +19,8 @@ KNOWN: Final = (
     "sent until that morning."
 )
 FORETOLD: Final = (
-    "Foretold: clicks and those who leave are what our models say of both. Intervals are over people; how wrong the "
-    "models are is not in them."
+    "Foretold: clicks and those who leave are what our models say of both. Ours were picked by these very models, so "
+    "their errors flatter us. Intervals are over people; how wrong the models are is not in them."
 )
 UNKNOWN: Final = (
     "Not to be known from this log: which of the two does better. The other sender drew nothing at random, or nobody "
