@@ -56,6 +56,7 @@ AWAY_FROM: Final = 0.52
 PEOPLE: Final[tuple[Channel, ...]] = ("push", "email")
 _LOOK_S: Final = 0.05
 _PATIENCE_S: Final = 900.0
+_SHOWN: Final = 20
 SETTINGS: Final = """
 [api]
 requests_per_second = 0
@@ -140,7 +141,7 @@ def main() -> None:
     else:
         show(report)
     if report.ledger.problems:
-        raise SystemExit("\n".join(report.ledger.problems))
+        raise SystemExit("\n".join(report.ledger.problems[:_SHOWN]))
 
 
 def planned(seconds: float, kills: int) -> Plan:
@@ -238,11 +239,11 @@ class Run:
 
         async def kill(instant: float) -> None:
             await at(instant)
-            killed, before = monotonic(), self.committed_us
+            killed = monotonic()
             assert self.process is not None
             self.process.kill()
             await asyncio.to_thread(self._start)
-            listened = monotonic()
+            listened, before = monotonic(), self.committed_us
             await self._until(lambda: self.committed_us > before)
             restarts.append(Restart(killed - begun, listened - killed, monotonic() - killed))
 
@@ -307,6 +308,7 @@ class Run:
             self.process.wait()
         command = [str(Path(sys.executable).parent / "tactful"), "serve", "--port", str(self.port)]
         secret = "whsec_" + base64.b64encode(b"load and faults, thirty-two byte").decode()
+        self.memory.append([])  # what it takes to start is part of its life
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
                 [*command, "--settings", "settings.toml"],
@@ -318,7 +320,6 @@ class Run:
             )
         assert self.process.stdout is not None
         self.port = int(re.findall(r":(\d+)", self.process.stdout.readline())[-1])
-        self.memory.append([])
 
     def _stop(self) -> None:
         assert self.process is not None
@@ -381,7 +382,7 @@ def show(report: Report) -> None:
         ),
         "store": f"{report.store_mb:,.0f} MB",
         "errors in the log": ", ".join(f"{event}: {n}" for event, n in report.log_errors.items()) or "none",
-        "broken promises": "; ".join(book.problems) or "none",
+        "broken promises": "; ".join(book.problems[:_SHOWN]) or "none",
     }
     for name, words in rows.items():
         table.add_row(name, words)

@@ -61,10 +61,7 @@ def ledger(path: Path, acknowledged: bytearray, taken: Mapping[tuple[str, str], 
     n, problems = len(acknowledged), list[str]()
     logged, sent, dropped, pooled, rejected = (np.zeros(n, dtype=np.int64) for _ in range(5))
     _count_log(store, logged)
-    decisions = [d for row in store.decisions_between(0, _ALL_US) if isinstance(d := decode(row.data), Decision)]
-    for one in decisions:
-        if one.action != "hold" and one.candidate_id is not None:
-            (sent if one.action == "send" else dropped)[int(one.candidate_id[1:])] += 1
+    sends = _count_decisions(store, sent, dropped)
     _count_pools(path, pooled)
     _count_rejects(store, rejected)
     owed = np.frombuffer(acknowledged, dtype=np.uint8).astype(bool)
@@ -74,7 +71,7 @@ def ledger(path: Path, acknowledged: bytearray, taken: Mapping[tuple[str, str], 
     _note(problems, ends > 1, "ended in more than one way")
     if store.posted():
         problems.append(f"{store.posted()} letters still wait for the engine")
-    told, repeated = _messages(store, [one for one in decisions if one.action == "send"], taken, problems)
+    told, repeated = _messages(store, sends, taken, problems)
     store.close()
     return Ledger(
         acknowledged=int(owed.sum()),
@@ -115,6 +112,22 @@ def _count_log(store: SqliteStore, logged: NDArray[np.int64]) -> None:
                 logged[int(record.candidate_id[1:])] += 1
 
 
+def _count_decisions(
+    store: SqliteStore, sent: NDArray[np.int64], dropped: NDArray[np.int64]
+) -> list[tuple[str, str | None]]:
+    """Decision id and channel of every send; millions of decisions are not held at once."""
+    sends: list[tuple[str, str | None]] = []
+    for row in store.decisions_between(0, _ALL_US):
+        one = decode(row.data)
+        assert isinstance(one, Decision)
+        if one.action == "hold" or one.candidate_id is None:
+            continue
+        (sent if one.action == "send" else dropped)[int(one.candidate_id[1:])] += 1
+        if one.action == "send":
+            sends.append((one.decision_id, one.channel))
+    return sends
+
+
 def _count_pools(path: Path, pooled: NDArray[np.int64]) -> None:
     """Asks an engine that is opened over the store once more, so that what a restart would know is what counts."""
     store = SqliteStore(path)
@@ -142,27 +155,30 @@ def _note(problems: list[str], broken: NDArray[np.bool_], words: str) -> None:
 
 
 def _messages(
-    store: SqliteStore, sends: Sequence[Decision], taken: Mapping[tuple[str, str], int], problems: list[str]
+    store: SqliteStore,
+    sends: Sequence[tuple[str, str | None]],
+    taken: Mapping[tuple[str, str], int],
+    problems: list[str],
 ) -> tuple[dict[str, int], int]:
     """Messages by their state; and how many calls more than one the provider took under a key that it honours."""
     states: Counter[str] = Counter()
     repeated = 0
-    for one in sends:
-        entry = store.outbox_of(int(one.decision_id, 16))
+    for decision_id, channel in sends:
+        entry = store.outbox_of(int(decision_id, 16))
         if entry is None:
-            problems.append(f"decision {one.decision_id} sends, and the outbox has no message of it")
+            problems.append(f"decision {decision_id} sends, and the outbox has no message of it")
             continue
         state = _state(entry)
         states[state] += 1
-        times = taken.get((f"/{one.channel}", one.decision_id), 0)
-        if one.channel == "email" and times > 1:
-            problems.append(f"decision {one.decision_id} arrived {times} times where keys are not honoured")
+        times = taken.get((f"/{channel}", decision_id), 0)
+        if channel == "email" and times > 1:
+            problems.append(f"decision {decision_id} arrived {times} times where keys are not honoured")
         if state == "delivered" and times == 0:
-            problems.append(f"decision {one.decision_id} is on record as delivered, and the provider has not got it")
+            problems.append(f"decision {decision_id} is on record as delivered, and the provider has not got it")
         if sum(attempt.outcome == "delivered" for attempt in entry.attempts) > 1:
-            problems.append(f"decision {one.decision_id} was delivered more than once")
+            problems.append(f"decision {decision_id} was delivered more than once")
         repeated += max(0, times - 1)
-    strangers = {key for _, key in taken} - {one.decision_id for one in sends}
+    strangers = {key for _, key in taken} - {decision_id for decision_id, _ in sends}
     if strangers:
         problems.append(f"the provider got {len(strangers)} messages that nobody decided")
     return dict(states), repeated
