@@ -124,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Memory and disk of a million users.")
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--events", type=int, default=2, help="events a user after the profile")
-    parser.add_argument("--folder", type=Path, default=None, help="where the store rests: 8 GB")
+    parser.add_argument("--folder", type=Path, default=None, help="where the store rests: 3 GB")
     parser.add_argument("--most-gb", type=float, default=12.0, help="resident memory at which it stops")
     parser.add_argument("--quick", action="store_true", help="300 users: that it runs, no figures")
     parser.add_argument("--json", action="store_true")
