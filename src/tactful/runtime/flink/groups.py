@@ -21,7 +21,7 @@ from tactful.runtime.control import EPOCH_US
 from tactful.runtime.flink import bundle, rows
 from tactful.runtime.flink.reading import EVERYBODY, PRICES, Part
 from tactful.runtime.flink.rows import Rejected
-from tactful.runtime.flink.state import Context, Descriptors, States, Table, Value
+from tactful.runtime.flink.state import ALONE, Context, Descriptors, States, Table, Value
 from tactful.runtime.shard import Made, Shard
 from tactful.runtime.shard_inputs import Refused
 
@@ -74,6 +74,10 @@ class Groups:
 
     def open(self, states: States) -> None:
         """Takes the states, and loads the models: once a worker."""
+        with ALONE:
+            self._open(states)
+
+    def _open(self, states: States) -> None:
         value, table = self._descriptors.value, self._descriptors.table
         self._everybody = table(EVERYBODY_READS)
         self._users: Table[bytes] = states.get_map_state(table("users"))
@@ -131,7 +135,9 @@ class Groups:
         target = max(now_us - self._plan.live_lag_us, applied) if live else wanted
         if self._plan.until_us >= 0:
             target = min(target, self._plan.until_us)
-        for made in self._run(ctx, applied, target):
+        with ALONE:
+            runs = self._run(ctx, applied, target)
+        for made in runs:
             yield from _told(made)
             applied = made.until_us
         if 0 <= self._plan.until_us <= applied:

@@ -14,8 +14,9 @@ from tactful.events.records import decode
 from tactful.runtime import logbook
 from tactful.runtime.flink import bundle, rows
 from tactful.runtime.flink.groups import DONE, Output, Plan
-from tactful.runtime.flink.state import Context, Descriptors, States, Table, Value
+from tactful.runtime.flink.state import ALONE, Context, Descriptors, States, Table, Value
 from tactful.runtime.price_keeper import PriceKeeper
+from tactful.stores.protocols import ControlRow
 
 FINISHED = "_finished"
 """A file of this name in the control folder says that every group has come to the end; sources pass it over."""
@@ -35,8 +36,9 @@ class Keeper:
         self._kept: Value[bytes] = states.get_state(value("keeper"))
         self._waiting: Table[bytes] = states.get_map_state(table("reports"))
         self._done: Table[int] = states.get_map_state(table("done"))
-        told = bundle.load(Path(self._plan.folder))
-        self._settings, self._start_us = bundle.settings_of(told), told.start_us
+        with ALONE:
+            told = bundle.load(Path(self._plan.folder))
+            self._settings, self._start_us = bundle.settings_of(told), told.start_us
         self._keeper: PriceKeeper | None = None
 
     def process_element(self, value: Output, ctx: Context) -> Iterator[str]:
@@ -47,20 +49,25 @@ class Keeper:
             if list(self._done.values()).count(self._plan.until_us) == self._plan.groups and self._controls:
                 (Path(self._controls) / FINISHED).touch()
             return
-        keeper = self._opened()
-        report = msgspec.json.decode(text, type=bytes)
-        epochs = keeper.take(report)
-        if not epochs:
-            self._waiting.put(text, report)
-            return
-        for epoch in epochs:
-            row = logbook.control(epoch)
+        with ALONE:
+            closed = self._take(text)
+        for row in closed:
             if self._controls:
                 bundle.write_control(Path(self._controls), row)
             yield rows.told(decode(row.data))
+
+    def _take(self, text: str) -> list[ControlRow]:
+        """Takes a report, and returns the controls of the epochs that it closes."""
+        keeper = self._opened()
+        report = msgspec.json.decode(text, type=bytes)
+        closed = [logbook.control(epoch) for epoch in keeper.take(report)]
+        if not closed:
+            self._waiting.put(text, report)
+            return []
         self._kept.update(keeper.to_bytes())
         for name in list(self._waiting.keys()):
             self._waiting.remove(name)
+        return closed
 
     def _opened(self) -> PriceKeeper:
         """The keeper: from memory, else from its state and the reports that came since."""

@@ -1,9 +1,13 @@
 """What the operators touch of Flink, as protocols: so that they are plain Python, and run in tests without it."""
 
+import threading
 from collections.abc import Iterable
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 V = TypeVar("V")
+ALONE: Final = threading.RLock()
+"""Held while an operator computes. In thread mode several of them are threads of one process, and not all that they
+call may begin in two threads at once: msgspec learns a type when it first meets it, and others see the half of it."""
 
 
 @runtime_checkable
