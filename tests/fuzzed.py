@@ -92,11 +92,12 @@ class Fuzzed(NamedTuple):
     body: bytes
 
 
-def fuzzed(number: int, endpoints: Sequence[Endpoint], token: str, words: Sequence[str]) -> Fuzzed:
+def fuzzed(number: int, endpoints: Sequence[Endpoint], token: str, cookie: bytes, words: Sequence[str]) -> Fuzzed:
     """Returns the request of a number.
 
     Args:
         token: a key that may do everything.
+        cookie: a session of the dashboard.
         words: ids and tokens that mean something to the service, for addresses and bodies.
     """
     luck = _Luck(np.random.default_rng([8, number]))
@@ -112,6 +113,8 @@ def fuzzed(number: int, endpoints: Sequence[Endpoint], token: str, words: Sequen
             (b"authorization", luck.of((b"Bearer", b"Bearer \xff", b"Basic !!", b"Basic Og==", b"x" * 9000)))
         )
     headers += [(luck.of(HEADERS), luck.of(BYTES)) for _ in range(luck.below(3))]
+    if one.path.startswith("/dashboard") and luck.chance(0.9):
+        headers.append((b"cookie", cookie))
     return Fuzzed(method, path, query, headers, body)
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from fuzzed import Fuzzed, fuzzed
-from served_app import decided, served
+from served_app import ask, decided, served
 from tactful.api import tokens
 from tactful.api.app import ENDPOINTS, create_app
 from tactful.api.keys import SCOPES, Keyring, make_key
@@ -74,6 +74,8 @@ def test_no_request_makes_the_service_fault(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv(service.settings.api.secret_env, SECRET)
     key, token = make_key(SCOPES, "test", 0)
     service.keys = Keyring([key])
+    login = ask(service, ENDPOINTS, "POST", "/dashboard/login", data={"key": token})
+    cookie = login.headers["set-cookie"].partition(";")[0].encode()
     store = SqliteStore(service.path, read_only=True)
     words = meaningful(store, service.clock.now_us())
     store.close()
@@ -81,7 +83,7 @@ def test_no_request_makes_the_service_fault(tmp_path: Path, monkeypatch: pytest.
     async def all_of_them() -> tuple[Counter[int], list[tuple[int, Fuzzed]]]:
         app, statuses, faults = create_app(service), Counter[int](), []
         for number in range(REQUESTS):
-            one = fuzzed(number, ENDPOINTS, token, words)
+            one = fuzzed(number, ENDPOINTS, token, cookie, words)
             status = await status_of(app, one)
             statuses[status] += 1
             if status >= 500:
