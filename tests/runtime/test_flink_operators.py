@@ -12,7 +12,7 @@ from stage import App
 from streams import BUSY, START
 from tactful.clock import HOUR_US, to_us
 from tactful.errors import InvalidModel
-from tactful.events.records import Decision, encode
+from tactful.events.records import Control, Decision, encode
 from tactful.runtime.flink import bundle, rows
 from tactful.runtime.flink.groups import DONE, REPORT, Groups, Output, Plan
 from tactful.runtime.flink.keeping import FINISHED, Keeper
@@ -195,6 +195,28 @@ def test_in_a_closed_loop_operators_that_are_opened_anew_every_hour_leave_the_sa
     assert (controls / FINISHED).exists()
     assert decisions(made) == sorted(alone.decisions)
     assert len(known) == len(alone.controls) == len([1 for kind, _ in made if kind == "controls"])
+
+
+def test_a_keeper_that_is_opened_anew_hears_the_reports_that_waited_in_their_order(
+    alone: Left, folder: Path, tmp_path: Path
+) -> None:
+    worker, keepers = Worker(), Worker()
+    operator = opened(worker, plan := Plan(str(folder), GROUPS, 1, END))
+    feed(worker, operator, [*prices_of(folder), *parts_of(folder)])
+    reports: dict[Any, list[Output]] = {group: [] for group in range(GROUPS)}
+    while worker.timers:
+        worker.timers, now = [], sorted(worker.timers, key=lambda timer: timer[0])
+        for timestamp, worker.key in now:
+            reports[worker.key] += [one for one in operator.on_timer(timestamp, worker) if one[0] == REPORT]
+    made = []
+    for one in [*reports[1], *reports[0]]:  # the one group is as far ahead as can be
+        keeper = Keeper(plan, "", Descriptors())
+        keeper.open(keepers)
+        made += [encode(msgspec.json.decode(line, type=Control)) for line in keeper.process_element(one, keepers)]
+        keepers.states["reports"].by_key = {
+            key: dict(sorted(table.items(), reverse=True)) for key, table in keepers.states["reports"].by_key.items()
+        }
+    assert made == alone.controls
 
 
 def test_a_group_waits_for_its_prices_and_goes_on_when_they_come(alone: Left, folder: Path) -> None:

@@ -40,6 +40,7 @@ class Keeper:
             told = bundle.load(Path(self._plan.folder))
             self._settings, self._start_us = bundle.settings_of(told), told.start_us
         self._keeper: PriceKeeper | None = None
+        self._reports = 0
 
     def process_element(self, value: Output, ctx: Context) -> Iterator[str]:
         """Takes one report, and yields the control of every epoch that it closes."""
@@ -62,11 +63,13 @@ class Keeper:
         report = msgspec.json.decode(text, type=bytes)
         closed = [logbook.control(epoch) for epoch in keeper.take(report)]
         if not closed:
-            self._waiting.put(text, report)
+            self._waiting.put(f"{self._reports:010d}", report)
+            self._reports += 1
             return []
         self._kept.update(keeper.to_bytes())
         for name in list(self._waiting.keys()):
             self._waiting.remove(name)
+        self._reports = 0
         return closed
 
     def _opened(self) -> PriceKeeper:
@@ -77,6 +80,8 @@ class Keeper:
                 self._keeper = PriceKeeper(self._settings, self._plan.groups, self._start_us)
             else:
                 self._keeper = PriceKeeper.from_bytes(kept, self._settings)
-            for report in self._waiting.values():
+            waiting = sorted(self._waiting.items())  # as they came: a group's later report would hide an earlier one
+            for _, report in waiting:
                 self._keeper.take(report)
+            self._reports = len(waiting)
         return self._keeper
