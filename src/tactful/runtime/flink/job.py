@@ -15,7 +15,7 @@ itself. So the operators that compute share their thread with no other: what the
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -34,6 +34,9 @@ from tactful.runtime.flink.reading import (
 )
 
 Mode: TypeAlias = Literal["thread", "process"]
+IDLE_SECONDS: Final = 1.0
+"""Prices that do not come hold the watermark back no longer; groups look by the clock then. A source that goes on from
+a checkpoint has forgotten its watermark, and if all its files are read it would never have another one."""
 
 
 class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -270,7 +273,7 @@ def _topic(env: Any, kafka: Kafka, late_seconds: float) -> Any:
 
 
 def _prices(env: Any, places: Places) -> Any:
-    return _stamped(env, _lines(Path(places.controls), places.closed), known_until_ms, 0.0, "price files")
+    return _stamped(env, _lines(Path(places.controls), places.closed), known_until_ms, 0.0, "price files", IDLE_SECONDS)
 
 
 def _lines(path: Path, follow: bool) -> Any:
@@ -282,12 +285,14 @@ def _lines(path: Path, follow: bool) -> Any:
     return builder.monitor_continuously(Duration.of_millis(100)).build() if follow else builder.build()
 
 
-def _stamped(env: Any, source: Any, stamp: Any, late_seconds: float, name: str) -> Any:
+def _stamped(env: Any, source: Any, stamp: Any, late_seconds: float, name: str, idle_seconds: float = 0.0) -> Any:
     from pyflink.common import Duration, WatermarkStrategy
     from pyflink.common.watermark_strategy import TimestampAssigner
 
     late = Duration.of_millis(int(late_seconds * 1_000))
     strategy = WatermarkStrategy.for_bounded_out_of_orderness(late)
+    if idle_seconds:
+        strategy = strategy.with_idleness(Duration.of_millis(int(idle_seconds * 1_000)))
     strategy = strategy.with_timestamp_assigner(_as(TimestampAssigner, _Stamp(stamp)))
     # a source passes over an assigner in Python, and several workers would each wait for elements of their own
     workers = env.get_parallelism()
