@@ -11,7 +11,7 @@ export PYTHONHASHSEED := 0
 demo: $(VENV)/ready
 	$(BIN)/tactful demo
 
-test: lint types contracts tests flink-test
+test: lint types contracts tests
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,7 +1,7 @@
 """What the jobs are compared with. These tests run in Flink's own environment: `make flink-test` and `make flink-full`.
 
 Its pins (numpy, pyarrow) are others than ours, so the ordinary run of tests has no Flink: there these tests say so and
-are skipped, also in CI, where `make test` runs both.
+are skipped.
 """
 
 import importlib.util

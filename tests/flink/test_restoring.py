@@ -31,7 +31,7 @@ def test_killed_and_restored_from_a_checkpoint_it_leaves_the_same(alone: Left, o
     run([*words, "--resume", "last"])
     ours = left(out)
     assert (ours.decisions, ours.messages, ours.users) == (alone.decisions, alone.messages, alone.users)
-    assert (ours.plans, ours.controls) == (alone.plans, alone.controls)
+    assert (ours.plans, ours.budgets) == (alone.plans, alone.budgets)
 
 
 def test_stopped_with_a_savepoint_and_spread_over_more_workers_it_leaves_the_same(
@@ -44,7 +44,7 @@ def test_stopped_with_a_savepoint_and_spread_over_more_workers_it_leaves_the_sam
     run(command(ordered, out, "--closed", "--states", "--resume", savepoint.as_uri(), parallelism=4))
     ours = left(out)
     assert (ours.decisions, ours.messages, ours.users) == (alone.decisions, alone.messages, alone.users)
-    assert (ours.plans, ours.controls) == (alone.plans, alone.controls)
+    assert (ours.plans, ours.budgets) == (alone.plans, alone.budgets)
 
 
 def _look_again(job: subprocess.Popen[bytes]) -> None:

@@ -102,6 +102,9 @@ class Worker:
     def current_processing_time(self) -> int:
         return 0
 
+    def current_watermark(self) -> int:
+        return -1
+
     def register_event_time_timer(self, timestamp: int) -> None:
         self.timers.append((timestamp, self.key))
 

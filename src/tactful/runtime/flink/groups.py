@@ -194,7 +194,11 @@ class Groups:
         if applied < self._plan.until_us:
             end = min(end, self._plan.until_us)
         self._wanted.update(end)
-        ctx.timer_service().register_event_time_timer(end // 1_000)
+        timers = ctx.timer_service()
+        if timers.current_watermark() < end // 1_000:
+            timers.register_event_time_timer(end // 1_000)
+        else:  # a timer behind the watermark rings when that moves, and behind the end of the inputs it never does
+            self._ring_by_clock(ctx, 0)
 
     def _rest(self, ctx: Context, applied: int) -> None:
         """At the end: looks by the clock whether the job that goes on from here has a later one."""

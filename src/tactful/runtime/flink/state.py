@@ -60,6 +60,10 @@ class Timers(Protocol):
         """Returns the clock of the machine."""
         ...
 
+    def current_watermark(self) -> int:
+        """Returns the instant before which no input can come any more."""
+        ...
+
     def register_event_time_timer(self, timestamp: int) -> None:
         """Rings when no input before it can come any more."""
         ...
