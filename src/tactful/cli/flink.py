@@ -36,7 +36,9 @@ def flink_export(
     done = export(opened, to, settings_of(settings, opened), "parquet" if parquet else "ndjson", recorded)
     opened.close()
     if as_json:
-        print_json({"folder": str(to), "files": done.files, "last_offset": done.last_offset, "through_us": done.through_us})
+        print_json(
+            {"folder": str(to), "files": done.files, "last_offset": done.last_offset, "through_us": done.through_us}
+        )
     else:
         console().print(f"{done.files:,} files of inputs in {to}, up to offset {done.last_offset:,}.", markup=False)
 
