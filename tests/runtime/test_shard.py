@@ -9,6 +9,7 @@ from streams import BUSY, START
 from tactful.clock import DAY_US, HOUR_US, to_us
 from tactful.errors import InvalidRecord
 from tactful.events.records import Decision, SlotPlan, decode
+from tactful.runtime import logbook
 from tactful.runtime.logged_scores import LoggedScorer
 from tactful.runtime.models_in_use import simple_scorer
 from tactful.runtime.price_keeper import PriceKeeper
@@ -127,6 +128,24 @@ def test_what_comes_too_late_or_to_the_wrong_shard_or_cannot_be_read_is_told_wit
     (late,) = shard.run(FIRST + HOUR_US).refused
     assert "mend the order of the source" in late.reason
     assert {user_id for user_id, _ in shard.changed().users} == {decode(one.data).user_id for one in mine}
+
+
+def test_reports_that_overtook_each_other_make_the_same_prices_also_where_the_keeper_is_restored(
+    app: App, alone: Left
+) -> None:
+    made = job(app, 2)
+    made.price(alone.controls)
+    for hour in range(1, 42):
+        if hour == 19:
+            made.restore(made.save())
+        made.run(min(FIRST + hour * HOUR_US + HOUR_US // 2, END), closes=False)
+    reports = [one.report for one in made.made if one.report]
+    keeper = made.keeper
+    controls = []
+    for place in np.random.default_rng(4).permutation(len(reports)).tolist():
+        controls += [logbook.control(epoch).data for epoch in keeper.take(reports[place])]
+        keeper = PriceKeeper.from_bytes(keeper.to_bytes(), BUSY)
+    assert controls == alone.controls
 
 
 def test_a_keeper_waits_for_the_slowest_shard_and_refuses_reports_of_another_grouping(app: App) -> None:

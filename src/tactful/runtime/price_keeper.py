@@ -1,7 +1,8 @@
 """The price of a send where users are in many shards: adds up what the shards counted, and closes epochs.
 
-Counts only add, so the order in which shards report is free. An epoch is closed when every shard has passed it; the
-prices made of it hold an hour later, so that shards may be an hour ahead of the slowest one.
+Counts only add, so the order in which shards report is free, and a shard's own reports may overtake each other. An
+epoch is closed when every shard has passed it; the prices made of it hold an hour later, so that shards may be an hour
+ahead of the slowest one.
 """
 
 from dataclasses import replace
@@ -18,7 +19,7 @@ from tactful.runtime.control import EPOCH_US, Epoch, VolumeState, closed
 from tactful.runtime.counts import summed
 from tactful.runtime.reputation import Reputation
 from tactful.runtime.settings import Settings
-from tactful.runtime.shard_report import EpochCounts, Part, read
+from tactful.runtime.shard_report import EpochCounts, Part, Report, read
 
 _NOBODY: Final = np.zeros(0, dtype=ROW)
 _FORMAT: Final = 1
@@ -40,6 +41,7 @@ class PriceKeeper:
         self._arms = Arms(settings)
         self._passed_us = [-1] * groups
         self._waiting: list[EpochCounts] = []
+        self._early: list[Report] = []
 
     @property
     def known_until_us(self) -> int:
@@ -49,8 +51,8 @@ class PriceKeeper:
     def take(self, report: bytes) -> list[Epoch]:
         """Takes a shard's report and returns the epochs that are closed by it, in order; mostly none.
 
-        What a shard reports again after it was restored counts once. `logbook.control` makes an epoch a row of the
-        control log, whose data `Shard.price` reads.
+        What a shard reports again after it was restored counts once, and a report that overtook an earlier one of its
+        shard waits for that. `logbook.control` makes an epoch a row of the control log, whose data `Shard.price` reads.
 
         Raises:
             InvalidRecord: the report is of another number of groups, or cannot be read.
@@ -63,13 +65,22 @@ class PriceKeeper:
                 f"got a report of group {told.group} of {told.groups}, expected one of {len(self._passed_us)}; "
                 "the number of groups stands for the life of a job"
             )
-        known_us = self._passed_us[told.group]
-        self._waiting += [epoch for epoch in told.epochs if epoch.end_us > known_us]
-        self._passed_us[told.group] = max(known_us, told.passed_us)
+        self._early.append(told)
+        while (at := self._next_in_order()) is not None:
+            self._pass(self._early.pop(at))
         done = []
         while self._next_us <= min(self._passed_us):
             done.append(self._close())
         return done
+
+    def _next_in_order(self) -> int | None:
+        """The place of a report before which none of its shard is missing."""
+        return next((i for i, told in enumerate(self._early) if told.since_us <= self._passed_us[told.group]), None)
+
+    def _pass(self, told: Report) -> None:
+        known_us = self._passed_us[told.group]
+        self._waiting += [epoch for epoch in told.epochs if epoch.end_us > known_us]
+        self._passed_us[told.group] = max(known_us, told.passed_us)
 
     def _close(self) -> Epoch:
         mine = [part for epoch in self._waiting if epoch.end_us <= self._next_us for part in epoch.parts]
@@ -106,6 +117,7 @@ class PriceKeeper:
             self._reputation.to_bytes(),
             self._arms.experiments,
             self._waiting,
+            self._early,
         )
         return msgspec.msgpack.encode(kept)
 
@@ -125,7 +137,7 @@ class PriceKeeper:
                 f"got a keeper of format {kept.format}, expected {_FORMAT}; run the version that wrote it"
             )
         keeper = PriceKeeper(settings, len(kept.passed_us), kept.next_us - EPOCH_US)
-        keeper._passed_us, keeper._waiting = kept.passed_us, kept.waiting
+        keeper._passed_us, keeper._waiting, keeper._early = kept.passed_us, kept.waiting, kept.early
         keeper._volume = VolumeState.from_bytes(kept.volume, settings)
         keeper._reputation = Reputation.from_bytes(kept.reputation, settings.reputation)
         keeper._arms.restore(kept.running, {})
@@ -140,3 +152,4 @@ class _Kept(msgspec.Struct, frozen=True):
     reputation: bytes
     running: tuple[Experiment, ...]
     waiting: list[EpochCounts]
+    early: list[Report] = []

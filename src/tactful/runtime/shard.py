@@ -131,7 +131,8 @@ class Shard:
         """
         state, people = ShardState.from_bytes(shard), read_users(users)
         made = Shard(state.group, state.groups, settings, type_changes.from_bytes(state.types), scorer, 0)
-        made._begin(Reports(state.group, state.groups, state.counted), settings, made.registry, scorer)
+        reports = Reports(state.group, state.groups, state.counted, state.reported_us)
+        made._begin(reports, settings, made.registry, scorer)
         made._known_until_us = state.known_until_us
         made._layouts |= state.layouts
         made._waiting = Waiting(state.group, state.groups, state.waiting)
@@ -268,6 +269,7 @@ class Shard:
             stopped=population.stopped,
             schedule=population.schedule,
             counted=self._reports.open_parts(),
+            reported_us=self._reports.told_us,
             waiting=self._waiting.kept(),
         )
         return Changed(state.to_bytes(), users_of(population, self._entrance.user_ids, self._texts, rows))

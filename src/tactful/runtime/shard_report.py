@@ -52,7 +52,8 @@ class EpochCounts(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """How far a shard has come (the end of the last epoch that it passed), and its counts since the last report.
 
-    Epochs in which it counted nothing are left out.
+    Epochs in which it counted nothing are left out. `since_us` is how far the last report had come, -1 if there was
+    none: by it reports that overtook each other are put into their order.
     """
 
     format: int
@@ -60,6 +61,7 @@ class Report(msgspec.Struct, frozen=True):
     groups: int
     passed_us: int
     epochs: tuple[EpochCounts, ...]
+    since_us: int = -1
 
 
 def read(report: bytes) -> Report:
@@ -84,13 +86,18 @@ def read(report: bytes) -> Report:
 class Reports:
     """Hears a shard's population (`population.Reporter`), and makes reports of it."""
 
-    def __init__(self, group: int, groups: int, parts: Sequence[Part] = ()) -> None:
-        """Begins with what was counted in the epoch that is open, if anything was."""
+    def __init__(self, group: int, groups: int, parts: Sequence[Part] = (), told_us: int = -1) -> None:
+        """Begins with what was counted in the epoch that is open, if anything was, behind a report up to `told_us`."""
         self._group, self._groups = group, groups
         self._begun: list[Part] = list(parts) or [Part(-1)]
         self._counts: list[list[Counts]] = [[part.counts()] for part in self._begun]
         self._epochs: list[EpochCounts] = []
-        self._passed_us, self._told_us = -1, -1
+        self._passed_us, self._told_us = told_us, told_us
+
+    @property
+    def told_us(self) -> int:
+        """How far the last report had come; -1 before the first."""
+        return self._told_us
 
     def add(self, found: Counts) -> None:
         """Something was counted."""
@@ -124,7 +131,7 @@ class Reports:
         """Returns the report since the last one; b"" if no epoch was passed."""
         if self._passed_us == self._told_us:
             return b""
-        report = Report(_FORMAT, self._group, self._groups, self._passed_us, tuple(self._epochs))
+        report = Report(_FORMAT, self._group, self._groups, self._passed_us, tuple(self._epochs), self._told_us)
         self._epochs, self._told_us = [], self._passed_us
         return msgspec.msgpack.encode(report)
 

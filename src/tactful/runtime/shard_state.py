@@ -50,7 +50,10 @@ class UserState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ShardState(msgspec.Struct, frozen=True, kw_only=True):
-    """What concerns all users of a shard; `controls` are the prices in force and to come, as they were told."""
+    """What concerns all users of a shard.
+
+    `controls` are the prices in force and to come, as they were told; `reported_us` is how far the last report came.
+    """
 
     format: int = FORMAT
     group: int
@@ -67,6 +70,7 @@ class ShardState(msgspec.Struct, frozen=True, kw_only=True):
     stopped: list[tuple[int, Switch]]
     schedule: Schedule
     counted: tuple[Part, ...]
+    reported_us: int = -1
     waiting: list[LoggedInput]
 
     def to_bytes(self) -> bytes:
