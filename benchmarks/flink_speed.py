@@ -1,0 +1,311 @@
+"""The same log through the embedded engine and through Flink: events a second, start, checkpoints, recovery, profile.
+
+    .venv-flink/bin/python benchmarks/flink_speed.py [--users 5000] [--hours 24] [--groups 16] [--parallelism 1 2]
+                                                     [--mode thread] [--epochs-a-run 1] [--no-kill] [--json]
+
+The stream is that of `engine_stream.py`: people who register at its start and have 16 events a day each. One engine
+takes it in micro-batches of 8,192 events with two fsyncs each; its store is exported, and jobs of `tactful flink run`
+decide on the export with the prices on record, a group an hour at a time. They take nothing in and check less, so the
+engine's figures are told with and without what accepting costs it.
+
+A job is a process with Java in it, which is watched from outside: CPU seconds and resident memory of all its processes
+ten times a second, checkpoints as Flink's REST endpoint tells them. It has started when its first output file is there,
+and ended when the last one was written, which the last checkpoint does (up to a second late). Then a job is killed
+(SIGKILL) after a checkpoint and half of its hours, and resumed: recovery is from the new start to the first new output.
+A last job has a sampler in it (`flink_sampler`): where its Python threads are, by operator and what it called.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+import engine_stream as stream
+from engine_speed import BATCH, SETTINGS
+from tactful.clock import HOUR_US, SimulatedClock, from_us
+from tactful.events.records import Input
+from tactful.runtime.embedded import Engine
+from tactful.runtime.flink import bundle
+from tactful.runtime.flink.running import latest_checkpoint
+
+LOOK_S: Final = 0.1
+CHECKPOINT_S: Final = 1.0
+_TUNING: Final = """
+mode = "{mode}"
+parallelism = {parallelism}
+checkpoint_seconds = {checkpoint}
+restarts = 0
+[options]
+"rest.port" = "{port}"
+"rest.bind-port" = "{port}"
+"""
+
+
+class Embedded(msgspec.Struct, frozen=True):
+    """What the engine took and decided; seconds with what accepting cost, and without."""
+
+    events: int
+    decisions: int
+    seconds: float
+    decide_seconds: float
+    cpu_seconds: float
+    decide_cpu_seconds: float
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What a job took; times in seconds, memory and sizes in MB.
+
+    Attributes:
+        start: from the command to the first output; `start_cpu` is what it cost.
+        work, work_cpu: from there to the last output.
+        checkpoints: complete ones; `checkpoint_ms` the median time of one, `checkpoint_mb` the largest.
+    """
+
+    mode: str
+    parallelism: int
+    start: float
+    start_cpu: float
+    work: float
+    work_cpu: float
+    resident_mb: float
+    checkpoints: int
+    checkpoint_ms: float
+    checkpoint_mb: float
+    decisions: int
+
+
+class Watched:
+    """A job's processes, seen from outside."""
+
+    def __init__(self, words: list[str], output: Path, port: int, samples: Path | None = None) -> None:
+        """Starts it; with `samples`, a sampler in every interpreter writes there."""
+        env = dict(os.environ)
+        if samples is not None:
+            sampler = str(Path(__file__).parent / "flink_sampler")
+            env |= {"PYTHONPATH": sampler, "FLINK_SAMPLES": str(samples)}
+        self._output, self._port = output, port
+        self._before = _files(output)
+        self._cpu: dict[int, float] = {}
+        self.resident = 0
+        self.checkpoints: dict[int, dict[str, Any]] = {}
+        self.began = time.time()
+        self.process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, env=env)
+        self._seen = psutil.Process(self.process.pid)
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all processes up to the last look."""
+        return sum(self._cpu.values())
+
+    def look(self) -> bool:
+        """Looks once; returns whether the job is still there."""
+        time.sleep(LOOK_S)
+        if self.process.poll() is not None:
+            return False
+        resident = 0
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for one in [self._seen, *self._seen.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    spent = one.cpu_times()
+                    self._cpu[one.pid] = spent.user + spent.system
+                    resident += one.memory_info().rss
+        self.resident = max(self.resident, resident)
+        return True
+
+    def ask(self) -> None:
+        """Asks Flink for its checkpoints."""
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            job = self._get("/jobs")["jobs"][0]["id"]
+            for one in self._get(f"/jobs/{job}/checkpoints")["history"]:
+                if one["status"] == "COMPLETED":
+                    self.checkpoints[one["id"]] = one
+
+    def has_written(self) -> bool:
+        """Whether there is a file of output that was not there before."""
+        return bool(_files(self._output) - self._before)
+
+    def until_written(self) -> tuple[float, float]:
+        """Waits for the first output and returns (seconds, CPU seconds) since the start."""
+        while not self.has_written():
+            if not self.look():
+                raise SystemExit(f"the job ended as {self.process.returncode} before its first output")
+        return time.time() - self.began, self.cpu
+
+    def kill(self) -> None:
+        """Kills all of its processes at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://localhost:{self._port}{path}", timeout=2.0) as answer:
+            return json.load(answer)
+
+
+def embed(path: Path, users: int, hours: float) -> Embedded:
+    """Takes the whole stream into a new store and decides on it."""
+    told, stamps, end_us = _stream(users, hours)
+    engine = Engine.open(path, SETTINGS, clock=SimulatedClock(stream.START_US))
+    decisions, wall, cpu = 0, 0.0, 0.0
+    began, began_cpu = time.perf_counter(), time.process_time()
+    for start in range(0, len(told), BATCH):
+        end = start + BATCH
+        engine.submit(told[start:end], stamps[start:end])
+        before, before_cpu = time.perf_counter(), time.process_time()
+        decisions += len(engine.advance(from_us(stamps[end - 1] if end < len(told) else end_us)))
+        wall, cpu = wall + time.perf_counter() - before, cpu + time.process_time() - before_cpu
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_cpu
+    engine.close()
+    return Embedded(len(told), decisions, seconds, wall, cpu_seconds, cpu)
+
+
+def _stream(users: int, hours: float) -> tuple[list[Input], list[int], int]:
+    rng, end_us = np.random.default_rng(1), stream.START_US + round(hours * HOUR_US)
+    total = int(users * stream.EVENTS_PER_DAY * hours / 24)
+    told: list[Input] = list(stream.people(users, rng))
+    events, at = stream.records(users, stream.START_US + 1, end_us, total, rng)
+    return [*told, *events], [stream.START_US] * len(told) + at, end_us
+
+
+def measured(folder: Path, output: Path, args: argparse.Namespace, workers: int, samples: Path | None = None) -> Job:
+    """Runs a job to its end."""
+    words, port = _words(folder, output, args, workers)
+    job = Watched(words, output, port, samples)
+    start, start_cpu = job.until_written()
+    looks = 0
+    while job.look():
+        looks += 1
+        if looks % 5 == 0:
+            job.ask()
+    if job.process.returncode:
+        raise SystemExit(f"the job ended as {job.process.returncode}")
+    ended = max(file.stat().st_mtime for file in _files(output))
+    done = list(job.checkpoints.values())
+    return Job(
+        args.mode, workers, start, start_cpu, ended - job.began - start, job.cpu - start_cpu, job.resident / 1e6,
+        len(done), float(np.median([one["end_to_end_duration"] for one in done] or [np.nan])),
+        max((one["state_size"] for one in done), default=0) / 1e6,
+        sum(file.read_bytes().count(b"\n") for file in _files(output) if file.parent.name == "decisions"),
+    )  # fmt: skip
+
+
+def recovered(folder: Path, output: Path, args: argparse.Namespace, after: float) -> float:
+    """Kills a job `after` seconds of work and a checkpoint; returns the seconds from its new start to its output."""
+    words, port = _words(folder, output, args, 1)
+    job = Watched(words, output, port)
+    job.until_written()
+    end = time.time() + after
+    while time.time() < end or latest_checkpoint(output) is None:
+        if not job.look():
+            raise SystemExit("the job ended before it could be killed; give it more users or hours")
+    job.kill()
+    again = Watched([*words, "--resume", "last"], output, port)
+    seconds, _ = again.until_written()
+    again.process.wait()
+    return seconds
+
+
+def profile(folder: Path, output: Path, args: argparse.Namespace) -> dict[str, float]:
+    """Returns the share of the samples by operator and what it called, the largest first."""
+    samples = output.parent / "samples"
+    samples.mkdir()
+    measured(folder, output, args, 1, samples)
+    counts = Counter[str]()
+    for file in samples.glob("*.json"):
+        counts.update(json.loads(file.read_bytes()))
+    del counts[""]
+    return {name: round(count / counts.total(), 3) for name, count in counts.most_common(14)}
+
+
+def _words(folder: Path, output: Path, args: argparse.Namespace, workers: int) -> tuple[list[str], int]:
+    """The command of a job, and the port at which Flink answers."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port: int = free.getsockname()[1]
+    tuning = output.with_suffix(".toml")
+    tuning.write_text(_TUNING.format(mode=args.mode, parallelism=workers, checkpoint=CHECKPOINT_S, port=port))
+    tactful = str(Path(sys.executable).parent / "tactful")
+    where = ["--input", str(folder), "--output", str(output), "--tuning", str(tuning)]
+    sizes = ["--groups", str(args.groups), "--epochs-a-run", str(args.epochs_a_run)]
+    return [tactful, "flink", "run", *where, *sizes, "--json"], port
+
+
+def _files(output: Path) -> set[Path]:
+    """All files of output, also those that are being written."""
+    kinds = ("decisions", "plans", "budgets", "messages", "rejected")
+    return {file for kind in kinds for file in (output / kind).glob("*part-*")}
+
+
+def show(engine: Embedded, jobs: list[Job], recovery: float | None, parts: dict[str, float]) -> None:
+    """Prints a row for each run, then the recovery and the profile."""
+    table = Table(
+        "runtime", "start s", "work s", "events/s", "CPU s", "events a CPU s", "resident MB", "checkpoints", "ms", "MB"
+    )
+    for name, wall, cpu in (
+        ("embedded, accepts and decides", engine.seconds, engine.cpu_seconds),
+        ("embedded, decides", engine.decide_seconds, engine.decide_cpu_seconds),
+    ):
+        table.add_row(
+            name, "", f"{wall:.1f}", f"{engine.events / wall:,.0f}", f"{cpu:.1f}", f"{engine.events / cpu:,.0f}"
+        )
+    for one in jobs:
+        table.add_row(
+            f"Flink, {one.mode} mode, {one.parallelism}", f"{one.start:.1f}", f"{one.work:.1f}",
+            f"{engine.events / one.work:,.0f}", f"{one.work_cpu:.1f}", f"{engine.events / one.work_cpu:,.0f}",
+            f"{one.resident_mb:,.0f}", str(one.checkpoints), f"{one.checkpoint_ms:.0f}", f"{one.checkpoint_mb:.1f}",
+        )  # fmt: skip
+    console = Console(width=150)
+    console.print(table)
+    console.print(f"{engine.events:,} events, decisions: {engine.decisions:,}, {[one.decisions for one in jobs]}")
+    if recovery is not None:
+        console.print(f"killed and resumed: {recovery:.1f} s to the first new output")
+    for name, share in parts.items():
+        console.print(f"{share:6.1%} {name}", markup=False)
+
+
+def main() -> None:
+    """Runs the engine, then one job after another."""
+    parser = argparse.ArgumentParser(description="Speed of the embedded engine and of jobs on Flink.")
+    parser.add_argument("--users", type=int, default=5_000)
+    parser.add_argument("--hours", type=float, default=24.0, help="of simulated time")
+    parser.add_argument("--groups", type=int, default=16)
+    parser.add_argument("--parallelism", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--mode", choices=("thread", "process"), default="thread")
+    parser.add_argument("--epochs-a-run", type=int, default=1)
+    parser.add_argument("--no-kill", action="store_true", help="no recovery")
+    parser.add_argument("--no-profile", action="store_true", help="no job with a sampler in it")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        base = Path(place)
+        engine = embed(base / "app.db", args.users, args.hours)
+        store = Engine.open(base / "app.db", SETTINGS, clock=SimulatedClock(stream.START_US)).store
+        bundle.export(store, base / "in", SETTINGS)
+        store.close()
+        jobs = [measured(base / "in", base / f"out-{n}", args, n) for n in args.parallelism]
+        recovery = None if args.no_kill else recovered(base / "in", base / "killed", args, jobs[0].work / 2)
+        parts = {} if args.no_profile else profile(base / "in", base / "profiled", args)
+    if args.json:
+        told = {"embedded": engine, "jobs": jobs, "recovery_seconds": recovery, "profile": parts}
+        print(json.dumps(msgspec.to_builtins(told)))
+    else:
+        show(engine, jobs, recovery, parts)
+
+
+if __name__ == "__main__":
+    main()
