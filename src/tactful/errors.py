@@ -75,6 +75,10 @@ class CannotExport(TactfulError):
     """Raised when an export cannot be written: no right, no room, or a file in its way that is none of ours."""
 
 
+class CannotMove(TactfulError):
+    """Raised when a store and a job on a cluster do not fit together, so that neither can take over from the other."""
+
+
 class TruthForbidden(TactfulError):
     """Raised when an honest arm asks a simulated world for its truth."""
 

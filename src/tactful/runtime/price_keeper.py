@@ -5,6 +5,7 @@ epoch is closed when every shard has passed it; the prices made of it hold an ho
 ahead of the slowest one.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -17,6 +18,7 @@ from tactful.features.history import ROW
 from tactful.runtime.arms import Arms, shares
 from tactful.runtime.control import EPOCH_US, Epoch, VolumeState, closed
 from tactful.runtime.counts import summed
+from tactful.runtime.population import Population
 from tactful.runtime.reputation import Reputation
 from tactful.runtime.settings import Settings
 from tactful.runtime.shard_report import EpochCounts, Part, Report, read
@@ -42,6 +44,25 @@ class PriceKeeper:
         self._passed_us = [-1] * groups
         self._waiting: list[EpochCounts] = []
         self._early: list[Report] = []
+
+    @classmethod
+    def going_on(cls, population: Population, settings: Settings, groups: int) -> "PriceKeeper":
+        """Returns a keeper that has counted what an engine's population has, also of the epoch that is open."""
+        keeper = PriceKeeper(settings, groups, population.applied_us + 1)
+        keeper._passed_us = [keeper._next_us - EPOCH_US] * groups
+        keeper._volume = VolumeState.from_bytes(population.volume.to_bytes(), settings)
+        keeper._reputation = Reputation.from_bytes(population.reputation.to_bytes(), settings.reputation)
+        keeper._arms.restore(population.arms.experiments, {})
+        return keeper
+
+    def counted(self, still_open: Sequence[Part]) -> tuple[VolumeState, Reputation]:
+        """Returns all counts, for an engine that goes on; nothing can be taken afterwards.
+
+        Args:
+            still_open: what all shards have counted in the epoch that is open (`ShardState.counted`).
+        """
+        self._add_parts(still_open)
+        return self._volume, self._reputation
 
     @property
     def known_until_us(self) -> int:
@@ -85,11 +106,14 @@ class PriceKeeper:
     def _close(self) -> Epoch:
         mine = [part for epoch in self._waiting if epoch.end_us <= self._next_us for part in epoch.parts]
         self._waiting = [epoch for epoch in self._waiting if epoch.end_us > self._next_us]
-        for since_us in sorted({part.since_us for part in mine}):
-            self._add([part for part in mine if part.since_us == since_us])
+        self._add_parts(mine)
         epoch = closed(self._volume, self._reputation, self._next_us, self._arms.names)
         self._next_us += EPOCH_US
         return epoch
+
+    def _add_parts(self, parts: Sequence[Part]) -> None:
+        for since_us in sorted({part.since_us for part in parts}):
+            self._add([part for part in parts if part.since_us == since_us])
 
     def _add(self, parts: list[Part]) -> None:
         """Adds what all shards counted from one instant on, after what changed at that instant."""

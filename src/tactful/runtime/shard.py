@@ -177,6 +177,11 @@ class Shard:
         return self._entrance.registry
 
     @property
+    def population(self) -> Population:
+        """The users' states; for whoever puts shards together (`moving.py`)."""
+        return self._population
+
+    @property
     def known_until_us(self) -> int:
         """The last instant for which the price is known."""
         return self._known_until_us
