@@ -35,8 +35,9 @@ from tactful.runtime.flink.reading import (
 
 Mode: TypeAlias = Literal["thread", "process"]
 IDLE_SECONDS: Final = 1.0
-"""Prices that do not come hold the watermark back no longer; groups look by the clock then. A source that goes on from
-a checkpoint has forgotten its watermark, and if all its files are read it would never have another one."""
+"""In a closed loop prices that do not come hold the watermark back no longer; groups look by the clock then. A source
+that goes on from a checkpoint has forgotten its watermark, and if all its files are read it would never have another
+one. Prices on record end, and with them the job, which forgets timers by the clock: there nothing is idle."""
 
 
 class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -135,6 +136,17 @@ class _Router:
         yield (self._tags[kind], text) if kind in self._tags else value
 
 
+class _Tuples:
+    """Gives what an operator gives as bare tuples: in process mode Flink encodes those, and no named ones."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def flat_map(self, value: str) -> Iterator[tuple[int, int, bytes]]:
+        for told in self._body.flat_map(value):
+            yield tuple(told)
+
+
 class _Stamp:
     """Reads an element's event time, in ms."""
 
@@ -174,11 +186,14 @@ def build(env: Any, plan: Plan, places: Places, tuning: Tuning) -> None:
 
     reader = Reader(str(Path(plan.folder) / "inputs"), plan.groups)
     lines = _manifest(env, plan, places, tuning).rebalance()
-    parts = lines.flat_map(_as(FlatMapFunction, reader), part).name("read").uid("read")
+    parts = lines.flat_map(_as(FlatMapFunction, _Tuples(reader)), part).name("read").uid("read")
     if tuning.kafka is not None:
         letters = _topic(env, tuning.kafka, tuning.lateness_seconds)
-        parts = parts.union(letters.flat_map(_as(FlatMapFunction, Letters(plan.groups)), part).uid("read topic"))
-    prices = _prices(env, places).flat_map(_as(FlatMapFunction, Prices()), part).set_parallelism(1).uid("prices")
+        parts = parts.union(
+            letters.flat_map(_as(FlatMapFunction, _Tuples(Letters(plan.groups))), part).uid("read topic")
+        )
+    priced = _prices(env, places).flat_map(_as(FlatMapFunction, _Tuples(Prices())), part)
+    prices = priced.set_parallelism(1).uid("prices")
     for_all = parts.filter(lambda told: told[0] == EVERYBODY).union(prices)
     refused = parts.filter(lambda told: told[0] == REFUSED).map(lambda told: told[2].decode(), Types.STRING())
     made = (
@@ -273,7 +288,8 @@ def _topic(env: Any, kafka: Kafka, late_seconds: float) -> Any:
 
 
 def _prices(env: Any, places: Places) -> Any:
-    return _stamped(env, _lines(Path(places.controls), places.closed), known_until_ms, 0.0, "price files", IDLE_SECONDS)
+    idle = IDLE_SECONDS if places.closed else 0.0
+    return _stamped(env, _lines(Path(places.controls), places.closed), known_until_ms, 0.0, "price files", idle)
 
 
 def _lines(path: Path, follow: bool) -> Any:
