@@ -14,7 +14,7 @@ from tactful.clock import HOUR_US, to_us
 from tactful.errors import InvalidModel
 from tactful.events.records import Control, Decision, encode
 from tactful.runtime.flink import bundle, rows
-from tactful.runtime.flink.groups import DONE, REPORT, Groups, Output, Plan
+from tactful.runtime.flink.groups import DONE, LAST_MS, REPORT, Groups, Output, Plan
 from tactful.runtime.flink.keeping import FINISHED, Keeper
 from tactful.runtime.flink.reading import EVERYBODY, Part, Prices, Reader
 
@@ -78,6 +78,7 @@ class Worker:
         self.broadcast: dict[str, list[bytes]] = {}
         self.timers: list[tuple[int, Any]] = []
         self.by_clock: list[tuple[int, Any]] = []
+        self.watermark = -1
 
     def get_state(self, name: str) -> Cell:
         return self.states.setdefault(name, Cell(self, None))
@@ -103,7 +104,7 @@ class Worker:
         return 0
 
     def current_watermark(self) -> int:
-        return -1
+        return self.watermark
 
     def register_event_time_timer(self, timestamp: int) -> None:
         self.timers.append((timestamp, self.key))
@@ -112,8 +113,10 @@ class Worker:
         self.by_clock.append((timestamp, self.key))
 
     def ring(self, operator: Groups) -> Iterator[Output]:
-        """Rings the timers that are set, the earliest first, and those of the clock after them."""
-        timers, self.timers = sorted(self.timers), []
+        """Rings the timers that are set, the earliest first, and those of the clock after them; the last at the end."""
+        ended = self.watermark >= LAST_MS
+        timers = sorted(one for one in self.timers if ended or one[0] < LAST_MS)
+        self.timers = [] if ended else [one for one in self.timers if one[0] == LAST_MS]
         clock, self.by_clock = self.by_clock, []
         for timestamp, key in [*timers, *clock]:
             self.key = key
@@ -227,11 +230,26 @@ def test_a_group_waits_for_its_prices_and_goes_on_when_they_come(alone: Left, fo
     operator = opened(worker, Plan(str(folder), GROUPS, 24, END))
     feed(worker, operator, parts_of(folder))
     made = list(worker.ring(operator))
-    assert worker.timers == []
+    assert {at for at, _ in worker.timers} == {LAST_MS}
     assert len(worker.by_clock) == GROUPS
     feed(worker, operator, prices_of(folder))
     made += worker.ring(operator)
     assert decisions(made) == sorted(alone.decisions)
+
+
+def test_behind_the_end_of_inputs_and_prices_a_group_goes_to_its_end_without_the_clock(
+    alone: Left, folder: Path
+) -> None:
+    worker = Worker()
+    operator = opened(worker, Plan(str(folder), GROUPS, 1, END))
+    feed(worker, operator, parts_of(folder))
+    made = list(worker.ring(operator))  # no price has come yet
+    feed(worker, operator, prices_of(folder))
+    worker.by_clock, worker.watermark = [], (1 << 63) - 1  # Flink forgets timers by the clock then
+    made += worker.ring(operator)
+    assert decisions(made) == sorted(alone.decisions)
+    assert sorted(text for kind, text in made if kind == DONE) == ["0", "1"]
+    assert worker.timers == worker.by_clock == []
 
 
 def test_a_job_with_a_later_end_goes_on_from_where_another_ended_and_ends_are_told_once(

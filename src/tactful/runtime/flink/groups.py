@@ -36,6 +36,10 @@ EVERYBODY_READS: Final = "everybody"
 RETRY_MS: Final = 50
 """A group whose price is not there yet looks again so often; usually the watermark of the prices spares it that."""
 
+LAST_MS: Final = (1 << 63) - 2
+"""The timer of this instant rings when all inputs and all prices have come. One by the clock may not, for Flink forgets
+those when the inputs end."""
+
 REST_MS: Final = 1_000
 """At its end a group that may go on rings so often; in a job that goes on from a savepoint it rings at once."""
 
@@ -109,6 +113,7 @@ class Groups:
                 self._ring_by_clock(ctx, self._plan.tick_ms)
             else:
                 self._ring(ctx, applied)
+                ctx.timer_service().register_event_time_timer(LAST_MS)
         if part.epoch >= 0:
             epoch = str(max(part.epoch, (applied + 1) // EPOCH_US))
             self._pending.put(epoch, [*(self._pending.get(epoch) or ()), part.data])
@@ -123,7 +128,7 @@ class Groups:
         yield from ()
 
     def on_timer(self, timestamp: int, ctx: Context) -> Iterator[Output]:
-        """Brings the group to the end of the epoch whose timer rang, or as far as the prices reach."""
+        """Brings the group to the end of the epoch whose timer rang, or as far as inputs and prices have come."""
         applied, wanted = self._applied.value(), self._wanted.value()
         assert applied is not None
         assert wanted is not None
@@ -135,11 +140,15 @@ class Groups:
         target = max(now_us - self._plan.live_lag_us, applied) if live else wanted
         if self._plan.until_us >= 0:
             target = min(target, self._plan.until_us)
-        with ALONE:
-            runs = self._run(ctx, applied, target)
-        for made in runs:
+        while applied < target:
+            with ALONE:
+                made = self._run(ctx, applied, target)
+            if made is None:
+                break
             yield from _told(made)
             applied = made.until_us
+            if applied == target and not live:
+                target = self._next_target(ctx, applied)
         if 0 <= self._plan.until_us <= applied:
             self._rest(ctx, applied)
             yield from self._last_words(ctx)
@@ -150,8 +159,11 @@ class Groups:
         else:
             self._ring(ctx, applied)
 
-    def _run(self, ctx: Context, applied: int, target: int) -> list[Made]:
-        """Runs the group's shard up to an instant, or up to where the price is known, and writes what changed."""
+    def _run(self, ctx: Context, applied: int, target: int) -> Made | None:
+        """Runs the group's shard up to an instant, or up to where the price is known, and writes what changed.
+
+        None where the price of the next instant is not known.
+        """
         shard = self._shard(int(ctx.get_current_key()))
         known = ctx.get_broadcast_state(self._everybody)
         first, last = (applied + 1) // EPOCH_US, target // EPOCH_US
@@ -160,7 +172,7 @@ class Groups:
                 shard.price(control)
         until = min(target, shard.known_until_us)
         if until <= applied:
-            return []
+            return None
         for epoch in range(first, until // EPOCH_US + 1):
             for part in (*(known.get(_name(EVERYBODY, epoch)) or ()), *(self._pending.get(str(epoch)) or ())):
                 shard.take(rows.unpacked(part))
@@ -171,7 +183,7 @@ class Groups:
         for user_id, data in changed.users:
             self._users.put(user_id, data)
         self._applied.update(made.until_us)
-        return [made]
+        return made
 
     def _shard(self, group: int) -> Shard:
         """The group's shard: from memory, else from its state, else a new one."""
@@ -189,16 +201,27 @@ class Groups:
 
     def _ring(self, ctx: Context, applied: int) -> None:
         """Sets the timer for the end of the next run; it rings once all inputs and prices up to there have come."""
-        epoch = (applied + 1) // EPOCH_US + self._plan.epochs_a_run - 1
-        end = (epoch + 1) * EPOCH_US - 1
-        if applied < self._plan.until_us:
-            end = min(end, self._plan.until_us)
+        end = self._end_behind(applied)
         self._wanted.update(end)
         timers = ctx.timer_service()
         if timers.current_watermark() < end // 1_000:
             timers.register_event_time_timer(end // 1_000)
         else:  # a timer behind the watermark rings when that moves, and behind the end of the inputs it never does
             self._ring_by_clock(ctx, 0)
+
+    def _end_behind(self, applied: int) -> int:
+        """The end of the next run."""
+        epoch = (applied + 1) // EPOCH_US + self._plan.epochs_a_run - 1
+        end = (epoch + 1) * EPOCH_US - 1
+        return min(end, self._plan.until_us) if applied < self._plan.until_us else end
+
+    def _next_target(self, ctx: Context, applied: int) -> int:
+        """The end of the next run if all inputs up to there have come, else where the group is."""
+        end = self._end_behind(applied)
+        if 0 <= self._plan.until_us <= applied or ctx.timer_service().current_watermark() < end // 1_000:
+            return applied
+        self._wanted.update(end)
+        return end
 
     def _rest(self, ctx: Context, applied: int) -> None:
         """At the end: looks by the clock whether the job that goes on from here has a later one."""
