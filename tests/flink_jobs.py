@@ -111,6 +111,12 @@ def left(output: Path) -> Left:
     )
 
 
+def differences(ours: Left, theirs: Left, controls: bool = True) -> list[str]:
+    """What is not the same, in words that fit on a screen; `controls`: also prices, which a closed loop makes."""
+    names = [name for name in vars(ours) if name != "controls" or controls]
+    return [name for name in names if getattr(ours, name) != getattr(theirs, name)]
+
+
 def told(output: Path, kind: str, type_: type[T]) -> list[T]:
     """Returns the lines of one kind."""
     decoder = msgspec.json.Decoder(type_)

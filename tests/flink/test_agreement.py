@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs import command, exported, left, run
+from flink_jobs import command, differences, exported, left, run
 from shards import Left
 from stage import App
 from streams import BUSY
@@ -12,12 +12,6 @@ from tactful.clock import DAY_US
 
 WHOLE_LOG_S = 30.0 * DAY_US / 1e6
 """With rows in any order, nothing is late before the last file is read."""
-
-
-def differences(ours: Left, theirs: Left, controls: bool) -> list[str]:
-    """What is not the same, in words that fit on a screen."""
-    names = [name for name in vars(ours) if name != "controls" or controls]
-    return [name for name in names if getattr(ours, name) != getattr(theirs, name)]
 
 
 @pytest.mark.parametrize(
