@@ -11,7 +11,7 @@ from shards import Left, embedded, everything, left_by
 from stage import App
 from streams import BUSY, START
 from tactful.clock import HOUR_US, to_us
-from tactful.errors import InvalidModel
+from tactful.errors import InvalidModel, UnreadableInput
 from tactful.events.records import Control, Decision, encode
 from tactful.runtime.flink import bundle, rows
 from tactful.runtime.flink.groups import DONE, LAST_MS, REPORT, Groups, Output, Plan
@@ -250,6 +250,15 @@ def test_behind_the_end_of_inputs_and_prices_a_group_goes_to_its_end_without_the
     assert decisions(made) == sorted(alone.decisions)
     assert sorted(text for kind, text in made if kind == DONE) == ["0", "1"]
     assert worker.timers == worker.by_clock == []
+
+
+def test_prices_that_end_before_the_job_are_told_and_nothing_is_left_out_without_a_word(folder: Path) -> None:
+    worker = Worker()
+    operator = opened(worker, Plan(str(folder), GROUPS, 24, END))
+    feed(worker, operator, [*prices_of(folder)[:3], *parts_of(folder)])
+    worker.watermark = (1 << 63) - 1
+    with pytest.raises(UnreadableInput, match=r"got prices up to 2026-03-27T.* expected them up to .* export the log"):
+        list(worker.ring(operator))
 
 
 def test_a_job_with_a_later_end_goes_on_from_where_another_ended_and_ends_are_told_once(

@@ -14,8 +14,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from tactful.clock import from_us
 from tactful.delivery.outbox import decode as decode_message
-from tactful.errors import InvalidModel, TactfulError
+from tactful.errors import InvalidModel, TactfulError, UnreadableInput
 from tactful.events.records import decode
 from tactful.runtime.control import EPOCH_US
 from tactful.runtime.flink import bundle, rows
@@ -128,7 +129,11 @@ class Groups:
         yield from ()
 
     def on_timer(self, timestamp: int, ctx: Context) -> Iterator[Output]:
-        """Brings the group to the end of the epoch whose timer rang, or as far as inputs and prices have come."""
+        """Brings the group to the end of the epoch whose timer rang, or as far as inputs and prices have come.
+
+        Raises:
+            UnreadableInput: all prices have come, and they do not reach to the end.
+        """
         applied, wanted = self._applied.value(), self._wanted.value()
         assert applied is not None
         assert wanted is not None
@@ -155,9 +160,19 @@ class Groups:
         elif live:
             self._ring_by_clock(ctx, self._plan.tick_ms)
         elif applied < target:
+            self._price_may_come(ctx, applied)
             self._ring_by_clock(ctx, RETRY_MS)
         else:
             self._ring(ctx, applied)
+
+    def _price_may_come(self, ctx: Context, applied: int) -> None:
+        """Refuses to end early without a word: what the prices do not reach would be missing in the output."""
+        if self._plan.until_us >= 0 and ctx.timer_service().current_watermark() >= LAST_MS:
+            raise UnreadableInput(
+                f"got prices up to {from_us(applied).isoformat()}, expected them up to "
+                f"{from_us(self._plan.until_us).isoformat()}: export the log again, end with --until, or make prices "
+                "with --closed"
+            )
 
     def _run(self, ctx: Context, applied: int, target: int) -> Made | None:
         """Runs the group's shard up to an instant, or up to where the price is known, and writes what changed.
