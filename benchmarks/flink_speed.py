@@ -46,6 +46,7 @@ from tactful.runtime.flink.running import latest_checkpoint
 
 LOOK_S: Final = 0.1
 CHECKPOINT_S: Final = 1.0
+_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _TUNING: Final = """
 mode = "{mode}"
 parallelism = {parallelism}
@@ -98,7 +99,8 @@ class Watched:
         env = dict(os.environ)
         if samples is not None:
             sampler = str(Path(__file__).parent / "flink_sampler")
-            env |= {"PYTHONPATH": sampler, "FLINK_SAMPLES": str(samples)}
+            paths = [sampler, *filter(None, [env.get("PYTHONPATH")])]
+            env |= {"PYTHONPATH": os.pathsep.join(paths), "FLINK_SAMPLES": str(samples)}
         self._output, self._port = output, port
         self._before = _files(output)
         self._cpu: dict[int, float] = {}
@@ -153,7 +155,7 @@ class Watched:
         self.process.wait()
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://localhost:{self._port}{path}", timeout=2.0) as answer:
+        with _DIRECT.open(f"http://localhost:{self._port}{path}", timeout=2.0) as answer:
             return json.load(answer)
 
 
@@ -187,6 +189,7 @@ def measured(folder: Path, output: Path, args: argparse.Namespace, workers: int,
     words, port = _words(folder, output, args, workers)
     job = Watched(words, output, port, samples)
     start, start_cpu = job.until_written()
+    job.ask()
     looks = 0
     while job.look():
         looks += 1
@@ -194,6 +197,8 @@ def measured(folder: Path, output: Path, args: argparse.Namespace, workers: int,
             job.ask()
     if job.process.returncode:
         raise SystemExit(f"the job ended as {job.process.returncode}")
+    if samples is not None:  # the process that started the job only waits
+        (samples / f"{job.process.pid}.json").unlink(missing_ok=True)
     ended = max(file.stat().st_mtime for file in _files(output))
     done = list(job.checkpoints.values())
     return Job(
@@ -300,6 +305,9 @@ def main() -> None:
         jobs = [measured(base / "in", base / f"out-{n}", args, n) for n in args.parallelism]
         recovery = None if args.no_kill else recovered(base / "in", base / "killed", args, jobs[0].work / 2)
         parts = {} if args.no_profile else profile(base / "in", base / "profiled", args)
+    wrong = [one.decisions for one in jobs if one.decisions != engine.decisions]
+    if wrong:
+        raise SystemExit(f"jobs made {wrong} decisions, expected {engine.decisions:,}: their speed means nothing")
     if args.json:
         told = {"embedded": engine, "jobs": jobs, "recovery_seconds": recovery, "profile": parts}
         print(json.dumps(msgspec.to_builtins(told)))

@@ -39,6 +39,8 @@ from tactful.stores.sqlite import SqliteStore
 from tactful.telemetry import Telemetry
 
 _READ_AT_ONCE: Final = 4096
+MOVED: Final = "moved_to"
+"""In the store: who decides in the engine's place; it only accepts then (`moving.py`)."""
 
 
 class Engine:
@@ -106,6 +108,7 @@ class Engine:
             self.store, self.registry, self.population.table, self._clock, self.telemetry, self._folder,
             keeps_models=self._models is not None, climbs=self.settings.rules.channel_mode == "ladder",
         )  # fmt: skip
+        self._moved_to = (self.store.load_meta(MOVED) or b"").decode()
         self._committed_us = -1
         self._saved_inputs, self._saved_us = 0, -1
         self._waiting_us: list[int] = []
@@ -186,8 +189,13 @@ class Engine:
         Raises:
             InvalidScores: a model says what nobody can use. The micro-batch leaves nothing behind; the engine has to be
                 opened again, best with another model in force.
-            EngineStopped: it was not opened again.
+            EngineStopped: it was not opened again, or its store has moved to a cluster, where all is decided now.
         """
+        if self._moved_to:
+            raise EngineStopped(
+                f"decisions over this store are made by the job that reads {self._moved_to}; to decide here again end "
+                "that job and bring its states back: tactful flink import"
+            )
         until_us = to_us(until)
         decided: list[Decision] = []
         while self._committed_us < until_us:

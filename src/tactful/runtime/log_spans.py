@@ -29,7 +29,7 @@ def accepted(store: Store, since_us: int, until_us: int) -> Iterator[LoggedInput
 
 def accepted_parts(store: Store, since_us: int, until_us: int) -> Iterator[list[LoggedInput]]:
     """Yields the same in lists of up to `LINES_AT_ONCE`."""
-    offset = _offset_before(store, since_us)
+    offset = offset_before(store, since_us)
     while part := store.read(offset, LINES_AT_ONCE):
         offset = part[-1].offset
         if inside := [line for line in part if since_us <= line.log_ts_us < until_us]:
@@ -38,7 +38,7 @@ def accepted_parts(store: Store, since_us: int, until_us: int) -> Iterator[list[
             return
 
 
-def _offset_before(store: Store, at_us: int) -> int:
+def offset_before(store: Store, at_us: int) -> int:
     """An offset behind which the first input accepted at or after an instant comes: instants never fall."""
     low, high = -1, store.last()[0]
     while low < high:

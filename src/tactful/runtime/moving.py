@@ -19,7 +19,7 @@ from tactful.events import type_changes
 from tactful.experiments.design import POLICY
 from tactful.features.history import ROW, layout
 from tactful.features.state_bytes import packed
-from tactful.runtime import log_spans, snapshot
+from tactful.runtime import embedded, log_spans, snapshot
 from tactful.runtime.arms import Arms
 from tactful.runtime.control import EPOCH_US
 from tactful.runtime.embedded import Engine
@@ -33,7 +33,6 @@ from tactful.runtime.shard_state import ShardState, layout_key, needed_texts, us
 from tactful.stores.protocols import ControlRow, Store
 
 _READ_AT_ONCE: Final = 4096
-_NEVER_US: Final = 1 << 62
 _NOBODY: Final = np.zeros(0, dtype=ROW)
 
 
@@ -43,6 +42,11 @@ class Moved(msgspec.Struct, frozen=True):
     applied_us: int
     groups: list[Changed]
     keeper: bytes
+
+
+def mark(store: Store, to: str) -> None:
+    """Notes where decisions over a store are made now; "": by its engine. Until then an engine only accepts."""
+    store.save_meta(embedded.MOVED, to.encode())
 
 
 def to_shards(engine: Engine, groups: int) -> Moved:
@@ -94,6 +98,8 @@ def to_store(store: Store, settings: Settings, moved: Moved) -> None:
     shard = Shard.restored(whole.to_bytes(), users.values(), settings, simple_scorer())
     population = shard.population
     keeper = PriceKeeper.from_bytes(moved.keeper, settings)
+    if keeper.known_until_us != _known_until(moved.applied_us):
+        raise CannotMove("the keeper has not heard all that the shards have counted; let the job come to its end")
     still_open = [part for state in states for part in state.counted]
     population.volume, population.reputation = keeper.counted(still_open)
     population.thresholds = _in_force(_prices_from(store, moved.applied_us), whole.regrouped)
@@ -105,7 +111,7 @@ def _state(population: Population, controls: dict[int, bytes]) -> ShardState:
     return ShardState(
         group=0,
         groups=1,
-        known_until_us=((population.applied_us + 1) // EPOCH_US + 2) * EPOCH_US - 1,
+        known_until_us=_known_until(population.applied_us),
         applied_us=population.applied_us,
         first_us=population.first_us,
         spoke=population.spoke,
@@ -119,6 +125,11 @@ def _state(population: Population, controls: dict[int, bytes]) -> ShardState:
         counted=(),
         waiting=[],
     )
+
+
+def _known_until(applied_us: int) -> int:
+    """The last instant for which the price is known where all epochs up to another are closed."""
+    return ((applied_us + 1) // EPOCH_US + 2) * EPOCH_US - 1
 
 
 def _recently_regrouped(population: Population) -> list[tuple[int, list[int]]]:
@@ -186,7 +197,6 @@ def _save(store: Store, population: Population, user_ids: Sequence[str], applied
     order = [rows[user_id] for user_id in ordered]
     population.arms.asked = {name: asked[order] for name, asked in population.arms.asked.items()}
     store.save_states(zip(ordered, packed(population.table.rows, order), strict=True))
-    waiting = next(log_spans.accepted(store, applied_us + 1, _NEVER_US), None)
-    last = waiting.offset - 1 if waiting else store.last()[0]
+    last = log_spans.offset_before(store, applied_us + 1)
     store.save_meta("states", snapshot.taken(population, applied_us, last))
     store.save_meta("committed", str(applied_us).encode())

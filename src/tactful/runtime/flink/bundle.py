@@ -4,6 +4,7 @@
     inputs/part-*.      accepted inputs (`rows.py`), NDJSON or Parquet, each file in the order of the log
     inputs/manifest.tsv a line a file, in order: number, first and last log time, rows, name
     announced/*.tsv     the same lines, one a file, for a job that waits for more
+    states/             the users' states, where a job takes over from an engine (`moved.py`)
     controls/*.ndjson   the prices on record by epoch, for a replay; in a closed loop the job's keeper writes them
     recorded.msgpack    with --recorded: decisions and plans on record, whose scores a replay reads
     models.db           the models in force
@@ -13,7 +14,7 @@ folder is its log by other means; nothing in it is stamped anew.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -27,9 +28,10 @@ from tactful.events.registry import Registry
 from tactful.models import in_force
 from tactful.runtime import event_types, log_spans, noted_models
 from tactful.runtime.control import EPOCH_US
-from tactful.runtime.flink import rows
+from tactful.runtime.flink import moved, rows
 from tactful.runtime.logged_scores import LoggedScorer
 from tactful.runtime.models_in_use import scorer_of
+from tactful.runtime.moving import Moved
 from tactful.runtime.scoring import Scorer
 from tactful.runtime.settings import Settings
 from tactful.stores.protocols import ControlRow, LoggedInput, Store
@@ -52,6 +54,7 @@ class Bundle(msgspec.Struct, frozen=True):
         recorded: whether the scores on record are there.
         last_offset: of the inputs that are exported.
         files: how many there are.
+        moved_groups: in how many groups the states are with which the job begins; 0: it begins with nobody.
     """
 
     first_us: int
@@ -62,6 +65,7 @@ class Bundle(msgspec.Struct, frozen=True):
     recorded: bool = False
     last_offset: int = -1
     files: int = 0
+    moved_groups: int = 0
     schema_version: int = SCHEMA
 
 
@@ -80,6 +84,7 @@ def export(
     form: Format = "ndjson",
     recorded: bool = False,
     rows_a_file: int = ROWS_A_FILE,
+    states: Moved | None = None,
 ) -> Bundle:
     """Writes what of a store is not in the folder yet, and returns what `job.json` says then.
 
@@ -90,27 +95,31 @@ def export(
         form: of new input files.
         recorded: also the scores on record, for a replay of them.
         rows_a_file: inputs in one file.
+        states: of the store's engine, which has been stopped: the job takes over from it, and gets the inputs behind
+            them. Later exports into the folder do not need them again.
 
     Raises:
-        CannotExport: the store has no inputs, or the folder cannot be written to.
+        CannotExport: the store has no inputs, the folder cannot be written to, or it holds an export and is to begin
+            with states.
     """
-    first = store.read(-1, 1)
-    if not first:
-        raise CannotExport("the store has no inputs, expected a log to begin with; accept some, then export again")
+    begun = load(folder) if (folder / "job.json").exists() else _begun(store, states)
+    if states is not None and begun.files:
+        raise CannotExport(f"{folder} holds an export, expected an empty folder to begin with states; give another one")
     try:
         for name in ("inputs", "announced", "controls"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        last, files = _write_inputs(store, folder, form, rows_a_file)
+        if states is not None:
+            moved.write(folder, states)
+        last, files = _write_inputs(store, folder, form, rows_a_file, begun)
         for row in store.controls():
             if row.key == "thresholds":
                 write_control(folder / "controls", row)
         _write_models(store, folder)
         if recorded:
             _write_recorded(store, folder)
-        bundle = Bundle(
-            first_us=first[0].log_ts_us,
-            start_us=next((row.log_ts_us for row in _behind(store, -1) if row.user_key), first[0].log_ts_us),
-            through_us=log_spans.through(store),
+        bundle = msgspec.structs.replace(
+            begun,
+            through_us=max(log_spans.through(store), store.last()[1] if begun.moved_groups else -1),
             settings=msgspec.Raw(msgspec.json.encode(settings)),
             types=msgspec.Raw(type_changes.to_bytes(event_types.at_first(store, settings))),
             recorded=recorded,
@@ -184,18 +193,41 @@ def write_control(folder: Path, row: ControlRow) -> None:
         _place(path, msgspec.json.encode(control) + b"\n")
 
 
-def _write_inputs(store: Store, folder: Path, form: Format, rows_a_file: int) -> tuple[int, int]:
-    """Writes the inputs behind those that are there; returns the last offset, and the number of files."""
-    known = load(folder) if (folder / "job.json").exists() else None
-    offset, number = (known.last_offset, known.files) if known else (-1, 0)
+def _begun(store: Store, states: Moved | None) -> Bundle:
+    """What a first export says of where the log begins.
+
+    Raises:
+        CannotExport: the store has no inputs.
+    """
+    first = store.read(-1, 1)
+    if not first:
+        raise CannotExport("the store has no inputs, expected a log to begin with; accept some, then export again")
+    nothing = msgspec.Raw(b"{}")
+    if states is not None:
+        begins_us = states.applied_us + 1
+        last = log_spans.offset_before(store, begins_us)
+        return Bundle(begins_us, begins_us, -1, nothing, nothing, last_offset=last, moved_groups=len(states.groups))
+    first_us = first[0].log_ts_us
+    start_us = next((row.log_ts_us for row in _behind(store, -1) if row.user_key), first_us)
+    return Bundle(first_us, start_us, -1, nothing, nothing)
+
+
+def _write_inputs(store: Store, folder: Path, form: Format, rows_a_file: int, begun: Bundle) -> tuple[int, int]:
+    """Writes the inputs behind those that are there; returns the last offset, and the number of files.
+
+    A job that takes over hears of its groups by a first file without rows: users' timers do not wait for inputs.
+    """
+    offset, number = begun.last_offset, begun.files
     manifest = folder / "inputs" / "manifest.tsv"
     lines = manifest.read_text().splitlines()[:number] if manifest.exists() else []
-    for part in _parts(_behind(store, offset), rows_a_file):
+    hello: list[list[LoggedInput]] = [[]] if begun.moved_groups and not number else []
+    for part in chain(hello, _parts(_behind(store, offset), rows_a_file)):
         name = f"part-{number:08d}.{form}"
         rows.write(folder / "inputs" / name, part)
-        lines.append(f"{number}\t{part[0].log_ts_us}\t{part[-1].log_ts_us}\t{len(part)}\t{name}")
+        first_us, last_us = (part[0].log_ts_us, part[-1].log_ts_us) if part else (begun.first_us, begun.first_us)
+        lines.append(f"{number}\t{first_us}\t{last_us}\t{len(part)}\t{name}")
         _place(folder / "announced" / f"{number:08d}.tsv", lines[-1].encode() + b"\n")
-        offset, number = part[-1].offset, number + 1
+        offset, number = part[-1].offset if part else offset, number + 1
     _place(manifest, "".join(line + "\n" for line in lines).encode())
     return offset, number
 

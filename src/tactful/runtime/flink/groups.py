@@ -19,7 +19,7 @@ from tactful.delivery.outbox import decode as decode_message
 from tactful.errors import InvalidModel, TactfulError, UnreadableInput
 from tactful.events.records import decode
 from tactful.runtime.control import EPOCH_US
-from tactful.runtime.flink import bundle, rows
+from tactful.runtime.flink import bundle, moved, rows
 from tactful.runtime.flink.reading import EVERYBODY, PRICES, Part
 from tactful.runtime.flink.rows import Rejected
 from tactful.runtime.flink.state import ALONE, Context, Descriptors, States, Table, Value
@@ -28,7 +28,7 @@ from tactful.runtime.shard_inputs import Refused
 
 Output: TypeAlias = tuple[str, str]
 """(kind of `KINDS`, one or more lines of text)."""
-KINDS: Final = ("decisions", "plans", "budgets", "messages", "rejected", "states")
+KINDS: Final = ("decisions", "plans", "budgets", "messages", "rejected", "states", "shards")
 """What is written to files of its own; reports and the word that a group is done go to the keeper."""
 REPORT: Final = "report"
 DONE: Final = "done"
@@ -156,7 +156,7 @@ class Groups:
                 target = self._next_target(ctx, applied)
         if 0 <= self._plan.until_us <= applied:
             self._rest(ctx, applied)
-            yield from self._last_words(ctx)
+            yield from self._last_words(ctx, applied)
         elif live:
             self._ring_by_clock(ctx, self._plan.tick_ms)
         elif applied < target:
@@ -205,7 +205,9 @@ class Groups:
         shard = self._shards.get(group)
         if shard is None:
             blob = self._blob.value()
-            if blob is None:
+            if blob is None and self._bundle.moved_groups:
+                shard = self._taken_over(group)
+            elif blob is None:
                 plan, start = self._plan, self._bundle.start_us
                 shard = Shard(group, plan.groups, self._settings, self._types, self._scorer, start)
             else:
@@ -213,6 +215,13 @@ class Groups:
                 shard = Shard.restored(blob, users, self._settings, self._scorer)
             self._shards[group] = shard
         return shard
+
+    def _taken_over(self, group: int) -> Shard:
+        """The group's shard as an engine has left it; its users are in Flink's state from here on."""
+        begun = moved.group_of_job(Path(self._plan.folder), group)
+        for user_id, data in begun.users:
+            self._users.put(user_id, data)
+        return Shard.restored(begun.shard, (data for _, data in begun.users), self._settings, self._scorer)
 
     def _ring(self, ctx: Context, applied: int) -> None:
         """Sets the timer for the end of the next run; it rings once all inputs and prices up to there have come."""
@@ -250,12 +259,15 @@ class Groups:
         timers = ctx.timer_service()
         timers.register_processing_time_timer(timers.current_processing_time() + after_ms)
 
-    def _last_words(self, ctx: Context) -> Iterator[Output]:
-        if self._plan.states:
+    def _last_words(self, ctx: Context, applied: int) -> Iterator[Output]:
+        """The states, if they are wanted, and the word that the group is done."""
+        group, blob = int(ctx.get_current_key()), self._blob.value()
+        if self._plan.states and blob is not None:
             states = sorted((str(user), data) for user, data in self._users.items())
             if states:
-                yield "states", "\n".join(rows.told({"user_id": user, "state": data}) for user, data in states)
-        yield DONE, str(ctx.get_current_key())
+                yield "states", "\n".join(rows.told(moved.UserLine(user, applied, data)) for user, data in states)
+            yield "shards", rows.told(moved.ShardLine(group, applied, blob))
+        yield DONE, str(group)
 
 
 def _name(group: int, epoch: int) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from tactful.events.records import decode
 from tactful.runtime import logbook
-from tactful.runtime.flink import bundle, rows
+from tactful.runtime.flink import bundle, moved, rows
 from tactful.runtime.flink.groups import DONE, Output, Plan
 from tactful.runtime.flink.state import ALONE, Context, Descriptors, States, Table, Value
 from tactful.runtime.price_keeper import PriceKeeper
@@ -39,6 +39,7 @@ class Keeper:
         with ALONE:
             told = bundle.load(Path(self._plan.folder))
             self._settings, self._start_us = bundle.settings_of(told), told.start_us
+            self._begun = moved.keeper_of_job(Path(self._plan.folder)) if told.moved_groups else None
         self._keeper: PriceKeeper | None = None
         self._reports = 0
 
@@ -47,15 +48,24 @@ class Keeper:
         kind, text = value
         if kind == DONE:
             self._done.put(text, self._plan.until_us)
-            if list(self._done.values()).count(self._plan.until_us) == self._plan.groups and self._controls:
+            if self._told_if_done():
                 (Path(self._controls) / FINISHED).touch()
             return
         with ALONE:
             closed = self._take(text)
+        self._told_if_done()
         for row in closed:
             if self._controls:
                 bundle.write_control(Path(self._controls), row)
             yield rows.told(decode(row.data))
+
+    def _told_if_done(self) -> bool:
+        """Writes the keeper as it is once all groups are done; their last reports may be on their way still."""
+        done = list(self._done.values()).count(self._plan.until_us) == self._plan.groups and bool(self._controls)
+        if done:
+            with ALONE:
+                (Path(self._controls) / moved.KEEPER).write_bytes(self._opened().to_bytes())
+        return done
 
     def _take(self, text: str) -> list[ControlRow]:
         """Takes a report, and returns the controls of the epochs that it closes."""
@@ -73,9 +83,9 @@ class Keeper:
         return closed
 
     def _opened(self) -> PriceKeeper:
-        """The keeper: from memory, else from its state and the reports that came since."""
+        """The keeper: from memory, else from its state or an engine's, and the reports that came since."""
         if self._keeper is None:
-            kept = self._kept.value()
+            kept = self._kept.value() or self._begun
             if kept is None:
                 self._keeper = PriceKeeper(self._settings, self._plan.groups, self._start_us)
             else:

@@ -99,8 +99,14 @@ def prepare(plan: Plan, output: Path, closed: bool, resumes: bool) -> Places:
 
     Raises:
         CannotExport: the output folder holds another run's output.
+        InvalidSettings: the input begins with states that are dealt to another number of groups.
     """
     told = bundle.load(Path(plan.folder))
+    if told.moved_groups and not (closed and told.moved_groups == plan.groups):
+        raise InvalidSettings(
+            f"got {plan.groups} groups and prices {'from counts' if closed else 'on record'}, expected --groups "
+            f"{told.moved_groups} and --closed: {plan.folder} begins with the states of an engine"
+        )
     controls = output / "prices" if closed else Path(plan.folder) / "controls"
     if not resumes and any((output / kind).exists() for kind in KINDS):
         raise CannotExport(
