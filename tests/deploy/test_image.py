@@ -60,7 +60,7 @@ def test_a_server_gets_every_extra_but_those_that_develop_train_with_torch_or_dr
     assert installed is not None
     named = set(installed[1].split(","))
     assert named <= extras
-    assert extras - named == {"calendar", "plan", "report", "train", "flink", "dev"}
+    assert extras - named == {"batch", "calendar", "plan", "report", "train", "flink", "dev"}
 
 
 def test_the_image_s_python_is_one_that_the_package_is_made_for() -> None:

@@ -21,7 +21,7 @@ from tactful.runtime.price_keeper import PriceKeeper
 JAVA: Final = 17
 """The oldest Java that the job is tested with."""
 _LOOK_S: Final = 0.2
-_CAUSE: Final = re.compile(r"PythonException: (.*)|Caused by: (\S+Exception: .*)")
+_CAUSE: Final = re.compile(r"PythonException: (.*)|Caused by: ((?!\S*PythonException)\S+Exception: .*)")
 
 
 class Ran(msgspec.Struct, frozen=True):
