@@ -14,7 +14,10 @@ from flink_jobs import exported, permuted
 from shards import Left, embedded, everything, left_by
 from stage import App
 from streams import BUSY, START
-from tactful.clock import DAY_US, HOUR_US, to_us
+from tactful.clock import DAY_US, HOUR_US, from_us, to_us
+from tactful.events import switches
+from tactful.events.records import Input
+from tactful.events.switches import Switch
 
 FULL = bool(os.environ.get("TACTFUL_FLINK_FULL"))
 USERS = 5_000 if FULL else 500
@@ -33,10 +36,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(elsewhere)
 
 
+def switched() -> list[tuple[int, Input]]:
+    """Returns an hour's turn of the kill switch of everything, and one of that of a channel."""
+    at = [from_us(to_us(START) + int(hours * HOUR_US)) for hours in (12.4, 13.4, 14.7, 15.7)]
+    turns = [
+        Switch("all", "", True, at[0]),
+        Switch("all", "", False, at[1]),
+        Switch("channel", "push", True, at[2]),
+        Switch("channel", "push", False, at[3]),
+    ]
+    return [(to_us(turn.at), switches.control(turn, version)) for version, turn in enumerate(turns, 1)]
+
+
 @pytest.fixture(scope="session")
 def app() -> App:
     """The engine that has decided on all kinds of inputs of simulated people."""
-    return embedded(everything(1, USERS, DAYS), BUSY, END)
+    told = [*everything(1, USERS, DAYS), *switched()]
+    return embedded(sorted(told, key=lambda pair: pair[0]), BUSY, END)
 
 
 @pytest.fixture(scope="session")
