@@ -11,7 +11,7 @@ engine's figures are told with and without what accepting costs it.
 A job is a process with Java in it, which is watched from outside: CPU seconds and resident memory of all its processes
 ten times a second, checkpoints as Flink's REST endpoint tells them. It has started when its first output file is there,
 and ended when the last one was written, which the last checkpoint does (up to a second late). Then a job is killed
-(SIGKILL) after a checkpoint and half of its hours, and resumed: recovery is from the new start to the first new output.
+(SIGKILL) after a checkpoint and half of its time, and resumed: recovery is from the new start to the first new output.
 A last job has a sampler in it (`flink_sampler`): where its Python threads are, by operator and what it called.
 """
 
@@ -45,6 +45,7 @@ from tactful.runtime.flink import bundle
 from tactful.runtime.flink.running import latest_checkpoint
 
 LOOK_S: Final = 0.1
+_OPENING: Final = ("<module>", "_open", "scorer_in")
 CHECKPOINT_S: Final = 1.0
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _TUNING: Final = """
@@ -221,19 +222,20 @@ def recovered(folder: Path, output: Path, args: argparse.Namespace, after: float
     job.kill()
     again = Watched([*words, "--resume", "last"], output, port)
     seconds, _ = again.until_written()
-    again.process.wait()
+    again.kill()
     return seconds
 
 
 def profile(folder: Path, output: Path, args: argparse.Namespace) -> dict[str, float]:
-    """Returns the share of the samples by operator and what it called, the largest first."""
+    """Returns the share of the samples by operator and what it called, the largest first; opening is left out."""
     samples = output.parent / "samples"
     samples.mkdir()
     measured(folder, output, args, 1, samples)
     counts = Counter[str]()
     for file in samples.glob("*.json"):
         counts.update(json.loads(file.read_bytes()))
-    del counts[""]
+    for name in [name for name in counts if not name or any(part in name for part in _OPENING)]:
+        del counts[name]
     return {name: round(count / counts.total(), 3) for name, count in counts.most_common(14)}
 
 

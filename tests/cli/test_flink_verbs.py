@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,17 @@ def test_a_folder_that_is_no_input_and_a_tuning_with_an_unknown_key_are_refused(
     resumed = RUNNER.invoke(app, [*words[:-2], "--resume", "last"])
     assert resumed.exit_code == 2
     assert "no complete checkpoint" in " ".join(resumed.stderr.split())
+
+
+def test_a_store_that_is_handed_over_is_not_handed_over_twice_and_comes_back_only_with_states(
+    app_db: Path, tmp_path: Path
+) -> None:
+    store = Path(shutil.copy(app_db, tmp_path / "app.db"))
+    words = ["flink", "export", str(store), "--from-states", "--groups", "2", "--json", "--to"]
+    done = RUNNER.invoke(app, [*words, str(tmp_path / "in")])
+    assert done.exit_code == 0, done.stderr
+    assert len(list((tmp_path / "in" / "states").glob("group-*.msgpack"))) == 2
+    again = RUNNER.invoke(app, [*words, str(tmp_path / "another")])
+    assert "has moved to" in again.stderr
+    back = RUNNER.invoke(app, ["flink", "import", str(tmp_path), "--to", str(store)])
+    assert "has no states of a job" in " ".join(back.stderr.split())

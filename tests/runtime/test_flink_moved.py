@@ -68,6 +68,8 @@ def ran(folder: Path, output: Path) -> Path:
 def test_a_store_that_moved_to_a_job_and_back_has_what_one_engine_leaves(app: App, tmp_path: Path) -> None:
     output = ran(moved_to(app, tmp_path / "in"), tmp_path / "out")
     assert moved.put_back(app.store, BUSY, output) == BACK
+    with pytest.raises(CannotMove, match="brought back"):
+        moved.put_back(app.store, BUSY, output)
     app.restart()
     app.run(from_us(END))
     ours, theirs = left_by(app), left_by(embedded(STREAM, BUSY, END))

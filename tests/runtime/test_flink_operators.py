@@ -17,6 +17,7 @@ from tactful.runtime.flink import bundle, rows
 from tactful.runtime.flink.groups import DONE, LAST_MS, REPORT, Groups, Output, Plan
 from tactful.runtime.flink.keeping import FINISHED, Keeper
 from tactful.runtime.flink.reading import EVERYBODY, Part, Prices, Reader
+from tactful.telemetry import Telemetry
 
 GROUPS = 2
 END = to_us(START) + 12 * HOUR_US
@@ -69,6 +70,26 @@ class Cell:
         return list(self.here.items())
 
 
+class Metrics:
+    """Counters by name, as a group of Flink's metrics."""
+
+    def __init__(self) -> None:
+        self.telemetry = Telemetry()
+
+    def add_group(self, _: str) -> "Metrics":
+        return self
+
+    def counter(self, name: str) -> Any:
+        telemetry = self.telemetry
+
+        class Counter:
+            @staticmethod
+            def inc(number: int) -> None:
+                telemetry.count(name, number)
+
+        return Counter
+
+
 class Worker:
     """One worker: states by key, timers by instant, and a clock that stands still."""
 
@@ -78,12 +99,16 @@ class Worker:
         self.broadcast: dict[str, list[bytes]] = {}
         self.timers: list[tuple[int, Any]] = []
         self.by_clock: list[tuple[int, Any]] = []
+        self.metrics = Metrics()
         self.watermark = -1
 
     def get_state(self, name: str) -> Cell:
         return self.states.setdefault(name, Cell(self, None))
 
     get_map_state = get_state
+
+    def get_metrics_group(self) -> "Metrics":
+        return self.metrics
 
     def timer_service(self) -> "Worker":
         return self
@@ -176,6 +201,18 @@ def test_with_prices_given_groups_leave_what_one_engine_leaves(alone: Left, fold
     states = [msgspec.json.decode(line) for kind, text in made if kind == "states" for line in text.split("\n")]
     assert {one["user_id"] for one in states} == set(alone.users)
     assert sorted(text for kind, text in made if kind == DONE) == ["0", "1"]
+
+
+def test_groups_count_under_the_names_of_an_engine(app: App, folder: Path) -> None:
+    worker = Worker()
+    operator = opened(worker, Plan(str(folder), GROUPS, 24, END))
+    feed(worker, operator, [*prices_of(folder), *parts_of(folder)])
+    list(worker.ring(operator))
+    ours, theirs = worker.metrics.telemetry.snapshot(), app.engine.telemetry.snapshot()
+    assert ours["engine.micro_batches"] == GROUPS
+    assert ours["engine.inputs.rejected"] == 0
+    for action in ("send", "hold", "drop"):
+        assert ours.get(f"engine.decisions.{action}") == theirs.get(f"engine.decisions.{action}")
 
 
 def test_in_a_closed_loop_operators_that_are_opened_anew_every_hour_leave_the_same(

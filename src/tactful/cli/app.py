@@ -17,7 +17,7 @@ from tactful.cli.experiment import experiment_end, experiment_list, experiment_r
 from tactful.cli.experiment_new import experiment_new
 from tactful.cli.explain import explain
 from tactful.cli.export import export
-from tactful.cli.flink import flink_export, flink_run, flink_submit
+from tactful.cli.flink import flink_export, flink_import, flink_run, flink_submit
 from tactful.cli.import_ import import_
 from tactful.cli.key import key_list, key_new, key_revoke
 from tactful.cli.outbox import outbox_list, outbox_retry, outbox_settle, outbox_show
@@ -68,6 +68,7 @@ VERBS: Final[dict[str, Callable[..., None]]] = {
     "flink export": flink_export,
     "flink run": flink_run,
     "flink submit": flink_submit,
+    "flink import": flink_import,
     "outbox list": outbox_list,
     "outbox show": outbox_show,
     "outbox retry": outbox_retry,

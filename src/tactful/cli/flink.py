@@ -1,4 +1,4 @@
-"""`tactful flink`: a store's log as the input of a job, the job on this machine, the job on a session cluster."""
+"""`tactful flink`: a store's log as the input of a job, the job on this machine or on a session cluster, and back."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +9,9 @@ import typer
 from tactful.cli.options import AsJson, SettingsFile, console, instant_option, open_to_read, print_json, settings_of
 
 if TYPE_CHECKING:
+    from tactful.runtime.flink.bundle import Bundle, Format
     from tactful.runtime.flink.job import Tuning
+    from tactful.runtime.settings import Settings
 
 _Input = Annotated[Path, typer.Option("--input", help="Folder that `tactful flink export` made.")]
 _Output = Annotated[Path, typer.Option("--output", help="Folder to write to; every worker must reach both.")]
@@ -26,6 +28,10 @@ def flink_export(
     to: Annotated[Path, typer.Option("--to", help="Folder to write to; made if it is not there, continued if it is.")],
     parquet: Annotated[bool, typer.Option("--parquet", help="Parquet instead of lines of JSON.")] = False,
     recorded: Annotated[bool, typer.Option("--recorded", help="Also the scores on record, for a replay.")] = False,
+    from_states: Annotated[
+        bool, typer.Option("--from-states", help="The job takes over from the store's engine, which has been stopped.")
+    ] = False,
+    groups: Annotated[int, typer.Option("--groups", help="With --from-states: of users, as of the job.")] = 128,
     settings: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,8 +39,14 @@ def flink_export(
     from tactful.runtime.flink.bundle import export
 
     opened = open_to_read(store)
-    done = export(opened, to, settings_of(settings, opened), "parquet" if parquet else "ndjson", recorded)
-    opened.close()
+    found = settings_of(settings, opened)
+    form: "Format" = "parquet" if parquet else "ndjson"
+    if from_states:
+        opened.close()
+        done = _hand_over(store, to, found, form, groups)
+    else:
+        done = export(opened, to, found, form, recorded)
+        opened.close()
     if as_json:
         print_json(
             {"folder": str(to), "files": done.files, "last_offset": done.last_offset, "through_us": done.through_us}
@@ -101,6 +113,45 @@ def flink_submit(
         print_json({"job": job, "cluster": cluster})
     else:
         console().print(f"Job {job} runs on {cluster}.", markup=False)
+
+
+def flink_import(
+    output: Annotated[Path, typer.Argument(help="What a job with --closed --states has written; it has ended.")],
+    to: Annotated[Path, typer.Option("--to", help="The store that was exported with --from-states.")],
+    delivered: Annotated[
+        bool, typer.Option("--delivered", help="The job's messages were delivered: leave them out of the outbox.")
+    ] = False,
+    settings: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring back what a job has decided and its users' states, so that the store's engine goes on from there."""
+    from tactful.clock import from_us
+    from tactful.runtime.flink.moved import put_back
+    from tactful.stores.sqlite import SqliteStore
+
+    opened = open_to_read(to)
+    found = settings_of(settings, opened)
+    opened.close()
+    store = SqliteStore(to)
+    decided_us = put_back(store, found, output, not delivered)
+    store.close()
+    if as_json:
+        print_json({"store": str(to), "decided_us": decided_us})
+    else:
+        console().print(f"{to} has what was decided up to {from_us(decided_us).isoformat()}.", markup=False)
+
+
+def _hand_over(store: Path, to: Path, settings: "Settings", form: "Format", groups: int) -> "Bundle":
+    """Exports an engine with its states; from then on it only accepts."""
+    from tactful.runtime.embedded import Engine
+    from tactful.runtime.flink.bundle import export
+    from tactful.runtime.moving import mark, to_shards
+
+    engine = Engine.open(store, settings)
+    done = export(engine.store, to, settings, form, states=to_shards(engine, groups))
+    mark(engine.store, str(to.absolute()))
+    engine.close()
+    return done
 
 
 def _tuning(file: Path | None, parallelism: int) -> "Tuning":

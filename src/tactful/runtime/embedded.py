@@ -7,7 +7,6 @@ replays the log from there with the scores on record, which leads to the very sa
 """
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +26,7 @@ from tactful.features.state_bytes import packed
 from tactful.runtime import deciding_version, erasing, event_types, logbook, noted_models, snapshot
 from tactful.runtime.accepting import Acceptance
 from tactful.runtime.entering import Entrance
-from tactful.runtime.filing import Filing, decision_rows
+from tactful.runtime.filing import Filing, decision_rows, step_counts
 from tactful.runtime.intake import Line, Receipt, candidate_key, logged_line
 from tactful.runtime.logged_scores import LoggedScorer
 from tactful.runtime.models_in_use import ModelsInUse
@@ -268,9 +267,8 @@ class Engine:
             if self._due_for_saving(end):
                 self._save(end)
         self._committed_us = end
-        self.telemetry.count("engine.micro_batches")
-        for action, number in Counter(d.record.action for d in made).items():
-            self.telemetry.count(f"engine.decisions.{action}", number)
+        for name, number in step_counts(rows).items():
+            self.telemetry.count(name, number)
         self._pass(end)
         self._acceptance.forget(end)
         self._entrance.forget(made)

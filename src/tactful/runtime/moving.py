@@ -49,18 +49,27 @@ def mark(store: Store, to: str) -> None:
     store.save_meta(embedded.MOVED, to.encode())
 
 
+def has_moved(store: Store) -> bool:
+    """Whether decisions over a store are made elsewhere now."""
+    return bool(store.load_meta(embedded.MOVED))
+
+
 def to_shards(engine: Engine, groups: int) -> Moved:
     """Returns an engine's memory as so many shards (`Shard.restored`) and a keeper (`PriceKeeper.from_bytes`).
 
     The inputs behind `applied_us` are for the shards. Nothing is written; the engine must not go on.
 
     Raises:
-        CannotMove: the engine has decided nothing yet.
+        CannotMove: the engine has decided nothing yet, or its store has moved already.
         InvalidSettings: the number of groups is no power of two.
     """
     if groups < 1 or groups.bit_count() != 1:
         raise InvalidSettings(f"got {groups} groups, expected a power of two such as 128")
     population = engine.population
+    if moved_to := engine.store.load_meta(embedded.MOVED):
+        raise CannotMove(
+            f"the store has moved to {moved_to.decode()}, expected one whose engine decides; bring it back"
+        )
     if engine.watermark is None:
         raise CannotMove("the engine has decided nothing yet, expected states to move; begin the job without them")
     controls = {row.effective_us: row.data for row in _prices_from(engine.store, population.applied_us)}

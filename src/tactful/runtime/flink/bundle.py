@@ -102,9 +102,10 @@ def export(
         CannotExport: the store has no inputs, the folder cannot be written to, or it holds an export and is to begin
             with states.
     """
-    begun = load(folder) if (folder / "job.json").exists() else _begun(store, states)
-    if states is not None and begun.files:
+    holds_one = (folder / "job.json").exists()
+    if states is not None and holds_one:
         raise CannotExport(f"{folder} holds an export, expected an empty folder to begin with states; give another one")
+    begun = load(folder) if holds_one else _begun(store, states)
     try:
         for name in ("inputs", "announced", "controls"):
             (folder / name).mkdir(parents=True, exist_ok=True)

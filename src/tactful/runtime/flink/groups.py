@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,7 @@ from tactful.delivery.outbox import decode as decode_message
 from tactful.errors import InvalidModel, TactfulError, UnreadableInput
 from tactful.events.records import decode
 from tactful.runtime.control import EPOCH_US
+from tactful.runtime.filing import step_counts
 from tactful.runtime.flink import bundle, moved, rows
 from tactful.runtime.flink.reading import EVERYBODY, PRICES, Part
 from tactful.runtime.flink.rows import Rejected
@@ -90,6 +91,8 @@ class Groups:
         self._blob: Value[bytes] = states.get_state(value("shard"))
         self._applied: Value[int] = states.get_state(value("applied_us"))
         self._wanted: Value[int] = states.get_state(value("wanted_us"))
+        self._metrics = states.get_metrics_group().add_group("tactful")
+        self._counters: dict[str, Any] = {}
         self._shards: dict[int, Shard] = {}
         folder = Path(self._plan.folder)
         self._bundle = bundle.load(folder)
@@ -198,7 +201,15 @@ class Groups:
         for user_id, data in changed.users:
             self._users.put(user_id, data)
         self._applied.update(made.until_us)
+        self._count(made)
         return made
+
+    def _count(self, made: Made) -> None:
+        """Counts a run among the metrics of Flink, under the names of the embedded engine's counters."""
+        for name, number in (step_counts(made.decisions) | {"engine.inputs.rejected": len(made.refused)}).items():
+            if name not in self._counters:
+                self._counters[name] = self._metrics.counter(name)
+            self._counters[name].inc(number)
 
     def _shard(self, group: int) -> Shard:
         """The group's shard: from memory, else from its state, else a new one."""

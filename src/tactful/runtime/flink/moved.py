@@ -21,7 +21,7 @@ from tactful.delivery.outbox import encode as encode_message
 from tactful.errors import CannotMove
 from tactful.events.records import CHANNELS, BudgetAssignment, Control, Decision, SlotPlan, encode
 from tactful.runtime.filing import ACTION_CODE
-from tactful.runtime.moving import Moved, mark, to_store
+from tactful.runtime.moving import Moved, has_moved, mark, to_store
 from tactful.runtime.settings import Settings
 from tactful.runtime.shard import Changed
 from tactful.runtime.shard_state import ShardState
@@ -68,7 +68,7 @@ def keeper_of_job(folder: Path) -> bytes:
     return (folder / "states" / "keeper.msgpack").read_bytes()
 
 
-def put_back(store: Store, settings: Settings, output: Path) -> int:
+def put_back(store: Store, settings: Settings, output: Path, enqueue: bool = True) -> int:
     """Writes all that a job has decided, and its last states, into the store that it took over from.
 
     What the store has already is not written twice. Returns the instant up to which all is decided.
@@ -77,11 +77,16 @@ def put_back(store: Store, settings: Settings, output: Path) -> int:
         store: as it was left when it was exported with its states, with what was accepted since.
         settings: of both.
         output: of the job, which has ended at an instant, with `--states`.
+        enqueue: whether the job's messages go into the outbox; they do not if somebody has delivered them.
 
     Raises:
-        CannotMove: there are no states, or they do not fit the store.
+        CannotMove: there are no states, they do not fit the store, or that has not moved or is back already.
     """
     moved = _states(output)
+    if not has_moved(store):
+        raise CannotMove(
+            "the store's engine decides itself, expected a store that was handed over and not brought back"
+        )
     with store.transaction():
         for decisions in _parts(output, "decisions", Decision):
             store.append_decisions([_decision(one) for one in decisions])
@@ -89,7 +94,7 @@ def put_back(store: Store, settings: Settings, output: Path) -> int:
             store.append_plans([PlanRow(draws.key(p.user_id), p.day, to_us(p.at), encode(p)) for p in plans])
         for budgets in _parts(output, "budgets", BudgetAssignment):
             store.append_budgets([BudgetRow(draws.key(b.user_id), b.period, to_us(b.at), encode(b)) for b in budgets])
-        for messages in _parts(output, "messages", OutboxMessage):
+        for messages in _parts(output, "messages", OutboxMessage) if enqueue else ():
             store.enqueue([_message(store, one) for one in messages])
         for controls in _parts(output, "controls", Control):
             rows = [ControlRow(c.version, to_us(c.effective_at), c.key, encode(c)) for c in controls]

@@ -85,6 +85,10 @@ class States(Protocol):
         """Returns a map."""
         ...
 
+    def get_metrics_group(self) -> Any:
+        """Returns where counters are made: `add_group(name)`, then `counter(name).inc(number)`."""
+        ...
+
 
 @runtime_checkable
 class Context(Protocol):
