@@ -298,6 +298,16 @@ def test_prices_that_end_before_the_job_are_told_and_nothing_is_left_out_without
         list(worker.ring(operator))
 
 
+def test_in_a_closed_loop_prices_are_waited_for_behind_the_end_of_the_inputs(folder: Path) -> None:
+    worker = Worker()
+    operator = opened(worker, Plan(str(folder), GROUPS, 1, END, resumable=True))
+    feed(worker, operator, parts_of(folder))
+    worker.watermark = (1 << 63) - 1
+    list(worker.ring(operator))
+    assert worker.timers == []
+    assert len(worker.by_clock) == GROUPS
+
+
 def test_a_job_with_a_later_end_goes_on_from_where_another_ended_and_ends_are_told_once(
     alone: Left, folder: Path
 ) -> None:

@@ -39,8 +39,8 @@ RETRY_MS: Final = 50
 """A group whose price is not there yet looks again so often; usually the watermark of the prices spares it that."""
 
 LAST_MS: Final = (1 << 63) - 2
-"""The timer of this instant rings when all inputs and all prices have come. One by the clock may not, for Flink forgets
-those when the inputs end."""
+"""The timer of this instant rings when all inputs and all prices on record have come. One by the clock may not, for
+Flink forgets those when the inputs end. In a closed loop there is none: prices are made as long as the job runs."""
 
 REST_MS: Final = 1_000
 """At its end a group that may go on rings so often; in a job that goes on from a savepoint it rings at once."""
@@ -117,7 +117,8 @@ class Groups:
                 self._ring_by_clock(ctx, self._plan.tick_ms)
             else:
                 self._ring(ctx, applied)
-                ctx.timer_service().register_event_time_timer(LAST_MS)
+                if not self._plan.resumable:
+                    ctx.timer_service().register_event_time_timer(LAST_MS)
         if part.epoch >= 0:
             epoch = str(max(part.epoch, (applied + 1) // EPOCH_US))
             self._pending.put(epoch, [*(self._pending.get(epoch) or ()), part.data])
@@ -170,7 +171,8 @@ class Groups:
 
     def _price_may_come(self, ctx: Context, applied: int) -> None:
         """Refuses to end early without a word: what the prices do not reach would be missing in the output."""
-        if self._plan.until_us >= 0 and ctx.timer_service().current_watermark() >= LAST_MS:
+        closed = self._plan.resumable
+        if self._plan.until_us >= 0 and not closed and ctx.timer_service().current_watermark() >= LAST_MS:
             raise UnreadableInput(
                 f"got prices up to {from_us(applied).isoformat()}, expected them up to "
                 f"{from_us(self._plan.until_us).isoformat()}: export the log again, end with --until, or make prices "
