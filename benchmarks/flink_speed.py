@@ -9,7 +9,8 @@ decide on the export with the prices on record, a group an hour at a time. They 
 engine's figures are told with and without what accepting costs it.
 
 A job is a process with Java in it, which is watched from outside: CPU seconds and resident memory of all its processes
-ten times a second, checkpoints as Flink's REST endpoint tells them (none where it gives no answer). It has started when its first output file is there,
+ten times a second, checkpoints as Flink's REST endpoint tells them (none where it gives no answer). It has started when
+its first output file is there,
 and ended when the last one was written, which the last checkpoint does (up to a second late). Then a job is killed
 (SIGKILL) after a checkpoint and half of its time, and resumed: recovery is from the new start to the first new output.
 A last job has a sampler in it (`flink_sampler`): where its Python threads are, by operator and what it called.
