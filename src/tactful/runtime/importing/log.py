@@ -88,19 +88,8 @@ class Log:
         for start in range(0, len(self.rows), size):
             end = min(start + size, len(self.rows))
             new = appear[np.searchsorted(appear, start) : np.searchsorted(appear, end)]
-            users = tuple(self._user(position) for position in self.rows.user[new].tolist())
+            users = tuple(self.defaults.user(self.users[position]) for position in self.rows.user[new].tolist())
             yield Batch(users, tuple(self._engagements(start, end)))
-
-    def _user(self, position: int) -> User:
-        user_id, default = self.users[position], self.defaults
-        reachable = default.opt_in if default.addresses == "user_id" else ()
-        return User(
-            user_id=user_id,
-            timezone=default.timezone,
-            locale=default.locale,
-            addresses=dict.fromkeys(reachable, user_id),
-            opt_in=default.opt_in,
-        )
 
     def _engagements(self, start: int, end: int) -> Iterator[Engagement]:
         rows = self.rows

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from tactful.errors import InvalidMapping
 from tactful.events.declaration import duration, nearest
-from tactful.events.records import Channel, EngagementKind
+from tactful.events.records import Channel, EngagementKind, User
 from tactful.features.context import Zones
 
 Name = TypeVar("Name")
@@ -76,6 +76,17 @@ class Defaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     locale: str = "en"
     opt_in: tuple[Channel, ...] = ()
     addresses: Literal["none", "user_id"] = "none"
+
+    def user(self, user_id: str) -> User:
+        """Returns the profile that she gets."""
+        reachable = self.opt_in if self.addresses == "user_id" else ()
+        return User(
+            user_id=user_id,
+            timezone=self.timezone,
+            locale=self.locale,
+            addresses=dict.fromkeys(reachable, user_id),
+            opt_in=self.opt_in,
+        )
 
 
 class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -129,22 +129,11 @@ class Feed:
         for one in sends:
             if one.user_id not in self._zone:
                 self._zone[one.user_id] = self._defaults.timezone
-                found.append((first_us, self._profile(one.user_id)))
+                found.append((first_us, self._defaults.user(one.user_id)))
             if one.candidate_id not in self.offered:
                 self.offered.add(one.candidate_id)
                 found.append((max(one.known_us, first_us), _candidate_of(one)))
         return sorted(found, key=lambda line: line[0])
-
-    def _profile(self, user_id: str) -> User:
-        default = self._defaults
-        reachable = default.opt_in if default.addresses == "user_id" else ()
-        return User(
-            user_id=user_id,
-            timezone=default.timezone,
-            locale=default.locale,
-            addresses=dict.fromkeys(reachable, user_id),
-            opt_in=default.opt_in,
-        )
 
     def _logged(self) -> Iterator[Line]:
         offset = -1
