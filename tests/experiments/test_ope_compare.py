@@ -33,6 +33,19 @@ def test_the_difference_covers_the_truth_19_times_of_20_and_is_narrower_than_of_
     assert np.mean(paired) < 0.5 * np.mean(apart)
 
 
+def test_rewards_that_seldom_come_are_covered_19_times_of_20() -> None:
+    half, covered, differs = np.full(600, 0.5), [], []
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        action = rng.integers(0, 2, 600)
+        reward = (rng.random(600) < np.where(action == 1, 0.012, 0.006)).astype(np.float64)
+        found = compare(reward, half, 1.0 - action, action.astype(np.float64), np.arange(600))
+        covered.append(found.target.low <= 0.012 <= found.target.high)
+        differs.append(found.difference.low <= 0.006 <= found.difference.high)
+    assert 0.93 <= np.mean(covered) <= 0.985
+    assert 0.93 <= np.mean(differs) <= 0.985
+
+
 def test_either_policy_without_support_is_refused() -> None:
     half, seldom = np.full(1000, 0.5), (np.arange(1000) < 20) * 0.5
     with pytest.raises(NotIdentifiable, match="are worth 20"):

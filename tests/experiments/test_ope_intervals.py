@@ -1,11 +1,11 @@
-"""The three ways to an interval: alike where all hold, honest where they differ."""
+"""The ways to an interval: alike where all hold, honest where they differ."""
 
 import numpy as np
 import pytest
 
 from tactful.errors import InvalidExperiment
 from tactful.experiments.ope import dr, ips, snips
-from tactful.experiments.ope_intervals import bernstein, bootstrap, delta
+from tactful.experiments.ope_intervals import bernstein, bootstrap, delta, share
 
 RNG = np.random.default_rng(5)
 HALF = np.full(2000, 0.5)
@@ -28,6 +28,24 @@ def test_the_bootstrap_resamples_people_and_not_their_rows() -> None:
     together = snips(alike, HALF, np.ones(2000), np.repeat(np.arange(100), 20), way)
     apart = snips(alike, HALF, np.ones(2000), PEOPLE, way)
     assert together.high - together.low > 3 * (apart.high - apart.low)
+
+
+def test_a_share_has_wilsons_limits() -> None:
+    found = snips(REWARD, HALF, HALF, PEOPLE, share)
+    p, n, z2 = REWARD.mean(), 2000, 1.959964**2
+    low, high = np.roots([1 + z2 / n, -(2 * p + z2 / n), p * p])[::-1]
+    assert (found.low, found.high) == pytest.approx((low, high), abs=2e-5)
+
+
+def test_a_share_counts_people_and_not_their_rows() -> None:
+    alike, people = np.repeat(REWARD[:100], 20), np.repeat(np.arange(100), 20)
+    together, apart = (snips(alike, HALF, HALF, each, share) for each in (people, PEOPLE))
+    assert together.high - together.low > 3 * (apart.high - apart.low)
+
+
+def test_rewards_that_are_no_zeros_and_ones_have_no_share() -> None:
+    with pytest.raises(InvalidExperiment, match="neither 0 nor 1"):
+        snips(REWARD * 2.0, HALF, HALF, PEOPLE, share)
 
 
 def test_the_bernstein_bound_by_hand() -> None:

@@ -12,8 +12,7 @@ from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 
 from tactful.errors import InvalidExperiment, NotIdentifiable
-from tactful.experiments.ope_intervals import Way, delta
-from tactful.experiments.ope_support import effective_size
+from tactful.experiments.ope_intervals import Way, delta, effective_size
 
 
 class Estimate(NamedTuple):

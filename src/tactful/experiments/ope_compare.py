@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tactful.experiments.distributions import normal_quantile
 from tactful.experiments.interval import Interval
 from tactful.experiments.ope import Estimate, snips, weights
+from tactful.experiments.ope_intervals import delta, share
 from tactful.experiments.ope_support import LEAST_ESS, Support, require, support
 
 
@@ -41,6 +42,11 @@ def compare(
     The two share rows and people, so the interval of the difference is not that of two samples: by the delta method
     it is that of `Σ_u (e_u(target) − e_u(present))`, with `e_u = (Σ w r − R Σ w) / (Σ w / units)` over her rows.
 
+    Rewards of 0 and 1 have the limits of `ope_intervals.share`, and the difference is wider on each side as much as
+    those limits are wider than the delta method's, both policies together: of a reward that seldom came, nothing is
+    known so well as it seems. The idea of limits from limits is of Newcombe, "Interval estimation for the difference
+    between independent proportions", Statistics in Medicine 17, 1998; that the factor goes to a pair is ours.
+
     Args:
         reward, logged_propensity, unit: as of `ope.snips`.
         present_propensity, target_propensity: chance that each policy makes the logged choice.
@@ -52,14 +58,24 @@ def compare(
     """
     require(support(logged_propensity, present_propensity, unit), least_ess)
     found = require(support(logged_propensity, target_propensity, unit), least_ess)
-    present = snips(reward, logged_propensity, present_propensity, unit)
-    target = snips(reward, logged_propensity, target_propensity, unit)
+    rare = bool(((reward == 0.0) | (reward == 1.0)).all())
+    present = snips(reward, logged_propensity, present_propensity, unit, share if rare else delta)
+    target = snips(reward, logged_propensity, target_propensity, unit, share if rare else delta)
     _, place = np.unique(unit, return_inverse=True)
-    pull = _pull(reward, weights(logged_propensity, target_propensity), target.value, place)
-    pull -= _pull(reward, weights(logged_propensity, present_propensity), present.value, place)
+    of_target = _pull(reward, weights(logged_propensity, target_propensity), target.value, place)
+    of_present = _pull(reward, weights(logged_propensity, present_propensity), present.value, place)
+    half = _half_width(of_target - of_present)
+    apart = math.hypot(_half_width(of_target), _half_width(of_present))
+    below = math.hypot(target.value - target.low, present.high - present.value)
+    above = math.hypot(target.high - target.value, present.value - present.low)
     value = target.value - present.value
-    half = normal_quantile(0.975) * math.sqrt(float(pull.var(ddof=1)) / len(pull))
-    return Comparison(present, target, Interval(value, value - half, value + half), found)
+    lower, upper = (half * max(1.0, side / apart) if apart else half for side in (below, above))
+    return Comparison(present, target, Interval(value, value - lower, value + upper), found)
+
+
+def _half_width(pull: NDArray[np.float64]) -> float:
+    """Of the delta method's interval."""
+    return normal_quantile(0.975) * math.sqrt(float(pull.var(ddof=1)) / len(pull))
 
 
 def _pull(

@@ -11,8 +11,7 @@ from jaxtyping import Float, Int64
 
 from tactful.errors import InvalidExperiment, NotIdentifiable
 from tactful.experiments.ope import Estimate
-from tactful.experiments.ope_intervals import Way, delta
-from tactful.experiments.ope_support import effective_size
+from tactful.experiments.ope_intervals import Way, delta, effective_size
 
 
 def per_decision(

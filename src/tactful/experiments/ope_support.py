@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 
 from tactful.errors import InvalidExperiment, NotIdentifiable
 from tactful.experiments.interval import Interval
-from tactful.experiments.ope_intervals import delta
+from tactful.experiments.ope_intervals import delta, effective_size
 
 LEAST_ESS: Final = 100.0
 """Effective rows below which nothing is said: with fewer, the weights' own spread decides the estimate."""
@@ -39,16 +39,6 @@ class Support(NamedTuple):
     ess: float
     largest_share: float
     covered: Interval
-
-
-def effective_size(weight: Float[np.ndarray, " n"]) -> float:
-    """Returns `(Σ w)² / Σ w²`: the number of equally weighted rows that would spread as much; 0 without weight.
-
-    >>> effective_size(np.array([1.0, 1.0, 0.0, 2.0]))
-    2.6666666666666665
-    """
-    squares = float(np.square(weight).sum())
-    return float(weight.sum()) ** 2 / squares if squares else 0.0
 
 
 def support(

@@ -102,13 +102,14 @@ def _finding(trials: Trials, row: Row, name: str) -> Finding:
             "let the engine run, or judge by an experiment"
         )
     found = compare(reward, logged, trials.present[on], trials.target[on], user)
-    for policy, chance, estimate in (
-        ("present", trials.present[on], found.present),
-        ("target", trials.target[on], found.target),
-    ):
-        if not reward[chance > 0.0].any():
-            raise NotIdentifiable(
-                f"got none under the {policy} policy in {estimate.ess:,.0f} effective rows, of which an interval would "
-                "have no width; wait for some"
-            )
+    none = [
+        policy
+        for policy, chance in (("present", trials.present[on]), ("target", trials.target[on]))
+        if not reward[chance > 0.0].any()
+    ]
+    if len(none) == 2 or (none and not np.isin(reward, (0.0, 1.0)).all()):  # of 0 and 1, one without any has a width
+        raise NotIdentifiable(
+            f"got none under the {' or the '.join(none)} policy in {found.target.ess:,.0f} effective rows, of which an "
+            "interval would have no width; wait for some"
+        )
     return Finding(name, int(on.sum()), people, found.present, found.target, found.difference)
