@@ -9,7 +9,8 @@ Command: `python recipes/off_policy_coverage_simulated.py`; worlds on file under
 `results/off_policy_coverage_simulated` are kept, one line each. `--people 1000 --worlds 1 --results FOLDER` is a slice.
 Data: the default world, 8,000 people, three days to settle, ten of a log of which nine tenths are drawn: a log of 500
 people then has as many random sends as an app of 15,000 has in a month by default.
-Seeds: worlds 300 and up (the interval was chosen on 200 to 205). Hardware: one x86-64 core, some 35 CPU s a world, 40 minutes in all.
+Seeds: worlds 300 and up (the interval was chosen on 200 to 205).
+Hardware: one x86-64 core, some 35 CPU s a world, 40 minutes in all.
 Expected: the table of `docs/explanation/off-policy.md`.
 """
 

@@ -11,7 +11,7 @@ from off_policy.cells import CoverageCell, short
 from off_policy.estimators import ESTIMATORS, estimated
 from off_policy.halves import POLICIES
 from tactful.experiments.ope import Estimate
-from tactful.experiments.ope_intervals import Way, bernstein, bootstrap, delta
+from tactful.experiments.ope_intervals import Way, bernstein, bootstrap, delta, share
 
 PAIRS: Final = ((0, 1), (1, 3), (1, 8), (2, 1), (3, 3), (3, 8))
 """Logging policies from mild to sharp; targets that send one mail to all, choose surely, and draw."""
@@ -19,6 +19,7 @@ SIZES: Final = (500, 2000)
 BOOTSTRAP_DRAWS: Final = 200
 _PLANS: Final = {
     "delta": ESTIMATORS,
+    "Wilson": ("SNIPS",),
     "bootstrap": ("SNIPS",),
     "Bernstein": ("IPS",),
 }
@@ -50,6 +51,7 @@ def cells(bandit: Bandit, pair: tuple[int, int], rows: int, logs: int) -> Iterat
 def _ways(rng: np.random.Generator, most_weight: float) -> dict[str, Way]:
     return {
         "delta": delta,
+        "Wilson": share,
         "bootstrap": bootstrap(rng, BOOTSTRAP_DRAWS),
         "Bernstein": bernstein(0.0, most_weight),
     }

@@ -20,12 +20,13 @@ from tactful.errors import InvalidModel, TactfulError, UnreadableInput
 from tactful.events.records import decode
 from tactful.runtime.control import EPOCH_US
 from tactful.runtime.filing import step_counts
-from tactful.runtime.flink import bundle, moved, rows
+from tactful.runtime.flink import bundle, everybody, moved, rows
 from tactful.runtime.flink.reading import EVERYBODY, PRICES, Part
 from tactful.runtime.flink.rows import Rejected
 from tactful.runtime.flink.state import ALONE, Context, Descriptors, States, Table, Value
 from tactful.runtime.shard import Made, Shard
 from tactful.runtime.shard_inputs import Refused
+from tactful.stores.protocols import LoggedInput
 
 Output: TypeAlias = tuple[str, str]
 """(kind of `KINDS`, one or more lines of text)."""
@@ -120,15 +121,17 @@ class Groups:
                 if not self._plan.resumable:
                     ctx.timer_service().register_event_time_timer(LAST_MS)
         if part.epoch >= 0:
-            epoch = str(max(part.epoch, (applied + 1) // EPOCH_US))
-            self._pending.put(epoch, [*(self._pending.get(epoch) or ()), part.data])
+            self._put_by(max(part.epoch, (applied + 1) // EPOCH_US), part.data)
         yield from ()
+
+    def _put_by(self, epoch: int, data: bytes) -> None:
+        self._pending.put(str(epoch), [*(self._pending.get(str(epoch)) or ()), data])
 
     def process_broadcast_element(self, value: tuple[int, int, bytes], ctx: Context) -> Iterator[Output]:
         """Keeps what everybody reads: prices, and inputs that concern all users, by epoch."""
         part = Part(*value)
         known = ctx.get_broadcast_state(self._everybody)
-        name = _name(part.group, part.epoch)
+        name = everybody.name(part.group, part.epoch)
         known.put(name, [*(known.get(name) or ()), part.data])
         yield from ()
 
@@ -143,6 +146,7 @@ class Groups:
         assert wanted is not None
         live = self._plan.live_lag_us >= 0
         if applied >= wanted and not live:
+            yield from self._came_late(ctx, applied)
             self._rest(ctx, applied)
             return
         now_us = ctx.timer_service().current_processing_time() * 1_000
@@ -188,15 +192,12 @@ class Groups:
         known = ctx.get_broadcast_state(self._everybody)
         first, last = (applied + 1) // EPOCH_US, target // EPOCH_US
         for epoch in range(first, last + 1):
-            for control in known.get(_name(PRICES, epoch)) or ():
+            for control in known.get(everybody.name(PRICES, epoch)) or ():
                 shard.price(control)
         until = min(target, shard.known_until_us)
         if until <= applied:
             return None
-        for epoch in range(first, until // EPOCH_US + 1):
-            for part in (*(known.get(_name(EVERYBODY, epoch)) or ()), *(self._pending.get(str(epoch)) or ())):
-                shard.take(rows.unpacked(part))
-            self._pending.remove(str(epoch))
+        shard.take(self._taken(ctx, first, until))
         made = shard.run(until)
         changed = shard.changed()
         self._blob.update(changed.shard)
@@ -205,6 +206,30 @@ class Groups:
         self._applied.update(made.until_us)
         self._count(made)
         return made
+
+    def _taken(self, ctx: Context, first: int, until_us: int) -> list[LoggedInput]:
+        """The inputs that were put by for epochs from one up to that of an instant; they are put by no longer."""
+        found: list[LoggedInput] = []
+        for epoch in range(first, until_us // EPOCH_US + 1):
+            for part in self._pending.get(str(epoch)) or ():
+                found += rows.unpacked(part)
+            self._pending.remove(str(epoch))
+        found, missing = everybody.whole(found, ctx.get_broadcast_state(self._everybody), EVERYBODY)
+        if missing:
+            self._put_by((until_us + 1) // EPOCH_US, rows.packed(missing))
+        return found
+
+    def _came_late(self, ctx: Context, applied: int) -> Iterator[Output]:
+        """Tells what came behind the last run of a job that is at its end: no further run would."""
+        if not self._pending.get(str((applied + 1) // EPOCH_US)):
+            return
+        with ALONE:
+            shard = self._shard(int(ctx.get_current_key()))
+            shard.take(self._taken(ctx, (applied + 1) // EPOCH_US, applied + 1))
+            made = shard.run(applied)
+            self._blob.update(shard.changed().shard)
+            self._count(made)
+        yield from _told(made)
 
     def _count(self, made: Made) -> None:
         """Counts a run among the metrics of Flink, under the names of the embedded engine's counters."""
@@ -281,10 +306,6 @@ class Groups:
                 yield "states", "\n".join(rows.told(moved.UserLine(user, applied, data)) for user, data in states)
             yield "shards", rows.told(moved.ShardLine(group, applied, blob))
         yield DONE, str(group)
-
-
-def _name(group: int, epoch: int) -> str:
-    return f"{group}:{epoch}"
 
 
 def _told(made: Made) -> Iterator[Output]:

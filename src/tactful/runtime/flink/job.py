@@ -13,7 +13,7 @@ itself. So the operators that compute share their thread with no other: what the
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -240,10 +240,10 @@ def check(plan: Plan, tuning: Tuning) -> None:
         )
 
 
-def options(tuning: Tuning, output: str) -> dict[str, str]:
-    """Returns Flink's options by name for a job that writes to `output`."""
-    jar = {} if tuning.kafka is None else {"pipeline.jars": Path(tuning.kafka.jar).absolute().as_uri()}
-    found = jar | {
+def options(tuning: Tuning, output: str, jars: Sequence[str] = ()) -> dict[str, str]:
+    """Returns Flink's options by name for a job that writes to `output`; `jars` go with it, as URIs."""
+    sent = [*jars] if tuning.kafka is None else [*jars, Path(tuning.kafka.jar).absolute().as_uri()]
+    found = ({"pipeline.jars": ";".join(sent)} if sent else {}) | {
         "python.execution-mode": tuning.mode,
         "parallelism.default": str(tuning.parallelism),
         "pipeline.max-parallelism": "128",

@@ -15,7 +15,7 @@ from tactful.clock import to_us
 from tactful.errors import UnreadableInput
 from tactful.events.records import Control, encode
 from tactful.runtime.control import EPOCH_US
-from tactful.runtime.flink import rows
+from tactful.runtime.flink import everybody, rows
 from tactful.runtime.flink.rows import Rejected
 from tactful.runtime.shard import group_of
 from tactful.stores.protocols import LoggedInput
@@ -55,11 +55,20 @@ class Named(NamedTuple):
 def named(line: str) -> Named:
     """Returns what a line of a manifest says.
 
+    Raises:
+        UnreadableInput: it is no such line; which inputs are missing cannot be known, so the job must not go on.
+
     >>> named("0\\t5\\t9\\t2\\tpart-00000000.ndjson").last_us
     9
     """
-    number, first, last, count, name = line.rstrip("\n").split("\t")
-    return Named(int(number), int(first), int(last), int(count), name)
+    try:
+        number, first, last, count, name = line.rstrip("\n").split("\t")
+        return Named(int(number), int(first), int(last), int(count), name)
+    except ValueError as error:
+        raise UnreadableInput(
+            f"got {line[:200]!r} in the manifest ({error}), expected number, first and last log time, rows and name "
+            "with tabs between; export the log again into an empty folder"
+        ) from error
 
 
 class Reader:
@@ -100,7 +109,7 @@ class Letters:
 
 
 def dealt(taken: list[LoggedInput], groups: int) -> Iterator[Part]:
-    """Yields inputs by group and epoch; what concerns everybody goes to `EVERYBODY`."""
+    """Yields inputs by group and epoch; what concerns everybody goes to `EVERYBODY`, and a note of it to each group."""
     keys = np.array([row.user_key for row in taken], dtype=np.uint64)
     of = np.where(keys == 0, EVERYBODY, group_of(keys, groups)).tolist()
     parts: dict[tuple[int, int], list[Any]] = defaultdict(list)
@@ -108,6 +117,9 @@ def dealt(taken: list[LoggedInput], groups: int) -> Iterator[Part]:
         parts[group, row.log_ts_us // EPOCH_US].append(row)
     for (group, epoch), inputs in parts.items():
         yield Part(group, epoch, rows.packed(inputs))
+        if group == EVERYBODY:
+            notes = rows.packed(map(everybody.note_of, inputs))
+            yield from (Part(each, epoch, notes) for each in range(groups))
 
 
 class Prices:

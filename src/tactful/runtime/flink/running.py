@@ -89,7 +89,7 @@ def submit(plan: Plan, output: Path, tuning: Tuning, cluster: str, closed: bool,
     if not host or not port.isdigit():
         raise InvalidSettings(f"got cluster {cluster!r}, expected HOST:PORT, such as localhost:8081")
     places = msgspec.structs.replace(prepare(plan, output, closed, bool(resume)), follow=follow)
-    remote = {"execution.target": "remote", "rest.address": host, "rest.port": port}
+    remote = {"execution.target": "remote", "rest.address": host, "rest.port": port, "python.pythonpath": _path()}
     client = _start(plan, places, tuning, remote, resume)
     return str(client.get_job_id())
 
@@ -172,23 +172,40 @@ def check_machine() -> None:
 def _start(plan: Plan, places: Places, tuning: Tuning, extra: dict[str, str], resume: str) -> Any:
     job.check(plan, tuning)
     # workers import from where this process does: an embedded interpreter knows no virtual environment
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    os.environ["PYTHONPATH"] = _path()
     from pyflink.common import Configuration
-    from pyflink.datastream import StreamExecutionEnvironment
 
     configuration = Configuration()
     python = {"python.executable": sys.executable, "python.client.executable": sys.executable}
-    found = {"state.backend.type": "rocksdb"} | python | extra | job.options(tuning, places.output)
+    found = python | extra | job.options(tuning, places.output)
     if resume:
         found["execution.state-recovery.path"] = resume
     for name, value in found.items():
         configuration.set_string(name, value)
-    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    env = _environment(configuration)
     job.build(env, plan, places, tuning)
     try:
         return env.execute_async("tactful")
     except Exception as error:
         raise JobFailed(f"the cluster did not take the job: {cause(str(error))}") from error
+
+
+def _path() -> str:
+    return os.pathsep.join(path for path in sys.path if path)
+
+
+def _environment(configuration: Any) -> Any:
+    """An environment of PyFlink that executes where its configuration says.
+
+    PyFlink's own way to get one passes over `execution.target`, and starts a mini-cluster whatever it says.
+    """
+    from pyflink.datastream import StreamExecutionEnvironment
+    from pyflink.java_gateway import get_gateway
+
+    if configuration.get_string("execution.target", "local") == "local":
+        return StreamExecutionEnvironment.get_execution_environment(configuration)
+    java = get_gateway().jvm.org.apache.flink.streaming.api.environment.StreamExecutionEnvironment
+    return StreamExecutionEnvironment(java(configuration._j_configuration))
 
 
 def _wait(client: Any, finished: Path) -> None:
