@@ -52,21 +52,17 @@ def share(
     Raises:
         InvalidExperiment: fewer than two units, a bottom that sums to 0, or a reward that is neither 0 nor 1.
 
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
-    Statistical Association 22, 1927; at an effective size as of Korn and Graubard, "Confidence intervals for
-    proportions with small expected number of positive counts estimated from survey data", Survey Methodology 24, 1998.
+    Source: an effective size in the interval of a share is of Korn and Graubard, "Confidence intervals for proportions
+    with small expected number of positive counts estimated from survey data", Survey Methodology 24, 1998.
     """
     if not ((top == 0.0) | (top == bottom)).all():
         raise InvalidExperiment("got a reward that is neither 0 nor 1, of which there is no share; take another way")
     value, _, high = delta(top, bottom, unit, level)
-    z = normal_quantile((1.0 + level) / 2.0)
-    spread, p = (high - value) / z, min(max(value, 0.0), 1.0)
-    n = effective_size(bottom)
-    if spread > 0.0:
+    spread = (high - value) / normal_quantile((1.0 + level) / 2.0)
+    p, n = min(max(value, 0.0), 1.0), effective_size(bottom)
+    if spread > 0.0 and 0.0 < p < 1.0:
         n = min(n, p * (1.0 - p) / spread**2)
-    middle, half = p + z * z / (2.0 * n), z * math.sqrt(p * (1.0 - p) / n + (z / (2.0 * n)) ** 2)
-    low, high = ((middle + side * half) / (1.0 + z * z / n) for side in (-1.0, 1.0))
-    return Interval(value, max(0.0, min(low, value)), min(1.0, max(high, value)))
+    return stats.wilson(p, n, level)
 
 
 def effective_size(weight: Float[np.ndarray, " n"]) -> float:

@@ -66,6 +66,22 @@ def ratio_difference(
     return effects.ratio_difference(treated, control, 0, 1).intervals(level)[0]
 
 
+def wilson(share: float, n: float | int, level: float = 0.95) -> Interval:
+    """Returns a share of n with Wilson's interval; n may be an effective number, and no whole one.
+
+    >>> [round(x, 3) for x in wilson(27 / 30, 30)]
+    [0.9, 0.744, 0.965]
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+    Statistical Association 22, 1927.
+    """
+    z = normal_quantile((1.0 + level) / 2.0)
+    middle = share + z * z / (2.0 * n)
+    half = z * math.sqrt(share * (1.0 - share) / n + (z / (2.0 * n)) ** 2)
+    low, high = ((middle + side * half) / (1.0 + z * z / n) for side in (-1.0, 1.0))
+    return Interval(share, max(0.0, min(low, share)), min(1.0, max(high, share)))
+
+
 def bootstrap_totals(
     sums: Float[np.ndarray, "n m"], rng: np.random.Generator, draws: int = 1000
 ) -> Float[np.ndarray, "draws m"]:

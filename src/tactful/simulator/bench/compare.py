@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tactful.experiments.stats import Interval
+from tactful.experiments.stats import Interval, wilson
 from tactful.simulator.bench.arms import ORACLES, SIMPLE
 from tactful.simulator.bench.cell import BoundCell, Cell
 from tactful.simulator.scoring import paired_interval, share_of_gain
@@ -124,7 +124,7 @@ def wins(cells: Sequence[Cell], worlds: Sequence[str], arm: str, against: str) -
     if len(gaps) < 2:
         return None
     won = int(np.sum(np.array(gaps) > 0.0))
-    return Wins(arm, against, won, len(gaps), wilson(won, len(gaps)), paired_interval(np.array(gaps)))
+    return Wins(arm, against, won, len(gaps), wilson(won / len(gaps), len(gaps)), paired_interval(np.array(gaps)))
 
 
 def ranks(cells: Sequence[Cell], world: str, arms: Sequence[str]) -> dict[str, int]:
@@ -152,17 +152,6 @@ def leading_everywhere(cells: Sequence[Cell], worlds: Sequence[str], most: int =
         return []
     common = set.intersection(*(set(arms) for arms in there))
     return leading({arm: found for arm, found in there[0].items() if arm in common}, most)
-
-
-def wilson(won: int, of: int, z: float = 1.959964) -> Interval:
-    """Returns a share with Wilson's interval.
-
-    >>> [round(x, 3) for x in wilson(27, 30)]
-    [0.9, 0.744, 0.965]
-    """
-    p, middle = won / of, (won + z * z / 2.0) / (of + z * z)
-    half = z * np.sqrt(p * (1.0 - p) * of + z * z / 4.0) / (of + z * z)
-    return Interval(p, float(middle - half), float(middle + half))
 
 
 def _paired(arm: Sequence[Cell], base: Sequence[Cell]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
