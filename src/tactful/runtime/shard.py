@@ -196,14 +196,17 @@ class Shard:
         """The earliest instant at which there is something to do: an input that waits, or a timer; else `NEVER`."""
         return min(self._population.next_us, self._waiting.next_us)
 
-    def take(self, inputs: Iterable[LoggedInput]) -> None:
+    def take(self, inputs: Iterable[LoggedInput], begun_us: int = -1) -> None:
         """Takes accepted inputs, in any order of arrival: those of its users, and what concerns everybody.
 
         The latter (kill switches, experiments, changes of event types, budget plans; user key 0) go to every shard. An
         input that is taken twice counts once. Each is applied when a run reaches its log time; who takes inputs just
         before the run that reaches them has none waiting in the states.
+
+        Up to `begun_us`, where the job begins, inputs come too late, also before the first run: an input of long ago
+        would have the shard live through all the time since.
         """
-        self._waiting.take(inputs, self.applied_us)
+        self._waiting.take(inputs, max(self.applied_us, begun_us))
 
     def price(self, control: bytes) -> None:
         """Takes prices of the control log: the data of `logbook.control(epoch)`, as the keeper's epochs give it.

@@ -197,7 +197,7 @@ class Groups:
         until = min(target, shard.known_until_us)
         if until <= applied:
             return None
-        shard.take(self._taken(ctx, first, until))
+        shard.take(self._taken(ctx, first, until), applied)
         made = shard.run(until)
         changed = shard.changed()
         self._blob.update(changed.shard)
@@ -225,7 +225,7 @@ class Groups:
             return
         with ALONE:
             shard = self._shard(int(ctx.get_current_key()))
-            shard.take(self._taken(ctx, (applied + 1) // EPOCH_US, applied + 1))
+            shard.take(self._taken(ctx, (applied + 1) // EPOCH_US, applied + 1), applied)
             made = shard.run(applied)
             self._blob.update(shard.changed().shard)
             self._count(made)
