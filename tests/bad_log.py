@@ -1,6 +1,7 @@
 """A log with a user of very many candidates, and the same as a job's input with all that can be wrong with one."""
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +17,9 @@ from tactful.stores.protocols import LoggedInput
 FIRST = to_us(START)
 END = FIRST + 12 * HOUR_US
 FAT = "the-fat-one"
-SKEW_US = 3 * HOUR_US
-"""By so much the files of one source come behind those of the other."""
+HOURS_BEHIND = 3
+"""So much later come the files of one source, an hour in each, than those of the other."""
 OF_LAST_YEAR = 20
-ROWS_A_FILE = 3_000
 
 
 def log(users: int, candidates: int) -> list[tuple[int, Input]]:
@@ -40,20 +40,16 @@ def spoiled(folder: Path, to: Path) -> Path:
     lines = (to / "inputs" / "manifest.tsv").read_text().splitlines()
     taken = [row for line in lines for row in rows.read(folder / "inputs" / named(line).name)]
     good = [row for row in taken if isinstance(row, LoggedInput)]
-    files: list[tuple[int, list[LoggedInput]]] = []
-    for source in (0, 1):
-        own = [row for row in good if row.user_key >> 7 & 1 == source]
-        for start in range(0, len(own), ROWS_A_FILE):
-            part = own[start : start + ROWS_A_FILE]
-            files.append((part[-1].log_ts_us + source * SKEW_US, part))
-    files.sort(key=lambda file: file[0])
+    files: dict[tuple[int, int], list[LoggedInput]] = defaultdict(list)
+    for row in good:
+        source = row.user_key >> 7 & 1
+        files[row.log_ts_us // HOUR_US + source * HOURS_BEHIND, source].append(row)
     manifest = []
-    for number, (_, part) in enumerate(files):
+    for number, (_, part) in enumerate(sorted(files.items())):
         name = f"part-{number:08d}.ndjson"
         rows.write(to / "inputs" / name, part)
         manifest.append(f"{number}\t{part[0].log_ts_us}\t{part[-1].log_ts_us}\t{len(part)}\t{name}\n")
-    last = files[-1][1][-1].log_ts_us
-    manifest.append(f"{len(files)}\t{last}\t{last}\t1\tlost.ndjson\n")
+    manifest.append(f"{len(files)}\t{END}\t{END}\t1\tlost.ndjson\n")
     (to / "inputs" / "manifest.tsv").write_text("".join(manifest))
     _poison(to / "inputs" / "part-00000000.ndjson", [*of_last_year(good), good[0]._replace(offset=1 << 40)])
     return to
