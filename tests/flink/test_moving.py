@@ -36,5 +36,5 @@ def test_a_store_that_moved_to_a_job_and_back_has_what_one_engine_leaves(tmp_pat
 
 def _tactful(*words: str) -> None:
     tactful = str(Path(sys.executable).parent / "tactful")
-    done = subprocess.run([tactful, "flink", *words], capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run([tactful, "flink", *words], capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-3_000:]

@@ -13,7 +13,7 @@ from streams import START
 from tactful.clock import HOUR_US, from_us, to_us
 from tactful.runtime.flink.running import latest_checkpoint
 
-PATIENCE_S = 400.0
+PATIENCE_S = 900.0
 HOURS_DONE = 4
 
 
