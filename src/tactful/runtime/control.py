@@ -19,7 +19,7 @@ from tactful.decision.request import Thresholds
 from tactful.experiments.design import DEFAULT
 from tactful.features.segments import SEGMENTS
 from tactful.runtime.arms import Regrouping
-from tactful.runtime.counts import SHARE_UNIT, Counts, shape_of
+from tactful.runtime.counts import SHARE_UNIT, Counts, add_cells, shape_of
 from tactful.runtime.reputation import Reputation
 from tactful.runtime.settings import Settings
 
@@ -76,8 +76,7 @@ class VolumeState:
             self._advance(counts.newest)
         for name, cells in counts.of.items():
             if name in self._layers:
-                layers = self._layers[name].reshape(DAYS_KEPT, -1)
-                np.add.at(layers, (cells.day % DAYS_KEPT, cells.cell), cells.n)
+                add_cells(self._layers[name], cells)
             elif name == "utilities":
                 for day in np.unique(cells.day).tolist():
                     on = cells.day == day

@@ -7,10 +7,10 @@ controller is in the same memory, or as a report of many decisions where it is n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Int, Int64, UInt8, UInt64
+from jaxtyping import Bool, Int, Int64, Shaped, UInt8, UInt64
 from numpy.typing import NDArray
 
 from tactful.clock import DAY_US, HOUR_US
@@ -22,6 +22,7 @@ from tactful.decision.request import Person, Request
 from tactful.events.records import KINDS
 from tactful.features.history import APPLIED, EVICTED, N_CHANNELS, EngagementRows
 from tactful.features.segments import SEGMENTS
+from tactful.kernel import kernel
 from tactful.runtime.settings import Settings
 from tactful.runtime.steps import DayPlan, PlanRequest
 
@@ -70,6 +71,17 @@ def shape_of(name: Name, arms: int) -> tuple[int, ...]:
     return shapes[name]
 
 
+def add_cells(layers: Shaped[np.ndarray, "days ..."], cells: Cells) -> None:
+    """Adds counts to an array of which each layer is a UTC day, in a ring.
+
+    >>> layers = np.zeros((10, *shape_of("due", arms=1)))
+    >>> add_cells(layers, Cells(np.array([20_003]), np.array([17]), np.array([5])))
+    >>> float(layers[3, 0, 17])
+    5.0
+    """
+    _add_cells(layers.reshape(len(layers), -1), cells.day, cells.cell, cells.n)
+
+
 def of_plans(
     settings: Settings,
     arms: int,
@@ -94,25 +106,24 @@ def of_plans(
         arm: of each user.
         reach: channels on which each can be reached, a bit each.
     """
-    counted = (request.slot_us > request.now_us[:, None] - HOUR_US) & (reach > 0)[:, None]
-    counted &= ~(request.k_random | request.again)[:, None]
-    day = request.slot_us // DAY_US
-    counted &= _in_production(settings, key, day)
-    row, slot = np.nonzero(counted)
+    counted = (reach > 0) & ~(request.k_random | request.again)
+    first, last = request.slot_us.min(axis=1) // DAY_US, request.slot_us.max(axis=1) // DAY_US
+    free = _in_production(settings, key, first, int((last - first).max(initial=0)) + 1)
+    slots, ahead = np.zeros(free.shape, dtype=np.int64), np.zeros(request.slot_us.shape, dtype=np.bool_)
+    _slots_ahead(request.slot_us, request.now_us - HOUR_US, counted, first, free, slots, ahead)
+    row, day = np.nonzero(slots)
     if not len(row):
         return Counts()
     segment = request.past.segment.astype(np.int64)
-    due = _cells("due", arms, day[row, slot], (arm[row], segment[row]), request.k[row])
-    some = plan.sends[row, slot] > 0
-    row, slot = row[some], slot[some]
+    due = _cells("due", arms, first[row] + day, (arm[row], segment[row]), slots[row, day] * request.k[row])
+    newest = int((first[row] + day).max())
+    row, slot = np.nonzero(ahead & (plan.sends > 0))
     job, channel = np.nonzero((reach[row, None] & (1 << np.arange(N_CHANNELS))) != 0)
     row, slot = row[job], slot[job]
-    hour = request.slot_us[row, slot] // HOUR_US % 24
+    day, hour = np.divmod(request.slot_us[row, slot] // HOUR_US, 24)
     share = SHARE_UNIT // np.bitwise_count(reach).astype(np.int64)[row]
-    planned = _cells(
-        "planned", arms, day[row, slot], (hour, arm[row], segment[row], channel), share * plan.sends[row, slot]
-    )
-    return Counts(int(day[counted].max()), {"due": due, "planned": planned})
+    planned = _cells("planned", arms, day, (hour, arm[row], segment[row], channel), share * plan.sends[row, slot])
+    return Counts(newest, {"due": due, "planned": planned})
 
 
 def of_jobs(arms: int, request: Request, verdict: Verdict, feasible_before: Int[np.ndarray, " n"]) -> Counts:
@@ -189,17 +200,36 @@ def summed(parts: Sequence[Counts]) -> Counts:
 
 
 def _in_production(
-    settings: Settings, key: UInt64[np.ndarray, " n"], day: Int[np.ndarray, "n K"]
-) -> Bool[np.ndarray, "n K"]:
-    """Whether the bucket of each slot's UTC day is none that forces; a local day spans two or three of them."""
-    first, shares = day.min(axis=1), settings.exploration.shares
-    ahead = day - first[:, None]
-    free = np.empty((len(key), int(ahead.max(initial=0)) + 1), dtype=np.bool_)
-    for days in range(free.shape[1]):
-        drawn, _ = explore.bucket(settings.seed, key, (first + days) * DAY_US, shares)
-        free[:, days] = drawn == 0
-    inside: Bool[np.ndarray, "n K"] = np.take_along_axis(free, ahead, axis=1)
-    return inside
+    settings: Settings, key: UInt64[np.ndarray, " n"], first: Int[np.ndarray, " n"], days: int
+) -> Bool[np.ndarray, "n days"]:
+    """Whether the bucket of each UTC day from the first on is none that forces; a local day spans two or three."""
+    free = np.empty((len(key), days), dtype=np.bool_)
+    for ahead in range(days):
+        drawn, _ = explore.bucket(settings.seed, key, (first + ahead) * DAY_US, settings.exploration.shares)
+        free[:, ahead] = drawn == 0
+    return free
+
+
+@kernel
+def _slots_ahead(
+    slot_us: NDArray[np.int64], from_us: NDArray[np.int64], counted: NDArray[np.bool_], first: NDArray[np.int64],
+    free: NDArray[np.bool_], slots: NDArray[np.int64], ahead: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Marks each counted user's slots after an instant that lie on free UTC days, and counts them by day."""
+    for r in range(len(counted)):
+        if not counted[r]:
+            continue
+        for k in range(slot_us.shape[1]):
+            day = slot_us[r, k] // DAY_US - first[r]
+            if slot_us[r, k] > from_us[r] and free[r, day]:
+                slots[r, day] += 1
+                ahead[r, k] = True
+
+
+@kernel
+def _add_cells(layers: NDArray[Any], day: NDArray[np.int64], cell: NDArray[np.int64], n: NDArray[np.int64]) -> None:
+    for i in range(len(cell)):
+        layers[day[i] % len(layers), cell[i]] += n[i]
 
 
 def _cells(
