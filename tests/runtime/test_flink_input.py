@@ -119,12 +119,12 @@ def test_a_file_that_is_not_there_or_no_parquet_is_told(tmp_path: Path) -> None:
         assert "cannot be read" in bad.reason
 
 
-def test_a_file_is_dealt_to_groups_by_epoch_and_every_group_hears_of_the_first(app: App, tmp_path: Path) -> None:
+def test_a_file_is_dealt_to_groups_by_epoch_and_every_group_hears_of_it(app: App, tmp_path: Path) -> None:
     bundle.export(app.store, tmp_path, BUSY, rows_a_file=1 << 20)
     reader = Reader(str(tmp_path / "inputs"), 4)
     parts = list(reader.flat_map((tmp_path / "inputs" / "manifest.tsv").read_text().strip()))
     assert [part.group for part in parts if part.epoch == HELLO] == [0, 1, 2, 3]
-    dealt = [(part, row) for part in parts if part.epoch != HELLO for row in rows.unpacked(part.data)]
+    dealt = [(part, row) for part in parts if part.epoch != HELLO for row in rows.unpacked(part.data) if row.data]
     assert sorted(row for _, row in dealt) == lines_of(app)
     for part, row in dealt:
         assert part.epoch == row.log_ts_us // EPOCH_US

@@ -21,7 +21,7 @@ from tactful.events.records import decode
 from tactful.runtime.control import EPOCH_US
 from tactful.runtime.filing import step_counts
 from tactful.runtime.flink import bundle, everybody, moved, rows
-from tactful.runtime.flink.reading import EVERYBODY, PRICES, Part
+from tactful.runtime.flink.reading import EVERYBODY, HELLO, PRICES, Part
 from tactful.runtime.flink.rows import Rejected
 from tactful.runtime.flink.state import ALONE, Context, Descriptors, States, Table, Value
 from tactful.runtime.shard import Made, Shard
@@ -92,6 +92,7 @@ class Groups:
         self._blob: Value[bytes] = states.get_state(value("shard"))
         self._applied: Value[int] = states.get_state(value("applied_us"))
         self._wanted: Value[int] = states.get_state(value("wanted_us"))
+        self._files: Value[int] = states.get_state(value("files"))
         self._metrics = states.get_metrics_group().add_group("tactful")
         self._counters: dict[str, Any] = {}
         self._shards: dict[int, Shard] = {}
@@ -120,7 +121,9 @@ class Groups:
                 self._ring(ctx, applied)
                 if not self._plan.resumable:
                     ctx.timer_service().register_event_time_timer(LAST_MS)
-        if part.epoch >= 0:
+        if part.epoch == HELLO:
+            self._files.update((self._files.value() or 0) + 1)
+        else:
             self._put_by(max(part.epoch, (applied + 1) // EPOCH_US), part.data)
         yield from ()
 
@@ -150,7 +153,7 @@ class Groups:
             self._rest(ctx, applied)
             return
         now_us = ctx.timer_service().current_processing_time() * 1_000
-        target = max(now_us - self._plan.live_lag_us, applied) if live else wanted
+        target = self._live_target(ctx, applied, now_us) if live else wanted
         if self._plan.until_us >= 0:
             target = min(target, self._plan.until_us)
         while applied < target:
@@ -172,6 +175,13 @@ class Groups:
             self._ring_by_clock(ctx, RETRY_MS)
         else:
             self._ring(ctx, applied)
+
+    def _live_target(self, ctx: Context, applied: int, now_us: int) -> int:
+        """How far a live group goes: by the clock, but not past a file that was there before the job and is unread."""
+        target = now_us - self._plan.live_lag_us
+        if (self._files.value() or 0) < self._bundle.files:
+            target = min(target, ctx.timer_service().current_watermark() * 1_000)
+        return max(target, applied)
 
     def _price_may_come(self, ctx: Context, applied: int) -> None:
         """Refuses to end early without a word: what the prices do not reach would be missing in the output."""

@@ -27,7 +27,7 @@ REFUSED: Final = -2
 PRICES: Final = -3
 """In place of a group: the prices of an epoch, for all groups."""
 HELLO: Final = -1
-"""In place of an epoch: no input; makes a group known before its first one."""
+"""In place of an epoch: a file has been read to its end. It makes a group known that has no input, too."""
 
 THRESHOLDS: Final = "thresholds"
 """The key of controls that are prices."""
@@ -72,7 +72,7 @@ def named(line: str) -> Named:
 
 
 class Reader:
-    """Of a line of a manifest, the file's inputs by group and epoch; behind the first line, a word to every group."""
+    """Of a line of a manifest, the file's inputs by group and epoch, and behind them a word to every group."""
 
     def __init__(self, folder: str, groups: int) -> None:
         """`folder` holds the files; there are `groups` groups."""
@@ -81,9 +81,6 @@ class Reader:
     def flat_map(self, line: str) -> Iterator[Part]:
         """Yields the parts of one file."""
         file = named(line)
-        if file.number == 0:
-            for group in range(self._groups):
-                yield Part(group, HELLO, rows.packed(()))
         taken: list[LoggedInput] = []
         for row in rows.read(Path(self._folder) / file.name):
             if isinstance(row, Rejected):
@@ -91,6 +88,8 @@ class Reader:
             else:
                 taken.append(row)
         yield from dealt(taken, self._groups)
+        for group in range(self._groups):
+            yield Part(group, HELLO, b"")
 
 
 class Letters:
