@@ -95,7 +95,9 @@ def flink_submit(
     cluster: Annotated[str, typer.Option("--cluster", metavar="HOST:PORT", help="REST endpoint of the cluster.")],
     parallelism: _Parallelism = 1,
     groups: _Groups = 128,
-    live_lag: Annotated[float, typer.Option("--live-lag", help="Seconds behind the clock at which to go on.")] = 60.0,
+    live_lag: Annotated[
+        float, typer.Option("--live-lag", min=0.0, help="Seconds behind the clock at which to go on.")
+    ] = 60.0,
     resume: _Resume = "",
     tuning: _Tuning = None,
     as_json: AsJson = False,
