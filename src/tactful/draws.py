@@ -14,6 +14,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tactful.kernel import kernel
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
 _M2 = np.uint64(0x94D049BB133111EB)
@@ -48,19 +50,23 @@ def keys(prefix: str, numbers: Iterable[int]) -> NDArray[np.uint64]:
 
 
 @lru_cache(maxsize=1024)
-def _start(seed: int, purpose: str) -> NDArray[np.uint64]:
+def _start(seed: int, purpose: str) -> np.uint64:
     """The part of a hash that all users and instants share."""
-    return _mix(_as_u64(seed) ^ np.uint64(key("purpose:" + purpose)))
+    return np.uint64(_mix(_as_u64(seed)[0] ^ np.uint64(key("purpose:" + purpose))))
 
 
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+@kernel
+def _mix(x: np.uint64) -> np.uint64:
     x = x + _GOLDEN
-    x ^= x >> _S30
-    x *= _M1
-    x ^= x >> _S27
-    x *= _M2
-    x ^= x >> _S31
-    return x
+    x = (x ^ (x >> _S30)) * _M1
+    x = (x ^ (x >> _S27)) * _M2
+    return x ^ (x >> _S31)
+
+
+@kernel
+def _hash(start: np.uint64, user: NDArray[np.uint64], time: NDArray[np.uint64], found: NDArray[np.uint64]) -> None:
+    for i in range(len(found)):
+        found[i] = _mix(_mix(start ^ user[i]) ^ time[i])
 
 
 def _as_u64(x: int | ArrayLike) -> NDArray[np.uint64]:
@@ -73,6 +79,11 @@ def _as_u64(x: int | ArrayLike) -> NDArray[np.uint64]:
     return np.atleast_1d(array.astype(np.int64, copy=False)).view(np.uint64)
 
 
+def _flat(x: NDArray[np.uint64], shape: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Every value in its place, one after the other: the loop is compiled for one layout."""
+    return np.ascontiguousarray(x if x.shape == shape else np.broadcast_to(x, shape)).reshape(-1)
+
+
 def bits(seed: int, user: int | ArrayLike, time: int | ArrayLike, purpose: str) -> NDArray[np.uint64]:
     """Returns 64 random bits for every (user, time); arguments broadcast, a scalar gives an array of one.
 
@@ -82,8 +93,11 @@ def bits(seed: int, user: int | ArrayLike, time: int | ArrayLike, purpose: str) 
         time: instants in microseconds or period numbers, any integer type.
         purpose: what the draw is for; two purposes are independent.
     """
-    h = _mix(_start(seed, purpose) ^ _as_u64(user))
-    return _mix(h ^ _as_u64(time))
+    users, times = _as_u64(user), _as_u64(time)
+    shape = users.shape if users.shape == times.shape else np.broadcast_shapes(users.shape, times.shape)
+    found = np.empty(shape, dtype=np.uint64)
+    _hash(_start(seed, purpose), _flat(users, shape), _flat(times, shape), found.reshape(-1))
+    return found
 
 
 def uniform(seed: int, user: int | ArrayLike, time: int | ArrayLike, purpose: str) -> NDArray[np.float64]:
