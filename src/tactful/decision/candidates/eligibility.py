@@ -55,8 +55,8 @@ def checks(seed: int, request: Request, types: TypeColumns, rules: Rules, contro
     return [
         *_rights(person, pool, types, kind, controls.killed),
         *_stopped(kind, controls),
-        _reputation(seed, person, controls.guard, ranked & ~critical),
-        _holdout(person, ranked & ~critical),
+        *_reputation(seed, person, controls.guard, ranked & ~critical),
+        *_holdout(person, ranked & ~critical),
         _digest(pool),
         *_hours(person, rules, critical),
         *_caps(person, pool, types, kind, rules, critical),
@@ -90,16 +90,19 @@ def _stopped(kind: NDArray[Any], controls: Thresholds) -> list[Check]:
     return found
 
 
-def _reputation(seed: int, person: Person, guard: reputation.Guard, bound: NDArray[np.bool_]) -> Check:
+def _reputation(seed: int, person: Person, guard: reputation.Guard, bound: NDArray[np.bool_]) -> list[Check]:
     shut = reputation.shut(seed, person.key, person.now_us, person.mailbox, guard)
+    if not shut.any():
+        return []
     here = (np.arange(len(CHANNELS)), reputation.groups(person.mailbox))
-    return Check(
-        "sender_reputation", shut[:, None, :] & bound, guard.rate[here][:, None, :], guard.level[here][:, None, :]
-    )
+    rate, level = guard.rate[here], guard.level[here]
+    return [Check("sender_reputation", shut[:, None, :] & bound, rate[:, None, :], level[:, None, :])]
 
 
-def _holdout(person: Person, bound: NDArray[np.bool_]) -> Check:
-    return Check("holdout", _all(person.held_out) & bound, _one(1.0), _one(0.0))
+def _holdout(person: Person, bound: NDArray[np.bool_]) -> list[Check]:
+    if not person.held_out.any():
+        return []
+    return [Check("holdout", _all(person.held_out) & bound, _one(1.0), _one(0.0))]
 
 
 def _digest(pool: Pool) -> Check:
