@@ -87,6 +87,8 @@ class Drops:
 
     def add(self, code: str, mask: NDArray[np.bool_], number: NDArray[Any]) -> None:
         """Closes places that were open; `number` has a value for each place of the pool."""
+        if not mask.any():
+            return
         place = np.nonzero(mask & (self.code == 0))
         self.code[place] = REASON_CODE[code]
         self.number[place] = number[place]

@@ -470,10 +470,11 @@ class Population:
         for alike in self.arms.treated_alike(plans):
             for chunk in self._chunks(alike):
                 self._plan(chunk, listener)
+                self._touch(chunk)  # now, while the rows are still in the processor's cache
         for alike in self.arms.treated_alike(ranks):
             for chunk in self._chunks(alike[np.argsort(self.table.rows["c_len"][alike], kind="stable")]):
                 self._rank(chunk, controls, listener)
-        self._touch(rows)
+                self._touch(chunk)
 
     def _chunks(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         return np.array_split(rows, -(-len(rows) // self._at_once)) if len(rows) else []
