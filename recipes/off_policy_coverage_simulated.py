@@ -127,10 +127,11 @@ def table(path: Path) -> str:
                 f"{covered:.1%} ± {half:.1%}",
             )
         )
-    z = ", ".join(f"{one.z:+.1f}" for one in worlds)
+    z = np.array([one.z for one in worlds])
     count = f"{len(worlds)} world(s), {sum(len(one.judged[0].logs) for one in worlds)} logs of {LOG_OF} people."
     head = ("row", "policy", "reward", "truth", "mean estimate", "half width", "effective rows", "covered")
-    return f"{markdown(head, rows)}\n\n{count} Clicks over the world's chances, by world: {z} standard errors."
+    luck = f"Clicks less the world's chances, in standard errors: {z.mean():+.2f} ({z.min():+.1f} to {z.max():+.1f})."
+    return f"{markdown(head, rows)}\n\n{count} {luck}"
 
 
 def judged_in(seed: int, people: int) -> Done:
