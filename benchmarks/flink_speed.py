@@ -1,7 +1,7 @@
 """The same log through the embedded engine and through Flink: events a second, start, checkpoints, recovery, profile.
 
     .venv-flink/bin/python benchmarks/flink_speed.py [--users 5000] [--hours 24] [--groups 16] [--parallelism 1 2]
-                                                     [--mode thread] [--epochs-a-run 1] [--no-kill] [--json]
+                                                     [--mode thread process] [--epochs-a-run 1] [--no-kill] [--json]
 
 The stream is that of `engine_stream.py`: people who register at its start and have 16 events a day each. One engine
 takes it in micro-batches of 8,192 events with two fsyncs each; its store is exported, and jobs of `tactful flink run`
@@ -9,9 +9,9 @@ decide on the export with the prices on record, a group an hour at a time. They 
 engine's figures are told with and without what accepting costs it.
 
 A job is a process with Java in it, which is watched from outside: CPU seconds and resident memory of all its processes
-ten times a second, checkpoints as Flink's REST endpoint tells them (none where it gives no answer). It has started when
-its first output file is there,
-and ended when the last one was written, which the last checkpoint does (up to a second late). Then a job is killed
+ten times a second; sizes and times of checkpoints are in the log that Flink writes. It has started when its first
+output file is there, and ended when the last one was written, which the last checkpoint does (up to a second late).
+Then a job is killed
 (SIGKILL) after a checkpoint and half of its time, and resumed: recovery is from the new start to the first new output.
 A last job has a sampler in it (`flink_sampler`): where its Python threads are, by operator and what it called.
 """
@@ -20,16 +20,15 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -48,15 +47,12 @@ from tactful.runtime.flink.running import latest_checkpoint
 LOOK_S: Final = 0.1
 _OPENING: Final = ("<module>", "_open", "scorer_in")
 CHECKPOINT_S: Final = 1.0
-_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_COMPLETED: Final = re.compile(r"Completed checkpoint \d+ for job \S+ \((\d+) bytes, checkpointDuration=(\d+) ms")
 _TUNING: Final = """
 mode = "{mode}"
 parallelism = {parallelism}
 checkpoint_seconds = {checkpoint}
 restarts = 0
-[options]
-"rest.port" = "{port}"
-"rest.bind-port" = "{port}"
 """
 
 
@@ -77,7 +73,8 @@ class Job(msgspec.Struct, frozen=True):
     Attributes:
         start: from the command to the first output; `start_cpu` is what it cost.
         work, work_cpu: from there to the last output.
-        checkpoints: complete ones; `checkpoint_ms` the median time of one, `checkpoint_mb` the largest.
+        checkpoints: complete ones; `checkpoint_ms` the median time of one, `slowest_ms` the longest, `checkpoint_mb`
+            the size of the largest.
     """
 
     mode: str
@@ -89,6 +86,7 @@ class Job(msgspec.Struct, frozen=True):
     resident_mb: float
     checkpoints: int
     checkpoint_ms: float
+    slowest_ms: float
     checkpoint_mb: float
     decisions: int
 
@@ -96,18 +94,19 @@ class Job(msgspec.Struct, frozen=True):
 class Watched:
     """A job's processes, seen from outside."""
 
-    def __init__(self, words: list[str], output: Path, port: int, samples: Path | None = None) -> None:
+    def __init__(self, words: list[str], output: Path, samples: Path | None = None) -> None:
         """Starts it; with `samples`, a sampler in every interpreter writes there."""
-        env = dict(os.environ)
+        self.logs = output.with_suffix(".logs")
+        self.logs.mkdir(exist_ok=True)
+        env = os.environ | {"FLINK_LOG_DIR": str(self.logs)}
         if samples is not None:
             sampler = str(Path(__file__).parent / "flink_sampler")
             paths = [sampler, *filter(None, [env.get("PYTHONPATH")])]
             env |= {"PYTHONPATH": os.pathsep.join(paths), "FLINK_SAMPLES": str(samples)}
-        self._output, self._port = output, port
+        self._output = output
         self._before = _files(output)
         self._cpu: dict[int, float] = {}
         self.resident = 0
-        self.checkpoints: dict[int, dict[str, Any]] = {}
         self.began = time.time()
         self.process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, env=env)
         self._seen = psutil.Process(self.process.pid)
@@ -132,13 +131,10 @@ class Watched:
         self.resident = max(self.resident, resident)
         return True
 
-    def ask(self) -> None:
-        """Asks Flink for its checkpoints."""
-        with contextlib.suppress(OSError, ValueError, LookupError):
-            job = self._get("/jobs")["jobs"][0]["id"]
-            for one in self._get(f"/jobs/{job}/checkpoints")["history"]:
-                if one["status"] == "COMPLETED":
-                    self.checkpoints[one["id"]] = one
+    def checkpoints(self) -> list[tuple[int, int]]:
+        """Bytes and milliseconds of each complete checkpoint, as Flink's log tells them."""
+        told = "".join(file.read_text(errors="replace") for file in self.logs.glob("flink-*.log"))
+        return [(int(size), int(took)) for size, took in _COMPLETED.findall(told)]
 
     def has_written(self) -> bool:
         """Whether there is a file of output that was not there before."""
@@ -155,10 +151,6 @@ class Watched:
         """Kills all of its processes at once."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-
-    def _get(self, path: str) -> Any:
-        with _DIRECT.open(f"http://localhost:{self._port}{path}", timeout=2.0) as answer:
-            return json.load(answer)
 
 
 def embed(path: Path, users: int, hours: float) -> Embedded:
@@ -186,42 +178,39 @@ def _stream(users: int, hours: float) -> tuple[list[Input], list[int], int]:
     return [*told, *events], [stream.START_US] * len(told) + at, end_us
 
 
-def measured(folder: Path, output: Path, args: argparse.Namespace, workers: int, samples: Path | None = None) -> Job:
+def measured(
+    folder: Path, output: Path, args: argparse.Namespace, mode: str, workers: int, samples: Path | None = None
+) -> Job:
     """Runs a job to its end."""
-    words, port = _words(folder, output, args, workers)
-    job = Watched(words, output, port, samples)
+    job = Watched(_words(folder, output, args, mode, workers), output, samples)
     start, start_cpu = job.until_written()
-    job.ask()
-    looks = 0
     while job.look():
-        looks += 1
-        if looks % 5 == 0:
-            job.ask()
+        pass
     if job.process.returncode:
         raise SystemExit(f"the job ended as {job.process.returncode}")
     if samples is not None:  # the process that started the job only waits
         (samples / f"{job.process.pid}.json").unlink(missing_ok=True)
     ended = max(file.stat().st_mtime for file in _files(output))
-    done = list(job.checkpoints.values())
+    done = job.checkpoints()
+    times = [took for _, took in done] or [np.nan]
     return Job(
-        args.mode, workers, start, start_cpu, ended - job.began - start, job.cpu - start_cpu, job.resident / 1e6,
-        len(done), float(np.median([one["end_to_end_duration"] for one in done] or [np.nan])),
-        max((one["state_size"] for one in done), default=0) / 1e6,
+        mode, workers, start, start_cpu, ended - job.began - start, job.cpu - start_cpu, job.resident / 1e6,
+        len(done), float(np.median(times)), float(max(times)), max((size for size, _ in done), default=0) / 1e6,
         sum(file.read_bytes().count(b"\n") for file in _files(output) if file.parent.name == "decisions"),
     )  # fmt: skip
 
 
 def recovered(folder: Path, output: Path, args: argparse.Namespace, after: float) -> float:
     """Kills a job `after` seconds of work and a checkpoint; returns the seconds from its new start to its output."""
-    words, port = _words(folder, output, args, 1)
-    job = Watched(words, output, port)
+    words = _words(folder, output, args, args.mode[0], 1)
+    job = Watched(words, output)
     job.until_written()
     end = time.time() + after
     while time.time() < end or latest_checkpoint(output) is None:
         if not job.look():
             raise SystemExit("the job ended before it could be killed; give it more users or hours")
     job.kill()
-    again = Watched([*words, "--resume", "last"], output, port)
+    again = Watched([*words, "--resume", "last"], output)
     seconds, _ = again.until_written()
     again.kill()
     return seconds
@@ -231,7 +220,7 @@ def profile(folder: Path, output: Path, args: argparse.Namespace) -> dict[str, f
     """Returns the share of the samples by operator and what it called, the largest first; opening is left out."""
     samples = output.parent / "samples"
     samples.mkdir()
-    measured(folder, output, args, 1, samples)
+    measured(folder, output, args, args.mode[0], 1, samples)
     counts = Counter[str]()
     for file in samples.glob("*.json"):
         counts.update(json.loads(file.read_bytes()))
@@ -240,17 +229,14 @@ def profile(folder: Path, output: Path, args: argparse.Namespace) -> dict[str, f
     return {name: round(count / counts.total(), 3) for name, count in counts.most_common(14)}
 
 
-def _words(folder: Path, output: Path, args: argparse.Namespace, workers: int) -> tuple[list[str], int]:
-    """The command of a job, and the port at which Flink answers."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port: int = free.getsockname()[1]
+def _words(folder: Path, output: Path, args: argparse.Namespace, mode: str, workers: int) -> list[str]:
+    """The command of a job."""
     tuning = output.with_suffix(".toml")
-    tuning.write_text(_TUNING.format(mode=args.mode, parallelism=workers, checkpoint=CHECKPOINT_S, port=port))
+    tuning.write_text(_TUNING.format(mode=mode, parallelism=workers, checkpoint=CHECKPOINT_S))
     tactful = str(Path(sys.executable).parent / "tactful")
     where = ["--input", str(folder), "--output", str(output), "--tuning", str(tuning)]
     sizes = ["--groups", str(args.groups), "--epochs-a-run", str(args.epochs_a_run)]
-    return [tactful, "flink", "run", *where, *sizes, "--json"], port
+    return [tactful, "flink", "run", *where, *sizes, "--json"]
 
 
 def _files(output: Path) -> set[Path]:
@@ -262,7 +248,17 @@ def _files(output: Path) -> set[Path]:
 def show(engine: Embedded, jobs: list[Job], recovery: float | None, parts: dict[str, float]) -> None:
     """Prints a row for each run, then the recovery and the profile."""
     table = Table(
-        "runtime", "start s", "work s", "events/s", "CPU s", "events a CPU s", "resident MB", "checkpoints", "ms", "MB"
+        "runtime",
+        "start s",
+        "work s",
+        "events/s",
+        "CPU s",
+        "events a CPU s",
+        "resident MB",
+        "checkpoints",
+        "ms",
+        "slowest",
+        "MB",
     )
     for name, wall, cpu in (
         ("embedded, accepts and decides", engine.seconds, engine.cpu_seconds),
@@ -275,7 +271,8 @@ def show(engine: Embedded, jobs: list[Job], recovery: float | None, parts: dict[
         table.add_row(
             f"Flink, {one.mode} mode, {one.parallelism}", f"{one.start:.1f}", f"{one.work:.1f}",
             f"{engine.events / one.work:,.0f}", f"{one.work_cpu:.1f}", f"{engine.events / one.work_cpu:,.0f}",
-            f"{one.resident_mb:,.0f}", str(one.checkpoints), f"{one.checkpoint_ms:.0f}", f"{one.checkpoint_mb:.1f}",
+            f"{one.resident_mb:,.0f}", str(one.checkpoints), f"{one.checkpoint_ms:.0f}",
+            f"{one.slowest_ms:.0f}", f"{one.checkpoint_mb:.1f}",
         )  # fmt: skip
     console = Console(width=150)
     console.print(table)
@@ -293,7 +290,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=24.0, help="of simulated time")
     parser.add_argument("--groups", type=int, default=16)
     parser.add_argument("--parallelism", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--mode", choices=("thread", "process"), default="thread")
+    parser.add_argument("--mode", choices=("thread", "process"), nargs="+", default=["thread"])
     parser.add_argument("--epochs-a-run", type=int, default=1)
     parser.add_argument("--no-kill", action="store_true", help="no recovery")
     parser.add_argument("--no-profile", action="store_true", help="no job with a sampler in it")
@@ -305,7 +302,8 @@ def main() -> None:
         store = Engine.open(base / "app.db", SETTINGS, clock=SimulatedClock(stream.START_US)).store
         bundle.export(store, base / "in", SETTINGS)
         store.close()
-        jobs = [measured(base / "in", base / f"out-{n}", args, n) for n in args.parallelism]
+        kinds = [(mode, workers) for mode in args.mode for workers in args.parallelism]
+        jobs = [measured(base / "in", base / f"{mode}-{workers}", args, mode, workers) for mode, workers in kinds]
         recovery = None if args.no_kill else recovered(base / "in", base / "killed", args, jobs[0].work / 2)
         parts = {} if args.no_profile else profile(base / "in", base / "profiled", args)
     wrong = [one.decisions for one in jobs if one.decisions != engine.decisions]
