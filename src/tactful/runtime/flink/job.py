@@ -13,7 +13,7 @@ itself. So the operators that compute share their thread with no other: what the
 """
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -240,10 +240,9 @@ def check(plan: Plan, tuning: Tuning) -> None:
         )
 
 
-def options(tuning: Tuning, output: str, jars: Sequence[str] = ()) -> dict[str, str]:
-    """Returns Flink's options by name for a job that writes to `output`; `jars` go with it, as URIs."""
-    sent = [*jars] if tuning.kafka is None else [*jars, Path(tuning.kafka.jar).absolute().as_uri()]
-    found = ({"pipeline.jars": ";".join(sent)} if sent else {}) | {
+def options(tuning: Tuning, output: str) -> dict[str, str]:
+    """Returns Flink's options by name for a job that writes to `output`."""
+    found = {
         "python.execution-mode": tuning.mode,
         "parallelism.default": str(tuning.parallelism),
         "pipeline.max-parallelism": "128",
@@ -274,6 +273,8 @@ def _topic(env: Any, kafka: Kafka, late_seconds: float) -> Any:
     from pyflink.common.serialization import SimpleStringSchema
     from pyflink.datastream.connectors.kafka import KafkaOffsetResetStrategy, KafkaOffsetsInitializer, KafkaSource
 
+    # not the option `pipeline.jars`: Python's side has to find the classes, too, to build the plan
+    env.add_jars(Path(kafka.jar).absolute().as_uri())
     starts = KafkaOffsetsInitializer.committed_offsets(KafkaOffsetResetStrategy.EARLIEST)
     source = (
         KafkaSource.builder()
