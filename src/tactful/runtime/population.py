@@ -7,7 +7,7 @@ both run on this.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 
 from tactful.clock import from_us, to_us
 from tactful.decision.request import Request, Scores, Thresholds
-from tactful.events import budget_plan
-from tactful.events.records import CHANNELS, BudgetPlan, Cancel, Suppression, User, UserInput
+from tactful.events.records import CHANNELS, Cancel, Suppression, User, UserInput
 from tactful.events.registry import Registry
 from tactful.events.switches import Stops, Switch, in_force
 from tactful.experiments.design import POLICY, Experiment
 from tactful.experiments.schedule import Schedule
 from tactful.features import assignment, history, pool
-from tactful.features.assignment import BudgetRows
 from tactful.features.context import Zones
 from tactful.features.day_types import day_types
 from tactful.features.history import N_CHANNELS, NEVER, EngagementRows, UserTable, take
@@ -35,7 +33,8 @@ from tactful.runtime import budgets, counts, steps
 from tactful.runtime.arms import Arms, Regrouping
 from tactful.runtime.control import EPOCH_US, Epoch, VolumeState, closed
 from tactful.runtime.counts import Counts
-from tactful.runtime.intake import Batch, cancel_keys, columns
+from tactful.runtime.intake import Batch, cancel_keys
+from tactful.runtime.pending import Inputs, Pending
 from tactful.runtime.reputation import Reputation
 from tactful.runtime.scoring import Scorer, of_messages, version_at
 from tactful.runtime.settings import Settings
@@ -95,19 +94,6 @@ class Listener(Protocol):
         ...
 
 
-@dataclass
-class _Pending:
-    """Inputs that were accepted and not yet applied, in log order."""
-
-    engagements: EngagementRows
-    candidates: CandidateRows
-    rest: list[tuple[int, int, int, int, UserInput]]
-    budgets: BudgetRows
-
-    def __len__(self) -> int:
-        return len(self.engagements.row) + len(self.candidates.row) + len(self.rest) + len(self.budgets.row)
-
-
 class Population:
     """All users of one app between their inputs and their timers.
 
@@ -159,9 +145,8 @@ class Population:
         self.prices: dict[int, Thresholds] = {}
         self.applied_us = -1
         self.first_us = NEVER
-        self._pending: list[tuple[int, int, _Pending]] = []
+        self._pending = Pending()
         self._declared: list[tuple[int, Registry]] = []
-        self._budget_plans: list[tuple[int, int, BudgetPlan]] = []
         self._due: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._plans: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self.changed: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
@@ -183,8 +168,7 @@ class Population:
                 zones = zones.with_zone(record.timezone)
         if zones is not self.frame.zones:
             self.frame = Frame(self.frame.settings, self.frame.types, zones)
-        self._budget_plans += batch.plans
-        self._keep(_Pending(batch.engagements, batch.candidates, batch.rest, batch.budgets))
+        self.first_us = min(self.first_us, self._pending.keep(batch))
 
     def declare(self, at_us: int, registry: Registry) -> None:
         """Takes the event types that hold from an instant on, which is not before those of earlier calls."""
@@ -306,7 +290,7 @@ class Population:
 
     def _window(self, end: int, listener: Listener) -> None:
         """Rounds within one epoch: apply inputs up to each user's next timer, fire what is due, repeat."""
-        waiting = self._take_pending(end)
+        waiting = self._pending.take(end, self.table, self.registry)
         self._grow()
         controls = self.controls_at(end)
         while True:
@@ -315,69 +299,14 @@ class Population:
                 limit = np.minimum(self._due, end)
                 np.minimum.at(limit, *self._breaks(waiting))
                 applied = self._apply(waiting, limit, listener, controls.version)
-            first = _first_per_row(waiting, len(self.table))
+            first = waiting.first_per_row(len(self.table))
             due = np.flatnonzero((self._due <= end) & (self._due < first))
             if len(due):
                 self._fire(due, controls, listener)
             elif not applied:
                 break
 
-    def _keep(self, part: _Pending) -> None:
-        """Puts inputs by, under their first and last instants, until their time comes."""
-        rest = np.array([r[0] for r in part.rest], dtype=np.int64)
-        stamps = np.concatenate([part.engagements.log_us, part.candidates.log_us, part.budgets.log_us, rest])
-        if len(stamps):
-            self._pending.append((int(stamps.min()), int(stamps.max()), part))
-            self.first_us = min(self.first_us, int(stamps.min()))
-
-    def _take_pending(self, end: int) -> _Pending:
-        """Removes and returns the pending inputs up to `end`."""
-        parts, self._pending = self._pending, []
-        now: list[_Pending] = []
-        for first, last, part in parts:
-            if first > end:
-                self._pending.append((first, last, part))
-            elif last <= end:
-                now.append(part)
-            else:
-                e, c = part.engagements.log_us <= end, part.candidates.log_us <= end
-                b = part.budgets.log_us <= end
-                soon, later = [r for r in part.rest if r[0] <= end], [r for r in part.rest if r[0] > end]
-                now.append(_Pending(take(part.engagements, e), take(part.candidates, c), soon, take(part.budgets, b)))
-                self._keep(
-                    _Pending(take(part.engagements, ~e), take(part.candidates, ~c), later, take(part.budgets, ~b))
-                )
-        if not now:
-            nothing = columns((), self.registry)
-            now.append(_Pending(nothing.engagements, nothing.candidates, [], nothing.budgets))
-        return _Pending(
-            _joined([p.engagements for p in now]),
-            _in_log_order(_joined([p.candidates for p in now])),
-            [r for p in now for r in p.rest],
-            _joined([*(p.budgets for p in now), *self._planned_budgets(end)]),
-        )
-
-    def _planned_budgets(self, end: int) -> list[BudgetRows]:
-        """Removes the budget plans up to `end` and returns their budgets for the users who were known by then."""
-        plans, self._budget_plans = self._budget_plans, []
-        found = []
-        for log_us, content, plan in plans:
-            if log_us > end:
-                self._budget_plans.append((log_us, content, plan))
-                continue
-            users, k = budget_plan.assigned(plan)
-            row = self.table.rows_of(users)
-            state = self.table.rows[["plan_day", "next_plan"]]
-            known = row >= 0
-            # one whose first input is yet to come has her row already, if it was submitted by now
-            known[known] = (state["plan_day"][row[known]] >= 0) | (state["next_plan"][row[known]] <= log_us)
-            row, n = row[known], int(known.sum())
-            found.append(
-                BudgetRows(row, np.full(n, log_us), k[known].astype(np.int64), np.full(n, content, dtype=np.uint64))
-            )
-        return found
-
-    def _breaks(self, waiting: _Pending) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _breaks(self, waiting: Inputs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Timers that waiting inputs may set: profiles and failures at their own instant, candidates at their wake or
         next job."""
         users = [(row, log) for log, row, _, _, record in waiting.rest if isinstance(record, User)]
@@ -387,7 +316,7 @@ class Population:
         rows = np.concatenate([told.row, failed.row, np.array([r for r, _ in users], dtype=np.int64)])
         return rows, np.concatenate([timer, failed.log_us, np.array([t for _, t in users], dtype=np.int64)])
 
-    def _apply(self, waiting: _Pending, limit: NDArray[np.int64], listener: Listener, version: int) -> bool:
+    def _apply(self, waiting: Inputs, limit: NDArray[np.int64], listener: Listener, version: int) -> bool:
         """Folds every waiting input up to its user's limit; returns whether there was one."""
         rows = self.table.rows
         acts = waiting.engagements.log_us <= limit[waiting.engagements.row]
@@ -537,33 +466,6 @@ class Population:
         self.changed = np.concatenate([self.changed, np.ones(total - known, dtype=np.bool_)])
         self.arms.grow(self.table.rows["user_key"][fresh])
         self._touch(fresh)
-
-
-def _first_per_row(waiting: _Pending, n: int) -> NDArray[np.int64]:
-    """The instant of each user's first waiting input."""
-    first = np.full(n, NEVER)
-    np.minimum.at(first, waiting.engagements.row, waiting.engagements.log_us)
-    np.minimum.at(first, waiting.candidates.row, waiting.candidates.log_us)
-    np.minimum.at(first, waiting.budgets.row, waiting.budgets.log_us)
-    for log_us, row, *_ in waiting.rest:
-        first[row] = min(int(first[row]), log_us)
-    return first
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Columns of several batches as one."""
-    if len(parts) == 1:
-        return parts[0]
-    kind = type(parts[0])
-    return kind(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(kind)})
-
-
-def _in_log_order(candidates: CandidateRows) -> CandidateRows:
-    """What a full pool gives up does not depend on the order of arrival, but the instants at which it does would."""
-    if (np.diff(candidates.log_us) >= 0).all():
-        return candidates
-    ordered: CandidateRows = take(candidates, np.lexsort((candidates.key, candidates.log_us)))
-    return ordered
 
 
 def _mask(channels: Iterable[str]) -> int:
