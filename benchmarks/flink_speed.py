@@ -192,7 +192,7 @@ def measured(
         (samples / f"{job.process.pid}.json").unlink(missing_ok=True)
     ended = max(file.stat().st_mtime for file in _files(output))
     done = job.checkpoints()
-    times = [took for _, took in done] or [np.nan]
+    times = [float(took) for _, took in done] or [np.nan]
     return Job(
         mode, workers, start, start_cpu, ended - job.began - start, job.cpu - start_cpu, job.resident / 1e6,
         len(done), float(np.median(times)), float(max(times)), max((size for size, _ in done), default=0) / 1e6,
