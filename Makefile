@@ -6,12 +6,12 @@ BIN    := $(VENV)/bin
 export TACTFUL_DATA ?= $(abspath ../shared/data)
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test check format lint types contracts tests flink flink-test flink-full bench service clean
+.PHONY: demo test check format lint types contracts tests java flink flink-test flink-full bench service clean
 
 demo: $(VENV)/ready
 	$(BIN)/tactful demo
 
-test: lint types contracts tests
+test: lint types contracts tests flink-test
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -48,11 +48,16 @@ $(FLINK)/ready: pyproject.toml
 	$(FLINK)/bin/pip install --quiet --disable-pip-version-check -e '.[flink]' beartype hypothesis pytest
 	touch $@
 
-flink-test: $(FLINK)/ready
+# The jobs need Java; apt-get is tried once where none is there.
+java:
+	test -x "$$JAVA_HOME/bin/java" || command -v java || (apt-get update && apt-get install -y openjdk-17-jre-headless) || \
+	  (echo "The jobs on Flink need Java 17 or later: install it, or run make lint types contracts tests without them"; exit 1)
+
+flink-test: $(FLINK)/ready java
 	$(FLINK)/bin/pytest tests/flink
 
 # 5,000 people instead of 500.
-flink-full: $(FLINK)/ready
+flink-full: $(FLINK)/ready java
 	TACTFUL_FLINK_FULL=1 $(FLINK)/bin/pytest tests/flink
 
 bench: $(VENV)/ready
