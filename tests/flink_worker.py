@@ -6,12 +6,22 @@ from typing import Any
 
 import msgspec
 
+from shards import embedded, everything
+from stage import App
+from streams import BUSY, START
+from tactful.clock import HOUR_US, to_us
 from tactful.events.records import Decision, encode
 from tactful.runtime.flink.groups import LAST_MS, Groups, Output, Plan
 from tactful.runtime.flink.reading import Part, Prices, Reader
 from tactful.telemetry import Telemetry
 
 GROUPS = 2
+END = to_us(START) + 12 * HOUR_US
+
+
+def half_a_day() -> App:
+    """Returns an engine that has decided over the log that the operators are given, up to the end."""
+    return embedded([pair for pair in everything(3, 12, 0.4) if pair[0] <= END], BUSY, END)
 
 
 class Descriptors:

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flink_worker import GROUPS, Worker, decisions, feed, opened, parts_of, prices_of
-from shards import Left, embedded, everything, left_by
+from flink_worker import END, GROUPS, Worker, decisions, feed, half_a_day, opened, parts_of, prices_of
+from shards import Left, left_by
 from stage import App
 from streams import BUSY, START
 from tactful.clock import DAY_US, HOUR_US, from_us, to_us
@@ -21,7 +21,6 @@ from tactful.runtime.intake import KIND_CODE, line_of
 from tactful.stores.protocols import LoggedInput
 
 FIRST = to_us(START)
-END = FIRST + 12 * HOUR_US
 MIDST = FIRST + 9 * HOUR_US + HOUR_US // 2
 """In the middle of the epoch in which a type of event is declared to everybody."""
 OVER = (1 << 63) - 1
@@ -29,7 +28,7 @@ OVER = (1 << 63) - 1
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    return embedded([pair for pair in everything(3, 12, 0.4) if pair[0] <= END], BUSY, END)
+    return half_a_day()
 
 
 @pytest.fixture(scope="module")

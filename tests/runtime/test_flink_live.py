@@ -4,16 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from flink_worker import GROUPS, Worker, decisions, feed, opened, prices_of
-from shards import Left, embedded, everything, left_by
+from flink_worker import END, GROUPS, Worker, decisions, feed, half_a_day, opened, prices_of
+from shards import Left, left_by
 from stage import App
-from streams import BUSY, START
-from tactful.clock import HOUR_US, to_us
+from streams import BUSY
+from tactful.clock import HOUR_US
 from tactful.runtime.flink import bundle
 from tactful.runtime.flink.groups import Output, Plan
 from tactful.runtime.flink.reading import Part, Reader, named
-
-END = to_us(START) + 12 * HOUR_US
 
 
 class Live(Worker):
@@ -25,7 +23,7 @@ class Live(Worker):
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    return embedded([pair for pair in everything(3, 12, 0.4) if pair[0] <= END], BUSY, END)
+    return half_a_day()
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from flink_worker import GROUPS, Descriptors, Worker, decisions, feed, opened, parts_of, prices_of
-from shards import Left, embedded, everything, left_by
+from flink_worker import END, GROUPS, Descriptors, Worker, decisions, feed, half_a_day, opened, parts_of, prices_of
+from shards import Left, left_by
 from stage import App
-from streams import BUSY, START
-from tactful.clock import HOUR_US, to_us
+from streams import BUSY
+from tactful.clock import HOUR_US
 from tactful.errors import InvalidModel, UnreadableInput
 from tactful.events.records import Control, encode
 from tactful.runtime.flink import bundle, rows
@@ -18,12 +18,10 @@ from tactful.runtime.flink.groups import DONE, LAST_MS, REPORT, Output, Plan
 from tactful.runtime.flink.keeping import FINISHED, Keeper
 from tactful.runtime.flink.reading import EVERYBODY, Prices
 
-END = to_us(START) + 12 * HOUR_US
-
 
 @pytest.fixture(scope="module")
 def app() -> App:
-    return embedded([pair for pair in everything(3, 12, 0.4) if pair[0] <= END], BUSY, END)
+    return half_a_day()
 
 
 @pytest.fixture(scope="module")
