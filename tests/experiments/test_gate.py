@@ -61,11 +61,12 @@ def test_a_thin_log_is_inconclusive_and_says_how_many_days_would_settle_it() -> 
 
 
 def test_after_the_days_that_would_settle_it_the_interval_ends_at_the_margin() -> None:
-    """Half widths fall with the root of the days."""
+    """The half width towards the margin falls with the root of the days."""
     found = judged(600, present=0.2, target=0.25)
     assert found.more_days is not None
-    value, low, _ = found.difference
-    then = (value - low) / (1.0 + found.more_days / 30.0) ** 0.5
+    value, low, high = found.difference
+    half = value - low if value > found.allowed else high - value
+    then = half / (1.0 + found.more_days / 30.0) ** 0.5
     assert then == pytest.approx(abs(value - found.allowed))
 
 
