@@ -32,7 +32,7 @@ def sensitivity_chart(cells: Sequence[Cell]) -> Spec | None:
         .mark_line(point=True, strokeWidth=2)
         .encode(
             x=alt.X("constant is:O", sort=["× 0.5", "× 2"], title=None, axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("gain:Q", title="J over the mean of the six"),
+            y=alt.Y("gain:Q", title="J over their mean"),
             color=colour,
         )
         .properties(**_PANEL)
@@ -40,7 +40,7 @@ def sensitivity_chart(cells: Sequence[Cell]) -> Spec | None:
     panels = lines.facet(facet=alt.Facet("constant:N", title=None, sort=list(sensitivity.MOST)), columns=_COLUMNS)
     title = alt.TitleParams(
         "Who leads where one constant of the world is halved or doubled",
-        subtitle="J a person, less the mean of the six leading arms in that world. Lines that cross: a rank changes. "
+        subtitle="J a person, less the mean of the leading arms in that world. Lines that cross: a rank changes. "
         "Simulated.",
         anchor="start",
     )
